@@ -1,0 +1,3 @@
+"""The games that are on, one line a game; see docs/add_a_play.md."""
+
+PLAYS: list[str] = []

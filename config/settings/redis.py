@@ -1,0 +1,26 @@
+"""Redis in three roles: `ledger` must not lose anything, `cache` may, `broker` carries celery's messages."""
+
+from config.env import env
+
+REDIS_URLS: dict[str, str] = {
+    "ledger": env("REDIS_LEDGER_URL", default="redis://127.0.0.1:6379/0"),
+    "cache": env("REDIS_CACHE_URL", default="redis://127.0.0.1:6379/1"),
+    "broker": env("REDIS_BROKER_URL", default="redis://127.0.0.1:6379/2"),
+}
+REDIS_SOCKET_TIMEOUT_SECONDS: float = env.float("REDIS_SOCKET_TIMEOUT_SECONDS", default=0.8)
+
+LEDGER_PARTITIONS: int = env.int("LEDGER_PARTITIONS", default=16)
+# {"7": "redis://…"}: partition 7 lives in a Redis of its own.
+LEDGER_PARTITION_URLS: dict[int, str] = {
+    int(partition): url for partition, url in env.dict("LEDGER_PARTITION_URLS", default={}).items()
+}
+# {"1234": "7"}: activity 1234 is pinned to partition 7.
+LEDGER_PINS: dict[int, int] = {int(key): int(value) for key, value in env.dict("LEDGER_PINS", default={}).items()}
+
+CACHES = {
+    "default": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": REDIS_URLS["cache"],
+        "OPTIONS": {"SOCKET_CONNECT_TIMEOUT": 0.5, "SOCKET_TIMEOUT": 0.5},
+    },
+}

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class PgsDataConfig(AppConfig):
+    name = "pgs_data"
+    label = "pgs_data"

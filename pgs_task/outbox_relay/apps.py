@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class OutboxRelayConfig(AppConfig):
+    name = "pgs_task.outbox_relay"
+    label = "outbox_relay"

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class StockSyncConfig(AppConfig):
+    name = "pgs_task.stock_sync"
+    label = "stock_sync"

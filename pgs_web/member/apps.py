@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class MemberConfig(AppConfig):
+    name = "pgs_web.member"
+    label = "member"

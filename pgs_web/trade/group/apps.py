@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class GroupConfig(AppConfig):
+    name = "pgs_web.trade.group"
+    label = "group"
