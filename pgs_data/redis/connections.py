@@ -1,0 +1,96 @@
+"""The one place that opens Redis: a client a role, one pool a URL, errors within a second.
+
+A URL is `redis://…`, `rediss://…`, `unix://…`, or `redis+cluster://…` for a Redis Cluster.
+"""
+
+from typing import Any, cast
+
+import redis
+from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.cluster import RedisCluster
+from redis.exceptions import (
+    ClusterDownError,
+    ConnectionError,
+    MasterDownError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisClusterException,
+    TimeoutError,
+)
+from redis.retry import Retry
+
+# What a caller catches to say "try again in a moment". Loading, exhausted pools and refused connections are
+# ConnectionErrors; a full ledger (noeviction) and a demoted primary refuse writes and recover by themselves too.
+RedisUnavailable: tuple[type[Exception], ...] = (
+    ConnectionError,
+    TimeoutError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    ClusterDownError,
+    MasterDownError,
+    RedisClusterException,
+)
+
+# A pool isn't shared by URL alone: a blocking client's longer timeout must not leak into the others.
+_clients: dict[tuple[str, float], redis.Redis] = {}
+
+MAX_CONNECTIONS = 512
+
+
+def ledger(partition: int | None = None) -> redis.Redis:
+    """Client of the Redis that must not lose anything; None is for keys outside the partitions."""
+    return _client(_ledger_url(partition), settings.REDIS_SOCKET_TIMEOUT_SECONDS)
+
+
+def cache() -> redis.Redis:
+    """Client of the Redis that may lose anything at any moment."""
+    return _client(settings.REDIS_URLS["cache"], settings.REDIS_SOCKET_TIMEOUT_SECONDS)
+
+
+def broker() -> redis.Redis:
+    """Client of the Redis that carries celery's messages."""
+    return _client(settings.REDIS_URLS["broker"], settings.REDIS_SOCKET_TIMEOUT_SECONDS)
+
+
+def blocking(role: str, partition: int | None = None, *, block_ms: int = 1000) -> redis.Redis:
+    """Client for commands that wait on the server up to block_ms; its socket waits the usual timeout longer."""
+    url = _ledger_url(partition) if role == "ledger" else settings.REDIS_URLS[role]
+    return _client(url, block_ms / 1000 + settings.REDIS_SOCKET_TIMEOUT_SECONDS)
+
+
+def _ledger_url(partition: int | None) -> str:
+    if partition is None:
+        return settings.REDIS_URLS["ledger"]
+    if not 0 <= partition < settings.LEDGER_PARTITIONS:
+        raise ValueError(f"Ledger partition {partition} is outside 0..{settings.LEDGER_PARTITIONS - 1}.")
+    return settings.LEDGER_PARTITION_URLS.get(partition, settings.REDIS_URLS["ledger"])
+
+
+def _client(url: str, read_seconds: float) -> redis.Redis:
+    client = _clients.get((url, read_seconds))
+    if client is None:
+        # Two threads may both open one; setdefault keeps the first. Pools notice a fork by pid and start afresh.
+        client = _clients.setdefault((url, read_seconds), _open(url, read_seconds))
+    return client
+
+
+def _open(url: str, read_seconds: float) -> redis.Redis:
+    options: dict[str, Any] = {
+        # RESP2 has one shape of reply on Redis 7 and Valkey 9, for XREADGROUP above all.
+        "protocol": 2,
+        "decode_responses": False,
+        # redis-py's default of several retries would turn a stopped server into many seconds of silence, and would
+        # run a non-idempotent command twice. A pooled connection that died while idle is found at check-out.
+        "retry": Retry(NoBackoff(), retries=0),
+        "socket_timeout": read_seconds,
+        # A lost SYN is repeated after 1 s: waiting longer than a fraction of that gains nothing.
+        "socket_connect_timeout": settings.REDIS_SOCKET_TIMEOUT_SECONDS / 4,
+        "socket_keepalive": True,
+        "max_connections": MAX_CONNECTIONS,
+        "driver_info": None,
+    }
+    if "+cluster://" in url:
+        # It answers the same commands for keys of one hash tag; asks the cluster for its map while being opened.
+        return cast(redis.Redis, RedisCluster.from_url(url.replace("+cluster://", "://"), **options))
+    return redis.Redis.from_url(url, **options)
