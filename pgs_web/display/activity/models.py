@@ -1,0 +1,103 @@
+"""Time-boxed offers, the database's copy of their stock, and the log of their states."""
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from pgs_web.display.activity.states import ActivityState
+from pgs_web.display.product.models import Sku
+
+
+class Activity(models.Model):
+    sku = models.ForeignKey(Sku, verbose_name=_("SKU"), on_delete=models.PROTECT, related_name="activities")
+    title = models.CharField(_("title"), max_length=120)
+    title_en = models.CharField(_("English title"), max_length=120, blank=True)
+    play = models.CharField(_("play"), max_length=32, default="standard")
+    price_fen = models.BigIntegerField(_("group price (fen)"), validators=[MinValueValidator(1)])
+    alone_price_fen = models.BigIntegerField(_("price without a group (fen)"), validators=[MinValueValidator(1)])
+    group_size = models.PositiveIntegerField(
+        _("group size"), default=2, validators=[MinValueValidator(1), MaxValueValidator(1000)]
+    )
+    member_limit = models.PositiveIntegerField(
+        _("units a member may buy"), default=1, validators=[MinValueValidator(1), MaxValueValidator(100_000)]
+    )
+    stock_total = models.PositiveIntegerField(_("activity stock"), validators=[MaxValueValidator(100_000_000)])
+    starts_at = models.DateTimeField(_("starts at"), help_text=_("From this moment on shoppers can buy."))
+    ends_at = models.DateTimeField(_("ends at"), help_text=_("At this moment nobody can buy any more."))
+    group_lasts_seconds = models.PositiveIntegerField(
+        _("a group lasts (seconds)"), default=86_400, validators=[MinValueValidator(1)]
+    )
+    pay_within_seconds = models.PositiveIntegerField(
+        _("time to pay (seconds)"), default=900, validators=[MinValueValidator(1)]
+    )
+    state = models.CharField(
+        _("state"),
+        max_length=16,
+        default=ActivityState.DRAFT,
+        choices=[(state.value, state.value) for state in ActivityState],
+        db_index=True,
+    )
+    rules_version = models.PositiveIntegerField(_("rules version"), default=1)
+    # Kept on the row so that one UPDATE can refuse the submitter as reviewer.
+    submitted_by = models.CharField(_("submitted by"), max_length=80, blank=True, editable=False)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated at"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("activity")
+        verbose_name_plural = _("activities")
+        indexes = [
+            models.Index(fields=["state", "starts_at"], name="activity_state_start"),
+            models.Index(fields=["state", "ends_at"], name="activity_state_end"),
+            models.Index(fields=["state", "price_fen"], name="activity_state_price"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(ends_at__gt=models.F("starts_at")), name="activity_ends_later"),
+            models.CheckConstraint(condition=models.Q(price_fen__gt=0), name="activity_price_positive"),
+            models.CheckConstraint(condition=models.Q(alone_price_fen__gt=0), name="activity_alone_price_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pk} {self.title}"
+
+
+class ActivityStock(models.Model):
+    """The database's copy of the stock in Redis, seconds old; written by the stock sync only."""
+
+    activity = models.OneToOneField(Activity, on_delete=models.CASCADE, primary_key=True, related_name="stock")
+    total = models.BigIntegerField(_("total"))
+    remain = models.BigIntegerField(_("remain"))
+    lock = models.BigIntegerField(_("lock"), default=0)
+    sold = models.BigIntegerField(_("sold"), default=0)
+    version = models.BigIntegerField(_("version"), default=0)
+    fence = models.BigIntegerField(_("fence of the last writer"), default=0)
+    synced_at = models.DateTimeField(_("synced at"))
+
+    class Meta:
+        verbose_name = _("activity stock")
+        verbose_name_plural = _("activity stocks")
+
+
+class StockSyncPass(models.Model):
+    """The one row that says when every stock copy was last known to be the same as Redis, changed or not."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    as_of = models.DateTimeField(_("as of"))
+    fence = models.BigIntegerField(_("fence of the last writer"), default=0)
+
+    class Meta:
+        verbose_name = _("stock sync pass")
+        verbose_name_plural = _("stock sync passes")
+
+
+class ActivityLog(models.Model):
+    activity = models.ForeignKey(Activity, on_delete=models.CASCADE, related_name="logs")
+    from_state = models.CharField(max_length=16)
+    to_state = models.CharField(max_length=16)
+    reason = models.CharField(max_length=200, blank=True)
+    actor = models.CharField(max_length=80)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("activity log entry")
+        verbose_name_plural = _("activity log")
