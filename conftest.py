@@ -1,0 +1,79 @@
+"""Private servers for the whole suite: nothing that was running before is used, nothing runs on afterwards."""
+
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+import redis
+from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from pgs_data.private_servers.running import RunningServer
+from tests import fast_flush, private_run
+
+DATABASE_FIXTURES = {"db", "transactional_db", "django_db_reset_sequences", "live_server", "redis_server"}
+_REDIS = pytest.StashKey[RunningServer]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Starts the servers before Django reads its settings; with xdist the controller only starts MariaDB."""
+    is_worker = hasattr(config, "workerinput")
+    is_controller = not is_worker and config.getoption("numprocesses", default=None) not in (None, 0)
+    kind = private_run.database_kind()
+    private_run.prepare_environment()
+    folder = private_run.PrivateFolder()
+    # Callbacks run last first: the servers end before their folder goes.
+    config.add_cleanup(folder.remove)
+    if kind == "sqlite":
+        private_run.use_private_files(folder.path)
+    elif not is_worker:
+        for server in private_run.start_shared_databases(folder.path):
+            config.add_cleanup(server.kill)
+    if not is_controller:
+        redis_server = private_run.start_private_redis(folder.path, prefer_installed=kind == "mariadb")
+        config.add_cleanup(redis_server.kill)
+        config.stash[_REDIS] = redis_server
+    # pytest-django sets Django up after this hook, if the settings have been read.
+    assert settings.DATABASES
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves tests of the real data nodes out of the SQLite half (deselected, not skipped: the other half runs them)."""
+    if private_run.database_kind() == "mariadb":
+        return
+    real = [item for item in items if item.get_closest_marker("real")]
+    if real:
+        config.hook.pytest_deselected(items=real)
+        items[:] = [item for item in items if not item.get_closest_marker("real")]
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: pytest.FixtureRequest) -> None:
+    """pytest-django's databases, and a flush that costs what a test wrote."""
+    with django_db_blocker.unblock():  # type: ignore[attr-defined]
+        fast_flush.remember_furniture()
+    fast_flush.install()
+
+
+@pytest.fixture
+def redis_server(pytestconfig: pytest.Config) -> Iterator[RunningServer]:
+    """This process's own Redis for all three roles, empty; a test may kill, pause and restart it."""
+    server = pytestconfig.stash[_REDIS]
+    if not server.is_running():
+        server.restart()
+    with contextlib.closing(
+        redis.Redis.from_url(server.url, retry=Retry(NoBackoff(), 0), socket_timeout=5)
+    ) as client:
+        client.flushall()
+    yield server
+    if server.is_running():
+        server.resume()
+
+
+@pytest.fixture(autouse=True)
+def _empty_redis(request: pytest.FixtureRequest) -> None:
+    """Tests that use a database begin with an empty Redis."""
+    if request.node.get_closest_marker("django_db") or DATABASE_FIXTURES & set(request.fixturenames):
+        request.getfixturevalue("redis_server")
