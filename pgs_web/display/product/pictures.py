@@ -29,7 +29,7 @@ def inspect_picture(content: bytes) -> tuple[str, int, int] | None:
 
 
 def validate_picture(file: "File[Any]") -> None:
-    """Accept what is already stored, or a PNG, JPEG or WebP picture of bounded size; raise ValidationError otherwise."""
+    """Accept what is already stored, or a bounded PNG, JPEG or WebP picture; raise ValidationError otherwise."""
     if getattr(file, "_committed", False):
         return
     if file.size > MAX_PICTURE_BYTES:
@@ -41,7 +41,7 @@ def validate_picture(file: "File[Any]") -> None:
         raise ValidationError(_("A side of the picture may have 1 to 6000 pixels."), code="picture_sides")
 
 
-def name_picture(instance: Model, filename: str) -> str:
+def name_picture(instance: Model, _filename: str) -> str:
     """Name an upload after its content (so it can be cached for ever); raise ValidationError unless it is a picture."""
     file = instance.picture  # type: ignore[attr-defined]
     # Checked here as well: this runs on every way to the disk, a validator only where a form is cleaned.
