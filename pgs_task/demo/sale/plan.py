@@ -1,0 +1,34 @@
+"""What the demo's sale consists of: its offers, and how its shoppers behave."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One activity of the sale; times in seconds."""
+
+    title: str
+    stock: int
+    price_fen: int
+    group_size: int
+    group_lasts: int
+    pay_within: int
+    shoppers: int
+
+
+# A few thousand shoppers on a few hundred units; short deadlines, so that what is left unpaid or unfilled is seen to
+# come back within the demo.
+OFFERS = (
+    Offer("秒杀 one each, no group", 100, 990, 1, 45, 20, 1400),
+    Offer("双人团 group of two", 200, 1990, 2, 45, 20, 900),
+    Offer("三人团 group of three", 150, 2990, 3, 45, 20, 500),
+    Offer("五人团 group of five", 100, 3990, 5, 45, 20, 200),
+)
+
+PAYS_SHARE = 0.88  # of those who were accepted; the others let their order run out
+SHARES_LINK_SHARE = 0.9  # of those who open a group; the others wait for friends who never come
+LOOKS_FIRST_SHARE = 0.15  # of all shoppers: they look at the activity's page before they buy
+ASKS_LATER_SHARE = 0.3  # of those who paid: they look at their order's page
+BUYING_CONNECTIONS = 32
+PAYING_CONNECTIONS = 16
+LASTS_SECONDS = 180

@@ -1,0 +1,106 @@
+"""A sale played by shoppers: all press the button at once, friends follow links, most pay."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from pgs_task.demo.sale.plan import (
+    ASKS_LATER_SHARE,
+    BUYING_CONNECTIONS,
+    LOOKS_FIRST_SHARE,
+    PAYING_CONNECTIONS,
+    PAYS_SHARE,
+    SHARES_LINK_SHARE,
+    Offer,
+)
+from pgs_task.shoppers.client import ShopClient, Shopper
+from pgs_task.shoppers.measurements import Measurements
+
+
+@dataclass
+class OpenOffer:
+    """An offer with its activity and the links that its shoppers have shared so far."""
+
+    offer: Offer
+    activity_id: str
+    links: list[str] = field(default_factory=list)
+
+
+@dataclass
+class RushResult:
+    measurements: Measurements
+    accepted: list[str] = field(default_factory=list)
+    paid: int = 0
+
+
+class Rush:
+    """Plays the shoppers of all offers concurrently; `on_step(name)` is called for every shopper's step."""
+
+    def __init__(self, base_url: str, *, seed: int, on_step: Callable[[str], None]) -> None:
+        self.base_url = base_url
+        self.seed = seed
+        self.on_step = on_step
+        self.result = RushResult(Measurements())
+
+    async def play(self, offers: list[OpenOffer], shoppers: list[Shopper]) -> RushResult:
+        """Every shopper tries once; comes back when all have bought, been refused or paid."""
+        chance = random.Random(self.seed)  # noqa: S311  # nosec B311: behaviour, not secrets
+        visits = [offer for offer in offers for _ in range(offer.offer.shoppers)]
+        chance.shuffle(visits)
+        measurements = self.result.measurements
+        # Who pays must not queue behind those who still press the button: connections of their own.
+        async with (
+            ShopClient(self.base_url, connections=BUYING_CONNECTIONS, measurements=measurements) as shop,
+            ShopClient(self.base_url, connections=PAYING_CONNECTIONS, measurements=measurements) as counter,
+        ):
+            await asyncio.gather(
+                *(
+                    self._visit(shop, counter, shopper, offer, random.Random(f"{self.seed}:{shopper.member_id}"))  # noqa: S311  # nosec B311
+                    for shopper, offer in zip(shoppers, visits, strict=True)
+                )
+            )
+        return self.result
+
+    async def _visit(
+        self, shop: ShopClient, counter: ShopClient, shopper: Shopper, offer: OpenOffer, chance: random.Random
+    ) -> None:
+        if chance.random() < LOOKS_FIRST_SHARE:
+            await shop.call("page", "GET", f"/api/v1/activities/{offer.activity_id}/")
+        self.on_step("tried")
+        order = await self._order(shop, shopper, offer, chance)
+        if order is None:
+            return
+        order_id, group_id, was_opened = order
+        self.on_step("accepted")
+        self.result.accepted.append(order_id)
+        if was_opened and offer.offer.group_size > 1 and chance.random() < SHARES_LINK_SHARE:
+            offer.links.extend([group_id] * (offer.offer.group_size - 1))
+        if chance.random() >= PAYS_SHARE:
+            return
+        paid = await counter.pay(shopper, order_id)
+        if paid.is_ok:
+            self.result.paid += 1
+            self.on_step("paid")
+        if chance.random() < ASKS_LATER_SHARE:
+            await counter.get_order(shopper, order_id)
+
+    async def _order(
+        self, shop: ShopClient, shopper: Shopper, offer: OpenOffer, chance: random.Random
+    ) -> tuple[str, str, bool] | None:
+        """(order id, group id, whether it was opened), or None when the shopper was refused."""
+        while offer.links:
+            link = offer.links.pop(0)
+            if chance.random() < LOOKS_FIRST_SHARE:
+                await shop.call("page", "GET", f"/api/v1/groups/{link}/")
+            answer = await shop.place_order_surely(
+                shopper, activity_id=offer.activity_id, key=f"join-{shopper.member_id}-{link}", group_id=link
+            )
+            if answer.is_ok:
+                return answer.body["order_id"], link, False
+            if answer.code not in ("group_full", "group_closed"):
+                return None
+        answer = await shop.place_order_surely(
+            shopper, activity_id=offer.activity_id, key=f"open-{shopper.member_id}-{offer.activity_id}"
+        )
+        return (answer.body["order_id"], answer.body["group_id"], True) if answer.is_ok else None

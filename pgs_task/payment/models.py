@@ -1,0 +1,99 @@
+"""Payments, notices and refunds; all rows of a payment live on its order's node, which its own id names too."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from pgs_data.sharding.models import ShardedModel
+from pgs_task.payment.states import PaymentState, RefundState
+
+
+class Payment(ShardedModel):
+    shard_field = "id"  # made with the slot of its order
+
+    id = models.BigIntegerField(_("payment"), primary_key=True)
+    order_id = models.BigIntegerField(_("order"), db_index=True)
+    # order_id while the payment is open, null afterwards: one open payment an order.
+    open_order_id = models.BigIntegerField(null=True, unique=True)
+    member_id = models.BigIntegerField(_("member"))
+    gateway = models.CharField(_("gateway"), max_length=16)
+    amount_fen = models.BigIntegerField(_("amount (fen)"))
+    currency = models.CharField(_("currency"), max_length=3, default="CNY")
+    state = models.CharField(
+        _("state"), max_length=16, choices=[(state.value, state.value) for state in PaymentState]
+    )
+    trade_no = models.CharField(_("gateway's trade number"), max_length=64, null=True)
+    refunded_fen = models.BigIntegerField(_("refunded (fen)"), default=0)
+    created_at = models.DateTimeField(_("created at"))
+    expires_at = models.DateTimeField(_("expires at"))
+    paid_at = models.DateTimeField(_("paid at"), null=True)
+
+    class Meta:
+        db_table = "pay_payment"
+        verbose_name = _("payment")
+        verbose_name_plural = _("payments")
+        constraints = [
+            models.UniqueConstraint(fields=["gateway", "trade_no"], name="payment_trade_once"),
+            models.CheckConstraint(condition=models.Q(amount_fen__gt=0), name="payment_amount_positive"),
+            models.CheckConstraint(
+                condition=models.Q(refunded_fen__lte=models.F("amount_fen")), name="payment_refunds_within_amount"
+            ),
+        ]
+        indexes = [models.Index(fields=["state", "expires_at"], name="payment_state_expiry")]
+
+
+class Notice(ShardedModel):
+    """A gateway's signed message, stored once before it is applied."""
+
+    shard_field = "payment_id"
+
+    id = models.BigAutoField(primary_key=True)
+    payment_id = models.BigIntegerField(_("payment"))
+    gateway = models.CharField(_("gateway"), max_length=16)
+    notice_id = models.CharField(_("notice"), max_length=64)
+    trade_no = models.CharField(_("gateway's trade number"), max_length=64)
+    status = models.CharField(_("status"), max_length=16)
+    amount_fen = models.BigIntegerField(_("amount (fen)"))
+    outcome = models.CharField(_("outcome"), max_length=32)
+    raw = models.TextField(_("raw text"))
+    received_at = models.DateTimeField(_("received at"))
+
+    class Meta:
+        db_table = "pay_notice"
+        verbose_name = _("payment notice")
+        verbose_name_plural = _("payment notices")
+        constraints = [models.UniqueConstraint(fields=["gateway", "notice_id"], name="notice_once")]
+        indexes = [models.Index(fields=["payment_id"], name="notice_of_payment")]
+
+
+class Refund(ShardedModel):
+    """One refund to source; its number is made from the payment, so several causes at once make one."""
+
+    shard_field = "payment_id"
+
+    id = models.BigAutoField(primary_key=True)
+    payment_id = models.BigIntegerField(_("payment"))
+    order_id = models.BigIntegerField(_("order"), db_index=True)
+    refund_no = models.CharField(_("refund number"), max_length=64, unique=True)
+    gateway = models.CharField(_("gateway"), max_length=16)
+    amount_fen = models.BigIntegerField(_("amount (fen)"))
+    reason = models.CharField(_("reason"), max_length=32)
+    state = models.CharField(
+        _("state"), max_length=16, choices=[(state.value, state.value) for state in RefundState]
+    )
+    attempts = models.PositiveIntegerField(_("attempts"), default=0)
+    next_try_at = models.DateTimeField(_("next try at"))
+    latest_by = models.DateTimeField(_("latest by"))
+    gateway_refund_no = models.CharField(_("gateway's refund number"), max_length=64, null=True)
+    last_error = models.CharField(_("last error"), max_length=300, blank=True)
+    created_at = models.DateTimeField(_("created at"))
+    finished_at = models.DateTimeField(_("finished at"), null=True)
+
+    class Meta:
+        db_table = "pay_refund"
+        verbose_name = _("refund")
+        verbose_name_plural = _("refunds")
+        constraints = [
+            models.CheckConstraint(condition=models.Q(amount_fen__gt=0), name="refund_amount_positive"),
+            models.UniqueConstraint(fields=["gateway", "gateway_refund_no"], name="refund_gateway_no_once"),
+        ]
+        indexes = [models.Index(fields=["state", "next_try_at"], name="refund_state_next_try")]

@@ -1,0 +1,85 @@
+"""Groups, their seats and the log of their states; all rows of a group live on the node that its id names."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from pgs_data.sharding.models import ShardedModel
+from pgs_web.trade.group.states import GroupState, SeatState
+
+
+class Group(ShardedModel):
+    shard_field = "id"
+
+    id = models.BigIntegerField(_("group"), primary_key=True)
+    activity_id = models.BigIntegerField(_("activity"))
+    leader_member_id = models.BigIntegerField(_("leader"))
+    size = models.PositiveIntegerField(_("group size"))
+    # Snapshot at opening: an edit of the activity never changes a running group.
+    price_fen = models.BigIntegerField(_("group price (fen)"))
+    rules_version = models.PositiveIntegerField(_("rules version"))
+    state = models.CharField(
+        _("state"), max_length=16, choices=[(state.value, state.value) for state in GroupState]
+    )
+    reason = models.CharField(_("reason"), max_length=32, blank=True)
+    paid_count = models.PositiveIntegerField(_("paid members"), default=0)
+    log_count = models.PositiveSmallIntegerField(default=1)
+    opened_at = models.DateTimeField(_("opened at"))
+    deadline = models.DateTimeField(_("deadline"))
+    decided_at = models.DateTimeField(_("decided at"), null=True)
+
+    class Meta:
+        db_table = "trade_group"
+        verbose_name = _("group")
+        verbose_name_plural = _("groups")
+        indexes = [
+            models.Index(fields=["state", "deadline"], name="group_state_deadline"),
+            models.Index(fields=["activity_id", "state", "deadline"], name="group_of_activity"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class Seat(ShardedModel):
+    """A member's place in a group, held by one order."""
+
+    shard_field = "group_id"
+
+    id = models.BigAutoField(primary_key=True)
+    group_id = models.BigIntegerField(_("group"))
+    order_id = models.BigIntegerField(_("order"))
+    member_id = models.BigIntegerField(_("member"))
+    # member_id while the seat is active, null afterwards: the unique index then admits a member once a group at a
+    # time without a partial index, which MariaDB does not have.
+    active_member_id = models.BigIntegerField(null=True)
+    state = models.CharField(
+        _("state"), max_length=16, choices=[(state.value, state.value) for state in SeatState]
+    )
+    joined_at = models.DateTimeField(_("joined at"))
+    changed_at = models.DateTimeField(_("changed at"), auto_now=True)
+
+    class Meta:
+        db_table = "trade_seat"
+        verbose_name = _("seat")
+        verbose_name_plural = _("seats")
+        constraints = [
+            models.UniqueConstraint(fields=["group_id", "order_id"], name="seat_once_an_order"),
+            models.UniqueConstraint(fields=["group_id", "active_member_id"], name="seat_once_a_member"),
+        ]
+
+
+class GroupLog(ShardedModel):
+    shard_field = "group_id"
+
+    id = models.BigAutoField(primary_key=True)
+    group_id = models.BigIntegerField(_("group"))
+    sequence = models.PositiveSmallIntegerField()
+    from_state = models.CharField(max_length=16)
+    to_state = models.CharField(max_length=16)
+    reason = models.CharField(max_length=32, blank=True)
+    actor = models.CharField(max_length=80)
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "trade_group_log"
+        constraints = [models.UniqueConstraint(fields=["group_id", "sequence"], name="group_log_once")]
