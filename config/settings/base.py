@@ -9,6 +9,7 @@ from config.settings.payment import *  # noqa: F403
 from config.settings.plays import *  # noqa: F403
 from config.settings.redis import *  # noqa: F403
 from config.settings.security import *  # noqa: F403
+from config.settings.trade import *  # noqa: F403
 
 BASE_DIR = ROOT
 DEBUG = False
