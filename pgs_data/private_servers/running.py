@@ -42,6 +42,8 @@ class RunningServer:
     mark: str
     is_ready: Callable[[int], bool]
     start_seconds: float = 20
+    # Where the process works; its data directory when not given.
+    working_dir: Path | None = None
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
@@ -73,7 +75,7 @@ class RunningServer:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                cwd=self.data_dir,
+                cwd=self.working_dir or self.data_dir,
                 # Ctrl-C goes to the terminal's process group: our owner decides when we end.
                 start_new_session=True,
                 preexec_fn=_die_with(os.getpid()),
