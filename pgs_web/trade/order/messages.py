@@ -1,0 +1,64 @@
+"""What the outbox says about orders: one topic a destination, one payload for all."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pgs_web.trade.order.models import Order
+from pgs_web.trade.order.states import OrderState
+
+
+class OrderTopic(StrEnum):
+    UNPAID = "order.unpaid"  # persisted by the drain
+    PAID = "order.paid"  # left UNPAID with money
+    TO_SHIP = "order.to_ship"
+    SHIPPED = "order.shipped"
+    COMPLETED = "order.completed"
+    CANCELLED = "order.cancelled"
+    REFUNDING = "order.refunding"
+    REFUNDED = "order.refunded"
+    REJECTED = "order.rejected"
+
+
+_TOPIC_OF_ARRIVAL: dict[OrderState, OrderTopic] = {
+    OrderState.UNPAID: OrderTopic.UNPAID,
+    OrderState.AWAITING_GROUP: OrderTopic.PAID,
+    OrderState.TO_SHIP: OrderTopic.TO_SHIP,
+    OrderState.SHIPPED: OrderTopic.SHIPPED,
+    OrderState.COMPLETED: OrderTopic.COMPLETED,
+    OrderState.CANCELLED: OrderTopic.CANCELLED,
+    OrderState.REFUNDING: OrderTopic.REFUNDING,
+    OrderState.REFUNDED: OrderTopic.REFUNDED,
+    OrderState.REJECTED: OrderTopic.REJECTED,
+}
+
+
+def topics_of_move(*, from_state: OrderState, to_state: OrderState) -> tuple[OrderTopic, ...]:
+    """Topics that a move is told under; an order bought alone is paid and ready to ship in one move."""
+    arrival = _TOPIC_OF_ARRIVAL[to_state]
+    if from_state == OrderState.UNPAID and to_state == OrderState.TO_SHIP:
+        return (OrderTopic.PAID, arrival)
+    return (arrival,)
+
+
+def describe_order(order: Order, *, at: datetime) -> dict[str, Any]:
+    """Payload of every order topic: ids and amounts only, nothing personal; times in milliseconds since 1970."""
+    return {
+        "order_id": order.pk,
+        "group_id": order.group_id,
+        "member_id": order.member_id,
+        "activity_id": order.activity_id,
+        "sku_id": order.sku_id,
+        "merchant_id": order.merchant_id,
+        "quantity": order.quantity,
+        "amount_fen": order.amount_fen,
+        "state": str(order.state),
+        "reason": order.reason,
+        "at_ms": to_ms(at),
+        "paid_at_ms": to_ms(order.paid_at) if order.paid_at else None,
+    }
+
+
+def to_ms(moment: datetime) -> int:
+    """Whole milliseconds since 1970."""
+    return round(moment.timestamp() * 1000)
