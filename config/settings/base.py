@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "pgs_web.trade.intake",
     "pgs_web.trade.delivery",
     "pgs_task.payment",
+    "pgs_task.payment.sandbox_gateway",
     "pgs_task.order_drain",
     "pgs_task.outbox_relay",
     "pgs_task.stock_sync",

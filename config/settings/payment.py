@@ -1,9 +1,26 @@
-"""Gateways, their secrets, and how long payments and refunds may take."""
+"""Gateways, their secrets, and how often payments and refunds are asked about."""
 
 from config.env import env
 
+# Codes of the gateways that shoppers may choose, in the order in which pages offer them.
 PAYMENT_GATEWAYS: list[str] = env.list("PAYMENT_GATEWAYS", default=["sandbox"])
+# code → adapter; a code above without an adapter here is refused at the start.
+PAYMENT_GATEWAY_ADAPTERS: dict[str, str] = {
+    "sandbox": "pgs_task.payment.gateways.sandbox.SandboxGateway",
+}
+
 SANDBOX_GATEWAY_SECRET: str = env("SANDBOX_GATEWAY_SECRET", default="sandbox-secret-for-demo-and-tests-only")
 SANDBOX_GATEWAY_APP_ID: str = env("SANDBOX_GATEWAY_APP_ID", default="pgs-sandbox")
-# Where the sandbox gateway sends its notices; empty: to the address at which it was called.
+# Where the sandbox gateway sends its notices; empty: to the loopback address at which it was called.
 SANDBOX_NOTICE_BASE_URL: str = env("SANDBOX_NOTICE_BASE_URL", default="")
+
+# Seconds until the gateway is asked about a payment whose notice didn't come, then between further questions; the
+# last one repeats until the payment is decided.
+PAYMENT_QUERY_SECONDS: list[int] = env.list("PAYMENT_QUERY_SECONDS", cast=int, default=[30, 60, 120, 300, 900, 3600])
+# A payment that is open so long after its order's pay-by time is closed at the gateway, not only asked about.
+PAYMENT_CLOSE_AFTER_SECONDS: int = env.int("PAYMENT_CLOSE_AFTER_SECONDS", default=60)
+# Seconds between the tries of a refund (each ± a fifth); after the last one a person decides. Together about 20 hours,
+# within REFUND_WITHIN_SECONDS.
+REFUND_RETRY_SECONDS: list[int] = env.list(
+    "REFUND_RETRY_SECONDS", cast=int, default=[2, 5, 15, 60, 300, 1800, 7200, 21_600, 43_200]
+)

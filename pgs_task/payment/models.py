@@ -4,7 +4,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from pgs_data.sharding.models import ShardedModel
-from pgs_task.payment.states import PaymentState, RefundState
+from pgs_task.payment.states import NoticeOutcome, PaymentState, RefundState
 
 
 class Payment(ShardedModel):
@@ -13,7 +13,9 @@ class Payment(ShardedModel):
     id = models.BigIntegerField(_("payment"), primary_key=True)
     order_id = models.BigIntegerField(_("order"), db_index=True)
     # order_id while the payment is open, null afterwards: one open payment an order.
-    open_order_id = models.BigIntegerField(null=True, unique=True)
+    open_order_id = models.BigIntegerField(null=True, unique=True, editable=False)
+    # order_id once this payment has paid the order, also after the refund; null for a late one: one an order.
+    paid_order_id = models.BigIntegerField(null=True, unique=True, editable=False)
     member_id = models.BigIntegerField(_("member"))
     gateway = models.CharField(_("gateway"), max_length=16)
     amount_fen = models.BigIntegerField(_("amount (fen)"))
@@ -22,10 +24,14 @@ class Payment(ShardedModel):
         _("state"), max_length=16, choices=[(state.value, state.value) for state in PaymentState]
     )
     trade_no = models.CharField(_("gateway's trade number"), max_length=64, null=True)
+    # Promised back: raised with the refund's row, so that refunds never exceed the payment.
     refunded_fen = models.BigIntegerField(_("refunded (fen)"), default=0)
     created_at = models.DateTimeField(_("created at"))
     expires_at = models.DateTimeField(_("expires at"))
     paid_at = models.DateTimeField(_("paid at"), null=True)
+    # When the gateway is asked next, should its notice not come, and how often it was.
+    next_query_at = models.DateTimeField(_("next query at"))
+    query_count = models.PositiveIntegerField(_("queries"), default=0)
 
     class Meta:
         db_table = "pay_payment"
@@ -35,14 +41,22 @@ class Payment(ShardedModel):
             models.UniqueConstraint(fields=["gateway", "trade_no"], name="payment_trade_once"),
             models.CheckConstraint(condition=models.Q(amount_fen__gt=0), name="payment_amount_positive"),
             models.CheckConstraint(
-                condition=models.Q(refunded_fen__lte=models.F("amount_fen")), name="payment_refunds_within_amount"
+                condition=models.Q(refunded_fen__gte=0) & models.Q(refunded_fen__lte=models.F("amount_fen")),
+                name="payment_refunds_within_amount",
             ),
         ]
-        indexes = [models.Index(fields=["state", "expires_at"], name="payment_state_expiry")]
+        indexes = [
+            models.Index(fields=["state", "next_query_at"], name="payment_state_next_query"),
+            # The books of a day, compared with the gateway's statement.
+            models.Index(fields=["paid_at"], name="payment_paid_at"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)
 
 
 class Notice(ShardedModel):
-    """A gateway's signed message, stored once before it is applied."""
+    """What a gateway told or answered about a payment, stored once in the transaction that applies it."""
 
     shard_field = "payment_id"
 
@@ -53,7 +67,9 @@ class Notice(ShardedModel):
     trade_no = models.CharField(_("gateway's trade number"), max_length=64)
     status = models.CharField(_("status"), max_length=16)
     amount_fen = models.BigIntegerField(_("amount (fen)"))
-    outcome = models.CharField(_("outcome"), max_length=32)
+    outcome = models.CharField(
+        _("outcome"), max_length=32, choices=[(outcome.value, outcome.value) for outcome in NoticeOutcome]
+    )
     raw = models.TextField(_("raw text"))
     received_at = models.DateTimeField(_("received at"))
 
@@ -63,6 +79,9 @@ class Notice(ShardedModel):
         verbose_name_plural = _("payment notices")
         constraints = [models.UniqueConstraint(fields=["gateway", "notice_id"], name="notice_once")]
         indexes = [models.Index(fields=["payment_id"], name="notice_of_payment")]
+
+    def __str__(self) -> str:
+        return f"{self.gateway} {self.notice_id}"
 
 
 class Refund(ShardedModel):
@@ -96,4 +115,36 @@ class Refund(ShardedModel):
             models.CheckConstraint(condition=models.Q(amount_fen__gt=0), name="refund_amount_positive"),
             models.UniqueConstraint(fields=["gateway", "gateway_refund_no"], name="refund_gateway_no_once"),
         ]
-        indexes = [models.Index(fields=["state", "next_try_at"], name="refund_state_next_try")]
+        indexes = [
+            models.Index(fields=["state", "next_try_at"], name="refund_state_next_try"),
+            models.Index(fields=["payment_id"], name="refund_of_payment"),
+            models.Index(fields=["finished_at"], name="refund_finished_at"),
+        ]
+
+    def __str__(self) -> str:
+        return self.refund_no
+
+
+class GatewayNumber(models.Model):
+    """A number that a gateway used, and the payment it belongs to; in `default`, so unique over all nodes."""
+
+    class Kind(models.TextChoices):
+        NOTICE = "notice", _("notice")
+        TRADE = "trade", _("trade")
+
+    id = models.BigAutoField(primary_key=True)
+    gateway = models.CharField(_("gateway"), max_length=16)
+    kind = models.CharField(_("kind"), max_length=8, choices=Kind.choices)
+    number = models.CharField(_("number"), max_length=64)
+    payment_id = models.BigIntegerField(_("payment"))
+    # SHA-256 of a notice's content, empty for a trade: the same notice number with other content is refused.
+    digest = models.CharField(_("digest"), max_length=64, blank=True)
+
+    class Meta:
+        db_table = "pay_gateway_number"
+        verbose_name = _("gateway number")
+        verbose_name_plural = _("gateway numbers")
+        constraints = [models.UniqueConstraint(fields=["gateway", "kind", "number"], name="gateway_number_once")]
+
+    def __str__(self) -> str:
+        return f"{self.gateway} {self.kind} {self.number}"

@@ -1,4 +1,4 @@
-"""States of payments and refunds and the moves between them."""
+"""States of payments, notices and refunds and the moves between them."""
 
 from enum import StrEnum
 
@@ -7,7 +7,7 @@ class PaymentState(StrEnum):
     WAITING = "WAITING"  # the shopper has not paid yet
     SUCCEEDED = "SUCCEEDED"  # the gateway has the money
     CLOSED = "CLOSED"  # can't be paid any more
-    LATE = "LATE"  # paid after it was closed; the money goes back
+    LATE = "LATE"  # paid when the order could not be paid any more; the money goes back
     REFUNDED = "REFUNDED"  # all of it went back
 
 
@@ -17,6 +17,27 @@ class RefundState(StrEnum):
     SUCCEEDED = "SUCCEEDED"  # the shopper has the money
     FAILED = "FAILED"  # the gateway said no; will be tried again
     MANUAL = "MANUAL"  # tried often enough; a person decides
+
+
+class NoticeStatus(StrEnum):
+    """What a gateway says about a trade."""
+
+    SUCCESS = "SUCCESS"  # it has the money
+    FAIL = "FAIL"  # this attempt failed; the shopper may try again
+    CLOSED = "CLOSED"  # it will take no money for it any more
+
+
+class NoticeOutcome(StrEnum):
+    """What a notice did here."""
+
+    PAID = "paid"  # the order is paid
+    LATE = "late"  # the money came too late and goes back
+    FAILED = "failed"  # an attempt failed; the payment stays open
+    CLOSED = "closed"  # the payment is closed
+    DUPLICATE = "duplicate"  # told again what was known
+    IGNORED = "ignored"  # a failure or closure of what was decided before
+    WRONG_AMOUNT = "anomaly_amount"  # another amount or currency: nothing is paid, somebody is called
+    SECOND_TRADE = "anomaly_second_trade"  # a paid payment paid by another trade: nothing changes, somebody is called
 
 
 PAYMENT_MOVES: dict[PaymentState, frozenset[PaymentState]] = {
@@ -33,3 +54,8 @@ REFUND_MOVES: dict[RefundState, frozenset[RefundState]] = {
     RefundState.MANUAL: frozenset({RefundState.PROCESSING}),
     RefundState.SUCCEEDED: frozenset(),
 }
+# The gateway has, or had, the money.
+TAKEN = frozenset({PaymentState.SUCCEEDED, PaymentState.LATE, PaymentState.REFUNDED})
+# Refunds that somebody still has to send or ask about.
+UNFINISHED_REFUNDS = frozenset({RefundState.WAITING, RefundState.PROCESSING, RefundState.FAILED})
+ANOMALIES = frozenset({NoticeOutcome.WRONG_AMOUNT, NoticeOutcome.SECOND_TRADE})
