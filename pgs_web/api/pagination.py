@@ -1,0 +1,129 @@
+"""Lists in pages: `?cursor=` goes on where the last page ended, `?page_size=` is 1 to 100."""
+
+from base64 import b64decode
+from binascii import Error as Base64Error
+from typing import Any
+from urllib.parse import parse_qs
+
+from django.core.exceptions import ValidationError as InvalidValue
+from django.db.models import Field, IntegerField, QuerySet
+from django.utils.encoding import force_str
+from django.utils.translation import gettext_lazy as _
+from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.pagination import Cursor, CursorPagination
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from pgs_web.api.ids import LARGEST_ID
+
+PAGE_SIZE = 20
+LARGEST_PAGE = 100
+LONGEST_CURSOR = 512
+
+
+class PageCursor(CursorPagination):
+    """Newest first by id; a view may set `ordering` to other columns of its model, the last one unique."""
+
+    page_size = PAGE_SIZE
+    max_page_size = LARGEST_PAGE
+    page_size_query_param = "page_size"
+    ordering: Any = "-id"
+    cursor_query_description = _("Where to go on: taken from `next` or `previous` of the page before.")
+    page_size_query_description = _("How many results a page holds, 1 to 100.")
+    # Of many rows with one position: DRF's own cut-off.
+    offset_cutoff = 1000
+
+    def get_page_size(self, request: Request) -> int:
+        return read_page_size(request)
+
+    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: APIView | None = None) -> Any:
+        self.model = queryset.model
+        return super().paginate_queryset(queryset, request, view)
+
+    def decode_cursor(self, request: Request) -> Cursor | None:
+        encoded = request.query_params.get(self.cursor_query_param)
+        if encoded is None:
+            return None
+        try:
+            if len(encoded) > LONGEST_CURSOR:
+                raise ValueError("too long")
+            tokens = parse_qs(b64decode(encoded.encode("ascii"), validate=True).decode("ascii"), keep_blank_values=True)
+            offset = int(tokens.get("o", ["0"])[0])
+            reverse = tokens.get("r", ["0"])[0]
+            if not 0 <= offset <= self.offset_cutoff or reverse not in {"0", "1"}:
+                raise ValueError("out of range")
+            position = tokens.get("p", [None])[0]
+            if position is not None:
+                self.check_position(position)
+        except (ValueError, Base64Error, InvalidValue, OverflowError) as error:
+            raise invalid_parameter(
+                self.cursor_query_param, _("Take the cursor from a page's next or previous.")
+            ) from error
+        return Cursor(offset=offset, reverse=reverse == "1", position=position)
+
+    def check_position(self, position: str) -> None:
+        """Raises when the first ordering column couldn't hold this: the database must never be asked with it."""
+        if "\x00" in position:
+            raise ValueError("NUL")
+        column = self.ordering[0].lstrip("-")
+        if "__" in column or column not in {field.name for field in self.model._meta.get_fields()}:
+            return
+        field = self.model._meta.get_field("id" if column == "pk" else column)
+        if not isinstance(field, Field):
+            return
+        value = field.to_python(position)
+        if isinstance(field, IntegerField) and not -LARGEST_ID <= force_integer(value) <= LARGEST_ID:
+            raise ValueError("outside 64 bits")
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "type": "object",
+            "required": ["next", "previous", "results"],
+            "properties": {
+                "next": {"type": "string", "nullable": True, "format": "uri"},
+                "previous": {"type": "string", "nullable": True, "format": "uri"},
+                "results": schema,
+            },
+        }
+
+    def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
+        return PAGE_PARAMETERS
+
+
+PAGE_PARAMETERS: list[dict[str, Any]] = [
+    {
+        "name": "cursor",
+        "required": False,
+        "in": "query",
+        "description": force_str(PageCursor.cursor_query_description),
+        "schema": {"type": "string", "maxLength": LONGEST_CURSOR},
+    },
+    {
+        "name": "page_size",
+        "required": False,
+        "in": "query",
+        "description": force_str(PageCursor.page_size_query_description),
+        "schema": {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": PAGE_SIZE},
+    },
+]
+
+
+def force_integer(value: Any) -> int:
+    if not isinstance(value, int):
+        raise ValueError("not an integer")
+    return value
+
+
+def read_page_size(request: Request) -> int:
+    """`?page_size=`, 20 when absent; raises a validation error outside 1 to 100."""
+    text = request.query_params.get("page_size")
+    if text is None:
+        return PAGE_SIZE
+    if not (text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= LARGEST_PAGE):
+        raise invalid_parameter("page_size", _("Give a whole number from 1 to 100."))
+    return int(text)
+
+
+def invalid_parameter(name: str, detail: Any) -> ValidationError:
+    """The 400 for a query parameter."""
+    return ValidationError({name: [ErrorDetail(detail, code="invalid")]})
