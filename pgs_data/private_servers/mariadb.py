@@ -67,6 +67,7 @@ def start_mariadb(data_dir: Path, *, name: str, port: int | None = None, server_
             mark=f"--defaults-file={config_path}",
             is_ready=_greets,
             start_seconds=60,
+            binds_port=True,
         )
         try:
             server.start()

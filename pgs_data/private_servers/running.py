@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pgs_data.private_servers.ports import is_listening
+
 PR_SET_PDEATHSIG = 1
 # Loaded before any fork: between fork and exec nothing may be imported.
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
@@ -44,6 +46,8 @@ class RunningServer:
     start_seconds: float = 20
     # Where the process works; its data directory when not given.
     working_dir: Path | None = None
+    # Whether the port must be free at the start: else somebody else's answer would pass for ours.
+    binds_port: bool = False
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
@@ -69,6 +73,8 @@ class RunningServer:
             # The kernel sends the death signal when the *thread* that forked ends, not the process.
             raise RuntimeError(f"Start {self.name} from the main thread: it would be killed when this thread ends.")
         end_leftover(self.pid_file, self.mark)
+        if self.binds_port and is_listening(self.port):
+            raise ServerStartFailed(f"{self.name} can't start: port {self.port} is in use by another process.")
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(  # noqa: S603  # nosec B603
                 self.argv,

@@ -1,5 +1,6 @@
 """A private Valkey (or Redis) with the settings that a role of ours needs, on the loopback interface."""
 
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -65,8 +66,9 @@ def start_valkey(
             url=f"redis://{LOOPBACK}:{chosen_port}/0",
             data_dir=data_dir.resolve(),
             mark=str(config_path),
-            is_ready=_answers,
+            is_ready=partial(_answers, data_dir.resolve()),
             start_seconds=60,
+            binds_port=True,
         )
         try:
             server.start()
@@ -99,13 +101,19 @@ def _config_text(port: int, data_dir: Path, role: Role) -> str:
     return "".join(f"{name} {value}\n" for name, value in lines.items())
 
 
-def _answers(port: int) -> bool:
+def _answers(data_dir: Path, port: int) -> bool:
+    """Whether the server on the port works, and is the one of this folder."""
     client = redis.Redis(
-        host=LOOPBACK, port=port, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0)
+        host=LOOPBACK,
+        port=port,
+        socket_timeout=1,
+        socket_connect_timeout=1,
+        retry=Retry(NoBackoff(), 0),
+        decode_responses=True,
     )
     try:
         # While it reads its append-only file it answers PING with an error.
-        return bool(client.ping())
+        return bool(client.ping()) and client.config_get("dir") == {"dir": str(data_dir)}
     except redis.RedisError:
         return False
     finally:
