@@ -18,7 +18,10 @@ class Member(models.Model):
     password = models.CharField(max_length=128, editable=False)
     nickname = models.CharField(_("nickname"), max_length=40, blank=True)
     state = models.CharField(
-        _("state"), max_length=16, default=MemberState.ACTIVE, choices=[(state, state) for state in MemberState]
+        _("state"),
+        max_length=16,
+        default=MemberState.ACTIVE.value,
+        choices=[(state.value, state.value) for state in MemberState],
     )
     blocked_at = models.DateTimeField(_("blocked at"), null=True, blank=True, db_index=True)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)

@@ -2,7 +2,6 @@
 
 import django.db.models.deletion
 import pgs_data.encryption
-import pgs_web.member.states
 from django.db import migrations, models
 
 
@@ -35,7 +34,7 @@ class Migration(migrations.Migration):
                 ('phone', pgs_data.encryption.EncryptedTextField(blank=True, context='member.phone', null=True, verbose_name='phone')),
                 ('password', models.CharField(editable=False, max_length=128)),
                 ('nickname', models.CharField(blank=True, max_length=40, verbose_name='nickname')),
-                ('state', models.CharField(choices=[(pgs_web.member.states.MemberState['ACTIVE'], pgs_web.member.states.MemberState['ACTIVE']), (pgs_web.member.states.MemberState['BLOCKED'], pgs_web.member.states.MemberState['BLOCKED'])], default=pgs_web.member.states.MemberState['ACTIVE'], max_length=16, verbose_name='state')),
+                ('state', models.CharField(choices=[('ACTIVE', 'ACTIVE'), ('BLOCKED', 'BLOCKED')], default='ACTIVE', max_length=16, verbose_name='state')),
                 ('blocked_at', models.DateTimeField(blank=True, db_index=True, null=True, verbose_name='blocked at')),
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created at')),
             ],
