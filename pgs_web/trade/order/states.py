@@ -48,3 +48,10 @@ SOLD = frozenset(
         OrderState.REFUNDING,
     }
 )
+
+
+class RefundReason(StrEnum):
+    GROUP_FAILED = "group_failed"
+    BY_MEMBER = "by_member"
+    BY_OPERATOR = "by_operator"
+    RISK = "risk"

@@ -1,0 +1,171 @@
+"""The only door of an order's state: table, conditional UPDATE, log, outbox and stock entry in one transaction."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import F
+
+from pgs_data.clock import database_now
+from pgs_data.messaging.outbox import OutboxDraft, append_messages
+from pgs_data.sharding.slots import ids_by_node
+from pgs_data.sharding.transactions import node_transaction
+from pgs_web.trade.order.errors import OrderMovedMeanwhile
+from pgs_web.trade.order.messages import describe_order, topics_of_move
+from pgs_web.trade.order.models import Order, OrderLog
+from pgs_web.trade.order.states import MOVES, SOLD, OrderState
+from pgs_web.trade.stock.models import Movement, StockEntry
+from pgs_web.trade.stock.services import record_movements
+
+# Orders in one transaction: short enough that a payment waiting for one of them is not noticed.
+ORDERS_A_TRANSACTION = 500
+
+
+def move_order(
+    *,
+    order_id: int,
+    from_states: Collection[OrderState],
+    to_state: OrderState,
+    actor: str,
+    reason: str = "",
+    paid_at: datetime | None = None,
+) -> Order | None:
+    """Moves one order; None when it does not exist or is in another state (somebody else was first)."""
+    moved = move_orders(
+        order_ids=[order_id], from_states=from_states, to_state=to_state, actor=actor, reason=reason, paid_at=paid_at
+    )
+    return moved[0] if moved else None
+
+
+def move_orders(
+    *,
+    order_ids: Iterable[int],
+    from_states: Collection[OrderState],
+    to_state: OrderState,
+    actor: str,
+    reason: str = "",
+    paid_at: datetime | None = None,
+) -> list[Order]:
+    """Moves those of the orders that are in one of from_states and returns just them, as they are now.
+
+    One transaction a node and 500 orders: a crash in between leaves some moved with all that belongs to it and the
+    others untouched, and the same call again moves the rest. Without a reason an order keeps the one that it has.
+    """
+    refused = [state for state in from_states if to_state not in MOVES[state]]
+    if refused:
+        raise ValueError(f"No order goes from {', '.join(refused)} to {to_state}.")
+    moved: list[Order] = []
+    for alias, ids in _chunks(order_ids):
+        with node_transaction(alias):
+            moved += _move_on_node(
+                alias, ids, from_states=from_states, to_state=to_state, actor=actor, reason=reason, paid_at=paid_at
+            )
+    return moved
+
+
+def _chunks(order_ids: Iterable[int]) -> Iterator[tuple[str, list[int]]]:
+    for alias, ids in ids_by_node(order_ids).items():
+        for start in range(0, len(ids), ORDERS_A_TRANSACTION):
+            yield alias, ids[start : start + ORDERS_A_TRANSACTION]
+
+
+def _move_on_node(
+    alias: str,
+    ids: list[int],
+    *,
+    from_states: Collection[OrderState],
+    to_state: OrderState,
+    actor: str,
+    reason: str,
+    paid_at: datetime | None,
+) -> list[Order]:
+    moving = [order for order in _lock_orders(alias, ids) if order.state in from_states]
+    if not moving:
+        return []
+    now = database_now(alias)
+    changes = _changes(to_state=to_state, reason=reason, paid_at=paid_at, now=now)
+    by_state: dict[OrderState, list[Order]] = defaultdict(list)
+    for order in moving:
+        by_state[OrderState(order.state)].append(order)
+    for from_state, orders in by_state.items():
+        _update(alias, orders, from_state=from_state, changes=changes)
+        _tell(orders, from_state=from_state, changes=changes, actor=actor, reason=reason, now=now)
+    return moving
+
+
+def _lock_orders(alias: str, ids: list[int]) -> list[Order]:
+    """The rows, locked until the transaction ends, so that the bulk UPDATE's count says who moved, not only how many.
+
+    By primary key and in its order only: two callers then meet in the same order and do not deadlock, and the
+    optimizer has no state index to lock ranges of. SQLite has no row locks and needs none: the transaction began
+    with BEGIN IMMEDIATE, there is no second writer.
+    """
+    return list(Order.objects.on_node(alias).select_for_update().filter(pk__in=ids).order_by("pk"))
+
+
+def _changes(*, to_state: OrderState, reason: str, paid_at: datetime | None, now: datetime) -> dict[str, Any]:
+    changes: dict[str, Any] = {"state": to_state, "updated_at": now}
+    if reason:
+        changes["reason"] = reason
+    if paid_at is not None:
+        changes["paid_at"] = paid_at
+    if to_state == OrderState.REFUNDING:
+        changes["refund_by"] = now + timedelta(seconds=settings.REFUND_WITHIN_SECONDS)
+    if to_state == OrderState.REFUNDED:
+        changes["refund_by"] = None
+    return changes
+
+
+def _update(alias: str, orders: list[Order], *, from_state: OrderState, changes: dict[str, Any]) -> None:
+    changed = (
+        Order.objects.on_node(alias)
+        .filter(pk__in=[order.pk for order in orders], state=from_state)
+        .update(log_count=F("log_count") + 1, **changes)
+    )
+    if changed != len(orders):
+        raise OrderMovedMeanwhile(f"{len(orders)} orders were locked as {from_state} on {alias}, {changed} moved.")
+
+
+def _tell(
+    orders: list[Order], *, from_state: OrderState, changes: dict[str, Any], actor: str, reason: str, now: datetime
+) -> None:
+    """Log, outbox and stock ledger of a move; the rows in memory become what the database now has."""
+    to_state: OrderState = changes["state"]
+    for order in orders:
+        order.log_count += 1
+        for field, value in changes.items():
+            setattr(order, field, value)
+    OrderLog.objects.bulk_create(
+        OrderLog(
+            order_id=order.pk,
+            sequence=order.log_count,
+            from_state=from_state,
+            to_state=to_state,
+            reason=reason or order.reason,
+            actor=actor,
+            at=now,
+        )
+        for order in orders
+    )
+    append_messages(
+        OutboxDraft(topic=topic, shard_key=order.pk, payload=describe_order(order, at=now))
+        for order in orders
+        for topic in topics_of_move(from_state=from_state, to_state=to_state)
+    )
+    movement = _movement(from_state=from_state, to_state=to_state)
+    if movement is not None:
+        record_movements(
+            StockEntry(
+                order_id=order.pk, activity_id=order.activity_id, movement=movement, quantity=order.quantity, at=now
+            )
+            for order in orders
+        )
+
+
+def _movement(*, from_state: OrderState, to_state: OrderState) -> Movement | None:
+    """What a move does to the activity's stock (invariant S6)."""
+    if from_state == OrderState.UNPAID:
+        return Movement.CONFIRM if to_state in SOLD else Movement.RELEASE
+    return Movement.RETURN if to_state == OrderState.REFUNDED else None
