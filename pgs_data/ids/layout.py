@@ -41,34 +41,34 @@ def pack_id(parts: IdParts) -> int:
     )
     if not fits:
         raise InvalidId(f"{parts} doesn't fit into {ID_BITS} bits.")
-    id = parts.slot
-    id = id << TIME_BITS | parts.unix_ms - EPOCH_MS
-    id = id << MACHINE_BITS | parts.machine
-    return id << SEQUENCE_BITS | parts.sequence
+    number = parts.slot
+    number = number << TIME_BITS | parts.unix_ms - EPOCH_MS
+    number = number << MACHINE_BITS | parts.machine
+    return number << SEQUENCE_BITS | parts.sequence
 
 
-def unpack_id(id: int) -> IdParts:
+def unpack_id(number: int) -> IdParts:
     """The parts of an id; raises InvalidId outside 0..2^63-1."""
-    if not 0 <= id <= LARGEST_ID:
-        raise InvalidId(f"Ids are 0..2^{ID_BITS}-1, got {id}.")
+    if not 0 <= number <= LARGEST_ID:
+        raise InvalidId(f"Ids are 0..2^{ID_BITS}-1, got {number}.")
     return IdParts(
-        slot=id >> (TIME_BITS + MACHINE_BITS + SEQUENCE_BITS),
-        unix_ms=(id >> (MACHINE_BITS + SEQUENCE_BITS) & ((1 << TIME_BITS) - 1)) + EPOCH_MS,
-        machine=id >> SEQUENCE_BITS & (MACHINE_COUNT - 1),
-        sequence=id & (IDS_A_MILLISECOND - 1),
+        slot=number >> (TIME_BITS + MACHINE_BITS + SEQUENCE_BITS),
+        unix_ms=(number >> (MACHINE_BITS + SEQUENCE_BITS) & ((1 << TIME_BITS) - 1)) + EPOCH_MS,
+        machine=number >> SEQUENCE_BITS & (MACHINE_COUNT - 1),
+        sequence=number & (IDS_A_MILLISECOND - 1),
     )
 
 
-def time_of_id(id: int) -> datetime:
+def time_of_id(number: int) -> datetime:
     """When the id was made, UTC, to the millisecond, by its maker's clock; raises InvalidId."""
-    return EPOCH + timedelta(milliseconds=unpack_id(id).unix_ms - EPOCH_MS)
+    return EPOCH + timedelta(milliseconds=unpack_id(number).unix_ms - EPOCH_MS)
 
 
 def parse_id(text: str) -> int:
     """The id that a client sent as text; raises InvalidId for all but the canonical ASCII decimal 1..2^63-1."""
     if not isinstance(text, str) or not CANONICAL.fullmatch(text):
         raise InvalidId("An id is written with the digits 0-9 only, without sign, spaces or leading zeros.")
-    id = int(text)
-    if id > LARGEST_ID:
+    number = int(text)
+    if number > LARGEST_ID:
         raise InvalidId(f"An id is at most {LARGEST_ID}.")
-    return id
+    return number

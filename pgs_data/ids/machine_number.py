@@ -50,6 +50,6 @@ def reserve_span(*, owner: str, held: int | None, from_ms: int) -> ReservedSpan:
     except RedisError as error:
         raise IdSourceUnavailable("The ledger doesn't answer, so no id can be made.") from error
     if word == b"NONE":
-        raise IdSourceUnavailable(f"All {MACHINE_COUNT} machine numbers are in use; they come free within {SPAN_MS} ms.")
+        raise IdSourceUnavailable(f"All {MACHINE_COUNT} machine numbers are taken; one comes free within {SPAN_MS} ms.")
     number, first_ms, last_ms = (int(value) for value in rest)
     return ReservedSpan(number=number, first_ms=first_ms, last_ms=last_ms)

@@ -108,7 +108,7 @@ def new_ids(*, slot: int, count: int) -> list[int]:
 
 def _start_afresh() -> None:
     """A forked child must not go on with its parent's number, nor with a lock that a parent's thread held."""
-    global _source  # noqa: PLW0603
+    global _source
     _source = IdSource()
 
 

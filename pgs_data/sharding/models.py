@@ -10,7 +10,7 @@ from pgs_data.sharding.transactions import refuse_write_beside_transaction
 
 
 class ShardedModel(models.Model):
-    """A row lives on the node that the slot in its shard field names; save, delete and refresh find it by themselves."""
+    """A row lives on the node that the slot in its shard field names; save, delete and refresh find it themselves."""
 
     # Name of the 64-bit field whose value is an id with a slot: "id", or a parent's id such as "order_id".
     shard_field: ClassVar[str] = ""
@@ -24,8 +24,15 @@ class ShardedModel(models.Model):
         # Forward foreign keys and refresh_from_db() read through the base manager: it has to route too.
         base_manager_name = "objects"
 
-    def save_base(self, *args: Any, using: str | None = None, **options: Any) -> None:
+    def save_base(
+        self,
+        raw: bool = False,
+        force_insert: Any = False,
+        force_update: bool = False,
+        using: str | None = None,
+        update_fields: Any = None,
+    ) -> None:
         """Writes the row; raises CrossNodeTransaction inside a transaction of another node."""
         if is_node(using):
             refuse_write_beside_transaction(using)
-        super().save_base(*args, using=using, **options)
+        super().save_base(raw, force_insert, force_update, using, update_fields)

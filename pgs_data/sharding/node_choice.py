@@ -13,6 +13,7 @@ from pgs_data.sharding.shard_keys import (
     aliases_of_keys,
     is_sharded,
     mentioned_keys,
+    model_of,
     possible_keys,
     shard_field_of,
     subqueries_of,
@@ -26,11 +27,11 @@ def choose_node(query: Query, *, hints: Mapping[str, Any], for_write: bool) -> s
     if isinstance(row, Model) and is_sharded(type(row)) and row._state.db and not is_node(row._state.db):
         # A row read from a copy such as `backup` finds its relations there, as everywhere in Django.
         return row._state.db
-    keys = possible_keys(query)
+    model, keys = model_of(query), possible_keys(query)
     if keys is None:
-        alias = (router.db_for_write if for_write else router.db_for_read)(query.model, **hints)
+        alias = (router.db_for_write if for_write else router.db_for_read)(model, **hints)
     else:
-        alias = one_alias(aliases_of_keys(keys), model=query.model)
+        alias = one_alias(aliases_of_keys(keys), model=model)
     refuse_foreign_subqueries(query, alias=alias)
     return alias
 
@@ -51,7 +52,7 @@ def refuse_foreign_keys(query: Query, *, alias: str) -> None:
     foreign = aliases_of_keys(mentioned_keys(query)) - {alias}
     if foreign:
         raise CrossShardQuery(
-            f"The query on {alias} asks for {shard_field_of(query.model).attname} of {', '.join(sorted(foreign))}"
+            f"The query on {alias} asks for {shard_field_of(model_of(query)).attname} of {', '.join(sorted(foreign))}"
             " and would silently find nothing: leave .on_node() away, the key names the node."
         )
     refuse_foreign_subqueries(query, alias=alias)

@@ -1,6 +1,6 @@
 """Querysets that find their data node in their own filters, and refuse to run without one."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Self, TypeVar
 
 from django.db import models
@@ -24,6 +24,11 @@ class ShardedQuerySet(models.QuerySet[Row]):
     # Chosen by on_node() and checked against the filters; using() is Django's own door and isn't checked.
     _node: str | None = None
 
+    # Django's own, unknown to its stubs.
+    _db: str | None
+    _hints: dict[str, Any]
+    _for_write: bool
+
     @property
     def db(self) -> str:
         """Alias on which this query runs now; raises ShardKeyMissing or CrossShardQuery."""
@@ -39,7 +44,7 @@ class ShardedQuerySet(models.QuerySet[Row]):
 
     def on_node(self, alias: str) -> Self:
         """The same query on a node named by hand; raises UnknownNode, and CrossShardQuery for keys of another node."""
-        queryset = self._chain()
+        queryset = self.all()
         queryset._db = queryset._node = require_node(alias)
         return queryset
 
@@ -62,7 +67,7 @@ class ShardedQuerySet(models.QuerySet[Row]):
             for start in range(0, len(held), IDS_A_QUERY):
                 rows += queryset.filter(**{f"{field.attname}__in": held[start : start + IDS_A_QUERY]})
         if self._iterable_class is ModelIterable:
-            places = {id: place for place, id in enumerate(wanted)}
+            places = {key: place for place, key in enumerate(wanted)}
             # A shard key that only() left out can't be sorted by; those rows come last, as they were read.
             rows.sort(key=lambda row: places.get(key_of_row(row) or 0, len(places)))
         return rows
@@ -80,11 +85,12 @@ class ShardedQuerySet(models.QuerySet[Row]):
         rows = list(objs)
         return super(ShardedQuerySet, self._for_rows(rows)).bulk_create(rows, *args, **options) if rows else rows
 
-    def bulk_update(self, objs: Iterable[Row], fields: Sequence[str], *args: Any, **options: Any) -> int:
+    def bulk_update(self, objs: Iterable[Row], fields: Iterable[str], *args: Any, **options: Any) -> int:
         """Updates rows of one node; raises CrossShardQuery for several nodes or for a change of the shard key."""
         rows = list(objs)
-        self._refuse_new_key(fields)
-        return super(ShardedQuerySet, self._for_rows(rows)).bulk_update(rows, fields, *args, **options) if rows else 0
+        names = list(fields)
+        self._refuse_new_key(names)
+        return super(ShardedQuerySet, self._for_rows(rows)).bulk_update(rows, names, *args, **options) if rows else 0
 
     def update(self, **values: Any) -> int:
         """Changes the filtered rows of one node and returns their number; the shard key itself never changes."""
@@ -121,14 +127,14 @@ class ShardedQuerySet(models.QuerySet[Row]):
         return self._db if self._node is None else None
 
     def _clone(self) -> Self:
-        queryset = super()._clone()
+        queryset: Self = super()._clone()  # type: ignore[misc]
         queryset._node = self._node
         return queryset
 
     def _for_rows(self, rows: Collection[Row]) -> Self:
         """This queryset on the node of the rows; one that on_node() chose must be theirs."""
         if self._raw_alias is not None or not rows:
-            return self._chain()
+            return self.all()
         alias = node_of_rows(rows, model=self.model)
         if self._node is not None and self._node != alias:
             raise CrossShardQuery(f"These {self.model.__name__} rows belong to {alias}, not to {self._node}.")
@@ -137,7 +143,7 @@ class ShardedQuerySet(models.QuerySet[Row]):
     def _for_lookups(self, lookups: Mapping[str, Any]) -> Self:
         """This queryset on the node that it has once filtered by the look-ups."""
         if self._raw_alias is not None:
-            return self._chain()
+            return self.all()
         alias = self.filter(**lookups).db
         return self.on_node(alias) if is_node(alias) else self.using(alias)
 
@@ -148,18 +154,19 @@ class ShardedQuerySet(models.QuerySet[Row]):
                 " insert a new row instead."
             )
 
-    def _combinator_query(self, combinator: str, *other_qs: Any, all: bool = False) -> Self:
+    def _combinator_query(self, combinator: str, *other_qs: Any, **options: bool) -> Self:
         others = [other for other in other_qs if not other.query.is_empty()]
         aliases = {queryset.db for queryset in (self, *others)}
         if len(aliases) > 1:
-            raise CrossShardQuery(f"{combinator}() of rows on {', '.join(sorted(aliases))}: read each and join the lists.")
+            raise CrossShardQuery(f"{combinator}() of {' and '.join(sorted(aliases))}: read each and join the lists.")
         # The parts' own choice is lost once they are combined, so the whole is pinned to it here.
-        return super()._combinator_query(combinator, *other_qs, all=all).using(aliases.pop())  # type: ignore[misc]
+        return super()._combinator_query(combinator, *other_qs, **options).using(aliases.pop())  # type: ignore[misc]
 
     def _merge_sanity_check(self, other: "models.QuerySet[Any]") -> None:
         super()._merge_sanity_check(other)  # type: ignore[misc]
-        if self._db != other._db and not isinstance(self, EmptyQuerySet) and not isinstance(other, EmptyQuerySet):
-            raise CrossShardQuery(f"One side runs on {self._db or 'its own node'}, the other on {other._db or 'its own'}.")
+        chosen = getattr(other, "_db", None)
+        if self._db != chosen and not isinstance(self, EmptyQuerySet) and not isinstance(other, EmptyQuerySet):
+            raise CrossShardQuery(f"The two sides were given different databases: {self._db} and {chosen}.")
 
 
 class ShardedManager(models.Manager.from_queryset(ShardedQuerySet)[Row]):  # type: ignore[misc]

@@ -40,7 +40,7 @@ class ShardRouter:
             )
         return loaded_from
 
-    def allow_relation(self, obj1: Model, obj2: Model, **hints: Any) -> bool | None:
+    def allow_relation(self, obj1: Model, obj2: Model, **_hints: Any) -> bool | None:
         """Relations stay within one database."""
         if not is_sharded(type(obj1)) and not is_sharded(type(obj2)):
             return None
@@ -50,7 +50,7 @@ class ShardRouter:
         return first == second
 
     def allow_migrate(self, db: str, app_label: str, model_name: str | None = None, **hints: Any) -> bool:
-        """Sharded tables on the nodes and the backup, others on `default`; RunPython may say hints={"sharded": True}."""
+        """Sharded tables on nodes and backup, others on `default`; RunPython may say hints={"sharded": True}."""
         sharded = hints.get("sharded")
         if sharded is None:
             # Historical models don't inherit ShardedModel, so the name is looked up among today's models.

@@ -5,7 +5,7 @@ foreign keys, reverse relations, `&` and `|`, pickled querysets.
 """
 
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from django.db.models import Field, Model, Subquery, Value
@@ -23,7 +23,7 @@ def is_sharded(model: type[Model]) -> bool:
     return bool(getattr(model, "shard_field", None))
 
 
-@lru_cache(maxsize=None)
+@cache
 def shard_field_of(model: type[Model]) -> "Field[Any, Any]":
     """The field that names a row's node; raises FieldDoesNotExist for a wrong shard_field."""
     field: Field[Any, Any] = model._meta.get_field(model.shard_field)  # type: ignore[attr-defined, assignment]
@@ -60,6 +60,12 @@ def aliases_of_keys(keys: Iterable[int]) -> set[str]:
     return {alias_of_id(key) for key in keys if 0 <= key <= LARGEST_ID}
 
 
+def model_of(query: Query) -> type[Model]:
+    """The model that the query reads."""
+    assert query.model is not None
+    return query.model
+
+
 def possible_keys(query: Query) -> frozenset[int] | None:
     """Shard keys that rows of this query can have; None when nothing limits them."""
     return _possible(query.where, _ShardColumn(query))
@@ -82,8 +88,9 @@ class _ShardColumn:
     """Recognises the shard field's column of the query's own table, not of a joined one."""
 
     def __init__(self, query: Query) -> None:
-        self.column = shard_field_of(query.model).column
-        self.table_alias = next(iter(query.alias_map), query.model._meta.db_table)
+        model = model_of(query)
+        self.column = shard_field_of(model).column
+        self.table_alias = next(iter(query.alias_map), model._meta.db_table)
 
     def keys_asked(self, condition: object) -> frozenset[int] | None:
         if not isinstance(condition, Exact | In) or not isinstance(condition.lhs, Col):

@@ -23,11 +23,11 @@ def slot_of_key(key: int) -> int:
     return (key // 10) % SLOT_COUNT
 
 
-def slot_of_id(id: int) -> int:
+def slot_of_id(row_id: int) -> int:
     """Slot 0..63 that a 63-bit id carries; raises NoSuchSlot for what can't be an id."""
-    if not 0 <= id <= LARGEST_ID:
-        raise NoSuchSlot(f"Ids are 0..2^63-1, got {id}.")
-    return id >> SLOT_SHIFT
+    if not 0 <= row_id <= LARGEST_ID:
+        raise NoSuchSlot(f"Ids are 0..2^63-1, got {row_id}.")
+    return row_id >> SLOT_SHIFT
 
 
 def alias_of_slot(slot: int) -> str:
@@ -37,9 +37,9 @@ def alias_of_slot(slot: int) -> str:
     return slot_map()[slot]
 
 
-def alias_of_id(id: int) -> str:
+def alias_of_id(row_id: int) -> str:
     """Database alias of the node on which the row of this id lives; raises NoSuchSlot."""
-    return alias_of_slot(slot_of_id(id))
+    return alias_of_slot(slot_of_id(row_id))
 
 
 def node_aliases() -> list[str]:
@@ -62,8 +62,8 @@ def require_node(alias: str) -> str:
 def ids_by_node(ids: Iterable[int]) -> dict[str, list[int]]:
     """The distinct ids grouped by the node that holds them, in the order given; raises NoSuchSlot."""
     grouped: dict[str, list[int]] = {}
-    for id in dict.fromkeys(ids):
-        grouped.setdefault(alias_of_id(id), []).append(id)
+    for row_id in dict.fromkeys(ids):
+        grouped.setdefault(alias_of_id(row_id), []).append(row_id)
     return grouped
 
 

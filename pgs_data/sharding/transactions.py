@@ -28,8 +28,8 @@ def node_transaction(alias_or_id: str | int, *, allow_default: bool = False) -> 
 
 
 def is_transaction_open(alias: str) -> bool:
-    """True while this thread is inside a transaction of the alias; the one that a TestCase wraps around doesn't count."""
-    return any(not block._from_testcase for block in connections[alias].atomic_blocks)
+    """True while this thread is inside a transaction of the alias; the one around a TestCase doesn't count."""
+    return any(not block._from_testcase for block in connections[alias].atomic_blocks)  # type: ignore[attr-defined]
 
 
 def refuse_write_beside_transaction(alias: str | None) -> None:
