@@ -1,0 +1,117 @@
+"""M1 to M5: payments and refunds against orders, and our books against the gateway's."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from django.db.models import F, QuerySet, Sum
+
+from pgs_data.sharding.slots import node_aliases
+from pgs_task.payment.models import Payment, Refund
+from pgs_task.payment.states import PaymentState, RefundState
+from pgs_task.payment.statements import compare_all_statements
+from pgs_task.reconciliation.contract import When, make_check
+from pgs_web.trade.order.models import Order
+from pgs_web.trade.order.states import OrderState
+
+CHUNK = 2000
+TAKEN = frozenset({PaymentState.SUCCEEDED, PaymentState.LATE, PaymentState.REFUNDED})
+WORTH_ITS_AMOUNT = frozenset(
+    {OrderState.AWAITING_GROUP, OrderState.TO_SHIP, OrderState.SHIPPED, OrderState.COMPLETED}
+)
+
+
+def _pages_of_orders(alias: str) -> Iterator[dict[int, tuple[str, int]]]:
+    """id → (state, amount), a page at a time."""
+    orders = Order.objects.on_node(alias).order_by("id").values_list("id", "state", "amount_fen")
+    last_id = 0
+    while page := {order_id: (state, amount) for order_id, state, amount in orders.filter(id__gt=last_id)[:CHUNK]}:
+        last_id = max(page)
+        yield page
+
+
+def _sums_by_order(rows: QuerySet[Payment] | QuerySet[Refund]) -> dict[int, int]:
+    return dict(rows.values_list("order_id").annotate(fen=Sum("amount_fen")).order_by())
+
+
+@make_check("M1", When.QUIET, "payments − refunds = what the order is worth in its state")
+def money_matches_state() -> Iterator[str]:
+    for alias in node_aliases():
+        for page in _pages_of_orders(alias):
+            taken = _sums_by_order(Payment.objects.on_node(alias).filter(order_id__in=list(page), state__in=TAKEN))
+            returned = _sums_by_order(
+                Refund.objects.on_node(alias).filter(order_id__in=list(page), state=RefundState.SUCCEEDED)
+            )
+            under_way = set(
+                Refund.objects.on_node(alias)
+                .filter(order_id__in=list(page))
+                .exclude(state=RefundState.SUCCEEDED)
+                .values_list("order_id", flat=True)
+            )
+            for order_id, (state, amount_fen) in page.items():
+                held = taken.get(order_id, 0) - returned.get(order_id, 0)
+                worth = amount_fen if state in WORTH_ITS_AMOUNT else 0
+                # Money on its way back: between nothing and all; O7 watches how long.
+                is_on_its_way = order_id in under_way and 0 <= held <= taken.get(order_id, 0)
+                if held != worth and not is_on_its_way:
+                    yield f"order {order_id} is {state}, worth {worth} fen, we hold {held}"
+
+
+@make_check("M2", When.ALWAYS, "refunds ≤ payment")
+def refunds_within_payment() -> Iterator[str]:
+    for alias in node_aliases():
+        over = Payment.objects.on_node(alias).filter(refunded_fen__gt=F("amount_fen"))
+        for payment in over.iterator(CHUNK):
+            yield f"payment {payment.pk}: {payment.refunded_fen} of {payment.amount_fen} fen refunded"
+        sums = Refund.objects.on_node(alias).values_list("payment_id").annotate(fen=Sum("amount_fen")).order_by()
+        page: dict[int, int] = {}
+        for payment_id, fen in sums.iterator(CHUNK):
+            page[payment_id] = fen
+            if len(page) >= CHUNK:
+                yield from _above_payment(alias, page)
+                page = {}
+        yield from _above_payment(alias, page)
+
+
+def _above_payment(alias: str, refunds: dict[int, int]) -> Iterator[str]:
+    amounts = dict(Payment.objects.on_node(alias).filter(id__in=list(refunds)).values_list("id", "amount_fen"))
+    for payment_id, fen in refunds.items():
+        if fen > amounts.get(payment_id, 0):
+            yield f"payment {payment_id}: refunds of {fen} fen for {amounts.get(payment_id, 0)}"
+
+
+@make_check("M3", When.ALWAYS, "(gateway, trade number) and (gateway, refund number) are unique over all nodes")
+def numbers_are_unique() -> Iterator[str]:
+    trades: Counter[tuple[str, str]] = Counter()
+    refunds: Counter[tuple[str, str]] = Counter()
+    for alias in node_aliases():
+        numbers = Payment.objects.on_node(alias).filter(trade_no__isnull=False).values_list("gateway", "trade_no")
+        trades.update(numbers.iterator(CHUNK))
+        refund_numbers = Refund.objects.on_node(alias).filter(gateway_refund_no__isnull=False)
+        refunds.update(refund_numbers.values_list("gateway", "gateway_refund_no").iterator(CHUNK))
+    for numbers_seen in (trades, refunds):
+        for (gateway, number), count in numbers_seen.items():
+            if count > 1:
+                yield f"{gateway} number {number} stands {count} times in our books"
+
+
+@make_check("M4", When.QUIET, "our books = the gateway's statement, both ways, to the fen")
+def books_match_statement() -> Iterator[str]:
+    yield from compare_all_statements()
+
+
+@make_check("M5", When.ALWAYS, "no order counts as paid without a payment of exactly its amount and currency")
+def paid_means_paid() -> Iterator[str]:
+    for alias in node_aliases():
+        for page in _pages_of_orders(alias):
+            paid = {order_id: amount for order_id, (state, amount) in page.items() if state in WORTH_ITS_AMOUNT}
+            payments = dict(
+                Payment.objects.on_node(alias)
+                .filter(order_id__in=list(paid), state=PaymentState.SUCCEEDED, currency="CNY")
+                .values_list("order_id", "amount_fen")
+            )
+            for order_id, amount_fen in paid.items():
+                if payments.get(order_id) != amount_fen:
+                    yield f"order {order_id} counts as paid ({amount_fen} fen), its payment: {payments.get(order_id)}"
+
+
+CHECKS = [money_matches_state, refunds_within_payment, numbers_are_unique, books_match_statement, paid_means_paid]

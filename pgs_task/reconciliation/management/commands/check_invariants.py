@@ -1,0 +1,64 @@
+"""`manage.py check_invariants`: everything that must always hold, over every node, Redis and gateway statement."""
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from pgs_task.reconciliation.contract import Verdict
+from pgs_task.reconciliation.quiet import wait_for_quiet
+from pgs_task.reconciliation.runner import run_checks
+
+
+class Command(BaseCommand):
+    help = (
+        "Checks what must always hold (docs/journey_of_an_order.md names the ids) over all data nodes, Redis and the "
+        "gateways' statements; reads only. Exits 1 when an invariant fails."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true", help="one JSON object a check, nothing else on stdout")
+        parser.add_argument(
+            "--wait",
+            type=float,
+            default=0,
+            metavar="SECONDS",
+            help="first wait until nothing is on its way (streams, outbox, refunds), at most so long",
+        )
+        parser.add_argument("--only-always", action="store_true", help="only those that hold at any moment (A)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["wait"]:
+            restless = wait_for_quiet(options["wait"])
+            if restless:
+                raise CommandError(f"Not quiet after {options['wait']:.0f} s: {'; '.join(restless)}")
+        failed = 0
+        for verdict in run_checks(only_always=options["only_always"]):
+            failed += not verdict.is_ok
+            self.stdout.write(_as_json(verdict) if options["json"] else _as_text(verdict))
+        if failed:
+            raise CommandError(f"{failed} invariants do not hold.")
+
+
+def _as_json(verdict: Verdict) -> str:
+    return json.dumps(
+        {
+            "id": verdict.check.id,
+            "when": verdict.check.when.value,
+            "promise": verdict.check.promise,
+            "ok": verdict.is_ok,
+            "count": verdict.count,
+            "offenders": verdict.offenders,
+            "seconds": round(verdict.seconds, 3),
+        },
+        ensure_ascii=False,
+    )
+
+
+def _as_text(verdict: Verdict) -> str:
+    head = f"{verdict.check.id:<3} {verdict.check.when.value}  "
+    if verdict.is_ok:
+        return f"{head}ok     {verdict.check.promise}"
+    lines = [f"{head}{verdict.count:<6} {verdict.check.promise}"]
+    return "\n".join([*lines, *(f"          {offender}" for offender in verdict.offenders)])
