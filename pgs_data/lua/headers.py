@@ -16,12 +16,18 @@ TOKEN = re.compile(
     re.DOTALL,
 )
 KEYWORDS = frozenset(
-    "and break do else elseif end false for function if in local nil not or repeat return then true until while".split()
+    re.findall(
+        r"\w+",
+        "and break do else elseif end false for function if in local nil not or repeat return then true until while",
+    )
 )
 # What Redis 7.0 and Valkey 9 both offer to a script; KEYS and ARGV are missing on purpose: a body uses names.
 GLOBALS = frozenset(
-    "redis cjson cmsgpack bit struct string table math tonumber tostring type pairs ipairs next unpack select error"
-    " pcall assert".split()
+    re.findall(
+        r"\w+",
+        "redis cjson cmsgpack bit struct string table math tonumber tostring type pairs ipairs next unpack select error"
+        " pcall assert",
+    )
 )
 
 
@@ -44,7 +50,7 @@ class Header:
         names = [f"local {name} = KEYS[{place}] " for place, name in enumerate(self.keys, start=1)]
         names += [f"local {name} = ARGV[{place}] " for place, name in enumerate(self.args, start=1)]
         if self.derives:
-            names.append('local tag = string.match(KEYS[1], "%b{}") ')
+            names.append('local tag = string.match(KEYS[1], "%b{}:?") ')
         return "".join(names)
 
 
@@ -85,8 +91,8 @@ def _problems_of_header(header: Header) -> Iterator[str]:
     if not header.replies:
         yield "No `-- REPLY word` line."
     for pattern in header.derives:
-        if not re.fullmatch(r"[a-z][a-z0-9_]*:.*", pattern):
-            yield f"`-- DERIVES {pattern}` must be a pattern such as `stock:<id>`."
+        if not re.fullmatch(r":?[a-z][a-z0-9_]*(:.*)?", pattern):
+            yield f"`-- DERIVES {pattern}` must be a pattern such as `:stock:<id>`, as it follows the tag."
 
 
 def _problems_of_body(header: Header, tokens: list[tuple[str, str]]) -> Iterator[str]:
@@ -107,7 +113,7 @@ def _problems_of_body(header: Header, tokens: list[tuple[str, str]]) -> Iterator
         yield f"Reply {word} is given but not declared."
 
     prefixes = _prefixes_after_tag(tokens)
-    declared = {pattern.partition(":")[0] + ":" for pattern in header.derives}
+    declared = {_prefix(pattern) for pattern in header.derives}
     for prefix in sorted(prefixes - declared):
         yield f'A key is built from tag .. "{prefix}" but no `-- DERIVES {prefix}…` declares it.'
     for prefix in sorted(declared - prefixes):
@@ -163,7 +169,13 @@ def _words_returned(tokens: list[tuple[str, str]]) -> set[str]:
 def _prefixes_after_tag(tokens: list[tuple[str, str]]) -> set[str]:
     triples = zip(tokens, tokens[1:], tokens[2:], strict=False)
     return {
-        text.partition(":")[0] + ":"
+        _prefix(text)
         for (_, name), (_, sign), (kind, text) in triples
         if name == "tag" and sign == ".." and kind == "text"
     }
+
+
+def _prefix(pattern: str) -> str:
+    """The constant start of a key behind its tag: ":stock:<id>" and ":stock:" give ":stock"."""
+    start = re.match(r":?[^:<]*", pattern)
+    return start[0] if start else ""

@@ -3,12 +3,12 @@
     -- reserve_units: Takes units from a counter when enough are left.
     -- KEYS counter  integer, units left
     -- ARGV units    units wanted
-    -- DERIVES log:<id>  keys below the declared keys' hash tag which the body builds itself: tag .. "log:" .. id
+    -- DERIVES :log:<id>  keys with the declared keys' hash tag which the body builds itself: tag .. ":log:" .. id
     -- REPLY TAKEN   the units are yours
     -- REPLY SHORT   not enough left; nothing changed
 
-The body says `counter` and `units`, never KEYS[1]; `tag` is there when a DERIVES line is. Ids travel as strings: Lua's
-numbers are exact up to 2^53 only.
+The body says `counter` and `units`, never KEYS[1]; `tag` is there when a DERIVES line is, with the colon that follows
+the tag in the first key, if any. Ids travel as strings: Lua's numbers are exact up to 2^53 only.
 """
 
 import hashlib

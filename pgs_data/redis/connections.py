@@ -11,20 +11,18 @@ from redis.backoff import NoBackoff
 from redis.cluster import RedisCluster
 from redis.exceptions import (
     ClusterDownError,
-    ConnectionError,
     MasterDownError,
     OutOfMemoryError,
     ReadOnlyError,
     RedisClusterException,
-    TimeoutError,
 )
 from redis.retry import Retry
 
 # What a caller catches to say "try again in a moment". Loading, exhausted pools and refused connections are
 # ConnectionErrors; a full ledger (noeviction) and a demoted primary refuse writes and recover by themselves too.
 RedisUnavailable: tuple[type[Exception], ...] = (
-    ConnectionError,
-    TimeoutError,
+    redis.ConnectionError,
+    redis.TimeoutError,
     OutOfMemoryError,
     ReadOnlyError,
     ClusterDownError,

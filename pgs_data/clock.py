@@ -1,0 +1,43 @@
+"""The database's clock: deadlines are set and judged by the machine that stores them, never by a worker."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import DateTimeField, Func
+from django.db.models.sql.compiler import SQLCompiler
+
+
+class DatabaseNow(Func):
+    """The database's UTC time when the statement runs, plus `after`, for filters, updates and inserts."""
+
+    output_field = DateTimeField()
+
+    def __init__(self, *, after: timedelta = timedelta()) -> None:
+        super().__init__()
+        self.after = after
+
+    def as_sql(
+        self,
+        compiler: SQLCompiler,  # noqa: ARG002 - Django's signature
+        connection: BaseDatabaseWrapper,
+        **context: Any,  # noqa: ARG002
+    ) -> tuple[str, list[str | int]]:
+        if connection.vendor == "sqlite":
+            # Three digits after the second, as text that compares with what Django stores (it drops ".000000" only).
+            return "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'now', %s)", [f"{self.after.total_seconds():+.3f} seconds"]
+        # CURRENT_TIMESTAMP would follow the session's time zone; Django stores UTC.
+        microseconds = self.after // timedelta(microseconds=1)
+        return "TIMESTAMPADD(MICROSECOND, %s, UTC_TIMESTAMP(6))", [microseconds]
+
+
+def database_now(alias: str) -> datetime:
+    """The clock of one database, aware and in UTC; one round trip, raises OperationalError when it is down."""
+    connection = connections[alias]
+    sqlite = connection.vendor == "sqlite"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT STRFTIME('%Y-%m-%d %H:%M:%f', 'now')" if sqlite else "SELECT UTC_TIMESTAMP(6)")
+        (value,) = cursor.fetchone()
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return moment.replace(tzinfo=UTC)
