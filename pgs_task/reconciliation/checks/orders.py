@@ -11,7 +11,7 @@ from pgs_task.reconciliation.grace import UNPAID_GRACE
 from pgs_web.display.activity.models import Activity
 from pgs_web.trade.order.models import Order, OrderLog
 from pgs_web.trade.order.states import LOCKED, MOVES, SOLD, OrderState
-from pgs_web.trade.stock.selectors import iterate_bought_units
+from pgs_web.trade.stock.scans import iterate_bought_units
 
 CHUNK = 2000
 

@@ -1,0 +1,69 @@
+"""Quiet: nothing is on its way, so that what must hold when quiet can be judged."""
+
+import time
+
+from django.db.models import Q
+
+from pgs_data.messaging.models import OutboxMessage
+from pgs_data.redis.connections import ledger
+from pgs_data.redis.partitions import partition_count
+from pgs_data.sharding.slots import node_aliases
+from pgs_task.payment.models import Refund
+from pgs_task.payment.states import RefundState
+from pgs_web.trade.intake.keys import INTAKE_GROUP, flow_key, intake_key
+from pgs_web.trade.order.models import Order
+from pgs_web.trade.order.states import OrderState
+from pgs_web.trade.stock.keys import changed_key
+
+PAUSE_SECONDS = 0.3
+# Between a task's last step and its next beat everything looks quiet: the calm has to last.
+CALM_LOOKS = 4
+
+
+def wait_for_quiet(seconds: float) -> list[str]:
+    """Waits at most so long; returns what is still restless, empty when all is quiet."""
+    deadline = time.monotonic() + seconds
+    calm = 0
+    while True:
+        restless = find_restless()
+        calm = 0 if restless else calm + 1
+        if calm >= CALM_LOOKS or time.monotonic() > deadline:
+            return restless
+        time.sleep(PAUSE_SECONDS)
+
+
+def find_restless() -> list[str]:
+    """One line for each thing that is still on its way."""
+    return [*_restless_streams(), *_restless_nodes()]
+
+
+def _restless_streams() -> list[str]:
+    restless = []
+    for partition in range(partition_count()):
+        client = ledger(partition)
+        values = client.hmget(flow_key(partition), ["accepted", "persisted", "rejected"])
+        accepted, persisted, rejected = (int(value or 0) for value in values)
+        if accepted > persisted + rejected:
+            restless.append(f"partition {partition}: {accepted - persisted - rejected} orders are not written down")
+        stream = intake_key(partition)
+        if client.exists(stream) and any(group["name"] == INTAKE_GROUP.encode() for group in client.xinfo_groups(stream)):
+            pending = client.xpending(stream, INTAKE_GROUP)["pending"]
+            if pending:
+                restless.append(f"partition {partition}: {pending} entries are pending")
+        if client.scard(changed_key(partition)):
+            restless.append(f"partition {partition}: stock is not synchronised")
+    return restless
+
+
+def _restless_nodes() -> list[str]:
+    restless = []
+    for alias in node_aliases():
+        if waiting := OutboxMessage.objects.on_node(alias).count():
+            restless.append(f"{alias}: {waiting} messages in the outbox")
+        refunds = Refund.objects.on_node(alias).exclude(Q(state=RefundState.SUCCEEDED) | Q(state=RefundState.MANUAL))
+        if waiting := refunds.count():
+            restless.append(f"{alias}: {waiting} refunds are under way")
+        # The bus carries shipments outside of the outbox.
+        if waiting := Order.objects.on_node(alias).filter(state=OrderState.TO_SHIP).count():
+            restless.append(f"{alias}: {waiting} orders are about to be shipped")
+    return restless

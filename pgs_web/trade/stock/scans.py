@@ -1,0 +1,30 @@
+"""Whole hashes of the ledger read a page at a time, for reconciliation and repair; never on a shopper's way."""
+
+from collections.abc import Iterable, Iterator
+
+from pgs_data.redis.connections import ledger
+from pgs_data.redis.partitions import partition_of
+from pgs_web.trade.stock.holds import Hold
+from pgs_web.trade.stock.keys import bought_key, holds_key
+
+# Fields a page: about 100 KB of holds, a millisecond of Redis' time.
+PAGE = 1000
+
+
+def iterate_holds(activity_id: int) -> Iterator[tuple[int, Hold]]:
+    """(order id, hold) of every order that the activity ever admitted; one may come twice while the hash grows."""
+    client = ledger(partition_of(activity_id))
+    for order_id, packed in client.hscan_iter(holds_key(activity_id), count=PAGE):
+        yield int(order_id), Hold.unpack(packed)
+
+
+def iterate_bought_units(activity_ids: Iterable[int]) -> Iterator[tuple[int, int, int]]:
+    """(activity id, member id, units) as Redis counts them; members without units are left out."""
+    for activity_id in activity_ids:
+        client = ledger(partition_of(activity_id))
+        seen: set[int] = set()
+        for member, units in client.hscan_iter(bought_key(activity_id), count=PAGE):
+            member_id = int(member)
+            if int(units) and member_id not in seen:
+                seen.add(member_id)
+                yield activity_id, member_id, int(units)
