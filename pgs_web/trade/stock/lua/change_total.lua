@@ -1,0 +1,31 @@
+-- change_total: Adds units to an activity's stock or takes unsold ones out of it, once a change.
+-- KEYS stock       hash total, remain, lock, sold, version, told_sold_out
+-- KEYS changed     set of activities whose stock the database has not seen
+-- ARGV activity_id
+-- ARGV difference  units, negative to take out
+-- ARGV change_id   name of this change: a repetition is recognised by it
+-- REPLY CHANGED   total and remain moved by the difference
+-- REPLY REPEATED  this change was made before: nothing changed
+-- REPLY SHORT     fewer units remain than shall be taken out: nothing changed
+-- REPLY MISSING   there is no stock: nothing changed
+local now = redis.call("HMGET", stock, "total", "remain", "last_change")
+if not now[1] or not now[2] then
+    return "MISSING"
+end
+if now[3] == change_id then
+    return "REPEATED"
+end
+local units = tonumber(difference)
+if tonumber(now[2]) + units < 0 then
+    return "SHORT"
+end
+redis.call("HINCRBY", stock, "total", difference)
+redis.call("HINCRBY", stock, "remain", difference)
+redis.call("HINCRBY", stock, "version", 1)
+redis.call("HSET", stock, "last_change", change_id)
+if units > 0 then
+    -- Who was told "sold out" was told the truth; from now on there is something to sell again.
+    redis.call("HSET", stock, "told_sold_out", 0)
+end
+redis.call("SADD", changed, activity_id)
+return "CHANGED"

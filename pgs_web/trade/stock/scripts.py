@@ -1,0 +1,82 @@
+"""The stock's Lua scripts: one function each, of the same name."""
+
+from collections.abc import Mapping, Sequence
+
+from pgs_data.lua.blobs import pack
+from pgs_data.lua.loader import Script
+from pgs_data.redis.connections import ledger
+from pgs_data.redis.partitions import partition_of
+from pgs_web.trade.stock.keys import activity_key, changed_key, holds_key, stock_key
+from pgs_web.trade.stock.messages import FactsReply, GateReply, PreloadReply, SettleReply, TotalReply
+
+_PACKAGE = "pgs_web.trade.stock"
+_preload_activity = Script.load(_PACKAGE, "preload_activity")
+_update_activity_facts = Script.load(_PACKAGE, "update_activity_facts")
+_set_activity_gate = Script.load(_PACKAGE, "set_activity_gate")
+_change_total = Script.load(_PACKAGE, "change_total")
+_settle_holds = Script.load(_PACKAGE, "settle_holds")
+
+
+def preload_activity(*, activity_id: int, facts: Mapping[str, str], total: int) -> PreloadReply:
+    """Loads facts and stock; raises RedisUnavailable."""
+    partition = partition_of(activity_id)
+    reply = _preload_activity(
+        ledger(partition),
+        keys={
+            "activity": activity_key(activity_id),
+            "stock": stock_key(activity_id),
+            "holds": holds_key(activity_id),
+            "changed": changed_key(partition),
+        },
+        args={"activity_id": str(activity_id), "facts": _flat(facts), "total": total},
+    )
+    return PreloadReply(reply.decode())
+
+
+def update_activity_facts(
+    *, activity_id: int, facts: Mapping[str, str], rules_version: int, state_when_new: str
+) -> FactsReply:
+    """Replaces the facts but the gate's state; raises RedisUnavailable."""
+    reply = _update_activity_facts(
+        ledger(partition_of(activity_id)),
+        keys={"activity": activity_key(activity_id)},
+        args={"facts": _flat(facts), "rules_version": rules_version, "state_when_new": state_when_new},
+    )
+    return FactsReply(reply.decode())
+
+
+def set_activity_gate(*, activity_id: int, state: str) -> GateReply:
+    """Opens or closes the gate; raises RedisUnavailable."""
+    reply = _set_activity_gate(
+        ledger(partition_of(activity_id)), keys={"activity": activity_key(activity_id)}, args={"state": state}
+    )
+    return GateReply(reply.decode())
+
+
+def change_total(*, activity_id: int, difference: int, change_id: str) -> TotalReply:
+    """Adds or takes out unsold units, once a change_id; raises RedisUnavailable."""
+    partition = partition_of(activity_id)
+    reply = _change_total(
+        ledger(partition),
+        keys={"stock": stock_key(activity_id), "changed": changed_key(partition)},
+        args={"activity_id": str(activity_id), "difference": difference, "change_id": change_id},
+    )
+    return TotalReply(reply.decode())
+
+
+def settle_holds(*, partition: int, settlements: Sequence[tuple[int, int, str, str]]) -> list[SettleReply]:
+    """Applies (activity id, order id, movement, reason) of one partition in one call; raises RedisUnavailable."""
+    replies = _settle_holds(
+        ledger(partition),
+        keys={"changed": changed_key(partition)},
+        args={
+            "settlements": pack(
+                [[str(activity), str(order), movement, reason] for activity, order, movement, reason in settlements]
+            )
+        },
+    )
+    return [SettleReply(reply.decode()) for reply in replies]
+
+
+def _flat(facts: Mapping[str, str]) -> bytes:
+    return pack([text for pair in facts.items() for text in pair])
