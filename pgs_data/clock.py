@@ -8,6 +8,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import DateTimeField, Func
 from django.db.models.sql.compiler import SQLCompiler
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 class DatabaseNow(Func):
     """The database's UTC time when the statement runs, plus `after`, for filters, updates and inserts."""
@@ -41,3 +43,24 @@ def database_now(alias: str) -> datetime:
         (value,) = cursor.fetchone()
     moment = datetime.fromisoformat(value) if isinstance(value, str) else value
     return moment.replace(tzinfo=UTC)
+
+
+def to_ms(moment: datetime) -> int:
+    """Whole milliseconds since 1970 of an aware moment, as messages and Redis carry it."""
+    # Integer arithmetic: a float of seconds has no room for every microsecond.
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+
+
+def from_ms(milliseconds: int) -> datetime:
+    """The aware UTC moment of milliseconds since 1970."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
+
+
+def to_ms(moment: datetime) -> int:
+    """Whole milliseconds since 1970 of an aware moment, rounded down."""
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+def from_ms(milliseconds: int) -> datetime:
+    """The moment, aware and in UTC, that many milliseconds after 1970."""
+    return _EPOCH + timedelta(milliseconds=milliseconds)

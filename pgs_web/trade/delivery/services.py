@@ -15,9 +15,7 @@ def record_shipments(*, order_ids: Sequence[int]) -> list[Shipment]:
         return []
     now = database_now(alias_of_id(order_ids[0]))
     return Shipment.objects.bulk_create(
-        Shipment(
-            order_id=order_id, carrier=SANDBOX_CARRIER, tracking_no=sandbox_tracking_no(order_id), shipped_at=now
-        )
+        Shipment(order_id=order_id, carrier=SANDBOX_CARRIER, tracking_no=sandbox_tracking_no(order_id), shipped_at=now)
         for order_id in order_ids
     )
 

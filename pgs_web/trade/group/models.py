@@ -17,9 +17,7 @@ class Group(ShardedModel):
     # Snapshot at opening: an edit of the activity never changes a running group.
     price_fen = models.BigIntegerField(_("group price (fen)"))
     rules_version = models.PositiveIntegerField(_("rules version"))
-    state = models.CharField(
-        _("state"), max_length=16, choices=[(state.value, state.value) for state in GroupState]
-    )
+    state = models.CharField(_("state"), max_length=16, choices=[(state.value, state.value) for state in GroupState])
     reason = models.CharField(_("reason"), max_length=32, blank=True)
     paid_count = models.PositiveIntegerField(_("paid members"), default=0)
     log_count = models.PositiveSmallIntegerField(default=1)
@@ -52,9 +50,7 @@ class Seat(ShardedModel):
     # member_id while the seat is active, null afterwards: the unique index then admits a member once a group at a
     # time without a partial index, which MariaDB does not have.
     active_member_id = models.BigIntegerField(null=True)
-    state = models.CharField(
-        _("state"), max_length=16, choices=[(state.value, state.value) for state in SeatState]
-    )
+    state = models.CharField(_("state"), max_length=16, choices=[(state.value, state.value) for state in SeatState])
     joined_at = models.DateTimeField(_("joined at"))
     changed_at = models.DateTimeField(_("changed at"), auto_now=True)
 

@@ -4,6 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from pgs_data.clock import to_ms
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.states import OrderState
 
@@ -57,8 +58,3 @@ def describe_order(order: Order, *, at: datetime) -> dict[str, Any]:
         "at_ms": to_ms(at),
         "paid_at_ms": to_ms(order.paid_at) if order.paid_at else None,
     }
-
-
-def to_ms(moment: datetime) -> int:
-    """Whole milliseconds since 1970."""
-    return round(moment.timestamp() * 1000)

@@ -28,9 +28,7 @@ class Order(ShardedModel):
     amount_fen = models.BigIntegerField(_("amount (fen)"))
     address_id = models.BigIntegerField(_("address"))
     idempotency_key = models.CharField(max_length=64)
-    state = models.CharField(
-        _("state"), max_length=16, choices=[(state.value, state.value) for state in OrderState]
-    )
+    state = models.CharField(_("state"), max_length=16, choices=[(state.value, state.value) for state in OrderState])
     reason = models.CharField(_("reason"), max_length=32, blank=True)
     log_count = models.PositiveSmallIntegerField(default=1)
     accepted_at = models.DateTimeField(_("accepted at"))

@@ -1,0 +1,40 @@
+"""Scripts on the groups' hashes in the ledger."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pgs_data.lua.loader import Script
+from pgs_data.redis.connections import ledger
+from pgs_data.redis.partitions import partition_of
+from pgs_web.trade.group.keys import group_key
+
+CLOSE_GROUPS = Script.load("pgs_web.trade.group", "close_groups")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupOfActivity:
+    """A group and the activity whose partition it lives in."""
+
+    activity_id: int
+    group_id: int
+
+
+def close_groups(*, groups: Iterable[GroupOfActivity]) -> int:
+    """Lets nobody join these groups any more; one script a partition. Returns how many were still in the ledger.
+
+    Raises one of RedisUnavailable; calling it again is harmless.
+    """
+    by_partition: dict[int, dict[int, GroupOfActivity]] = defaultdict(dict)
+    for group in groups:
+        by_partition[partition_of(group.activity_id)][group.group_id] = group
+    closed = 0
+    for partition, of_partition in by_partition.items():
+        first, *others = of_partition.values()
+        _, count = CLOSE_GROUPS(
+            ledger(partition),
+            keys={"group": group_key(activity_id=first.activity_id, group_id=first.group_id)},
+            args={"others": " ".join(str(other.group_id) for other in others)},
+        )
+        closed += int(count)
+    return closed

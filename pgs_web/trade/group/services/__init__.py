@@ -1,0 +1,26 @@
+"""Business acts on groups; every one locks the group's row first, and goes through the door of its state."""
+
+from pgs_web.trade.group.services.ending import fail_expired_groups, fail_group, fail_groups, settle_groups
+from pgs_web.trade.group.services.leaving import (
+    LeaveOutcome,
+    SeatOfOrder,
+    leave_group,
+    refund_seats,
+    release_seats,
+)
+from pgs_web.trade.group.services.paying import PaidSeat, PaymentsReport, count_paid_seats
+
+__all__ = [
+    "LeaveOutcome",
+    "PaidSeat",
+    "PaymentsReport",
+    "SeatOfOrder",
+    "count_paid_seats",
+    "fail_expired_groups",
+    "fail_group",
+    "fail_groups",
+    "leave_group",
+    "refund_seats",
+    "release_seats",
+    "settle_groups",
+]

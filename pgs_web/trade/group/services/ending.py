@@ -1,0 +1,86 @@
+"""Groups end without success: at their deadline, or ended by an operator or the stock; then they are settled."""
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import OperationalError
+
+from pgs_data.clock import DatabaseNow, database_now
+from pgs_data.sharding.slots import ids_by_node, node_aliases
+from pgs_data.sharding.transactions import node_transaction
+from pgs_web.trade.group.models import Group
+from pgs_web.trade.group.services.door import (
+    GROUPS_A_TRANSACTION,
+    groups_with_active_seats,
+    lock_groups,
+    move_groups,
+)
+from pgs_web.trade.group.states import FailReason, GroupState
+
+
+def fail_group(*, group_id: int, reason: FailReason, actor: str) -> bool:
+    """Fails a FORMING group; False when it was decided before. Its `group.failed` message refunds the members."""
+    return bool(fail_groups(group_ids=[group_id], reason=reason, actor=actor))
+
+
+def fail_groups(*, group_ids: Iterable[int], reason: FailReason, actor: str) -> list[int]:
+    """Fails those of the groups that are FORMING and returns their ids."""
+    failed: list[int] = []
+    for alias, ids in ids_by_node(group_ids).items():
+        for start in range(0, len(ids), GROUPS_A_TRANSACTION):
+            failed += _fail_on_node(alias, ids[start : start + GROUPS_A_TRANSACTION], reason=reason, actor=actor)
+    return failed
+
+
+def fail_expired_groups(*, limit: int = 500) -> int:
+    """Fails up to limit groups a node whose deadline and grace have passed; costs what is due. Returns how many.
+
+    Only the database's clock counts. Every node is served before an unreachable one raises.
+    """
+    failed, outages = 0, []
+    for alias in node_aliases():
+        try:
+            failed += fail_expired_groups_on(alias, limit=limit)
+        except OperationalError as error:
+            outages.append(error)
+    if outages:
+        raise outages[0]
+    return failed
+
+
+def fail_expired_groups_on(alias: str, *, limit: int = 500) -> int:
+    """The same on one node; a group whose last payment comes between the scan and the move is left alone."""
+    grace = timedelta(seconds=settings.GROUP_EXPIRY_GRACE_SECONDS)
+    due = (
+        Group.objects.on_node(alias)
+        .filter(state=GroupState.FORMING, deadline__lte=DatabaseNow(after=-grace))
+        .order_by("deadline")
+        .values_list("pk", flat=True)[:limit]
+    )
+    return len(fail_groups(group_ids=list(due), reason=FailReason.TIMEOUT, actor="clock"))
+
+
+def settle_groups(*, group_ids: Iterable[int]) -> list[int]:
+    """Settles those of the groups that have FAILED and in which nobody holds a seat any more; returns their ids."""
+    settled: list[int] = []
+    for alias, ids in ids_by_node(group_ids).items():
+        for start in range(0, len(ids), GROUPS_A_TRANSACTION):
+            settled += _settle_on_node(alias, ids[start : start + GROUPS_A_TRANSACTION])
+    return settled
+
+
+def _fail_on_node(alias: str, group_ids: Sequence[int], *, reason: FailReason, actor: str) -> list[int]:
+    with node_transaction(alias):
+        forming = [group for group in lock_groups(alias, group_ids).values() if group.state == GroupState.FORMING]
+        move_groups(alias, forming, to_state=GroupState.FAILED, reason=reason, actor=actor, now=database_now(alias))
+    return [group.pk for group in forming]
+
+
+def _settle_on_node(alias: str, group_ids: Sequence[int]) -> list[int]:
+    with node_transaction(alias):
+        failed = [group for group in lock_groups(alias, group_ids).values() if group.state == GroupState.FAILED]
+        alive = groups_with_active_seats(alias, [group.pk for group in failed])
+        empty = [group for group in failed if group.pk not in alive]
+        move_groups(alias, empty, to_state=GroupState.SETTLED, actor="group", now=database_now(alias))
+    return [group.pk for group in empty]

@@ -1,0 +1,137 @@
+"""Seats are paid, and the payment of the last one completes the group."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db.models import Case, DateTimeField, F, Q, Value, When
+
+from pgs_data.clock import database_now
+from pgs_data.sharding.slots import ids_by_node
+from pgs_data.sharding.transactions import node_transaction
+from pgs_web.trade.group.errors import GroupChangedMeanwhile
+from pgs_web.trade.group.models import Group, Seat
+from pgs_web.trade.group.services.door import GROUPS_A_TRANSACTION, lock_groups, move_seats, read_seats, tell_moves
+from pgs_web.trade.group.states import GroupState, SeatState
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaidSeat:
+    """An order was paid at this moment, and its seat should count."""
+
+    group_id: int
+    order_id: int
+    paid_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaymentsReport:
+    """`refused`: orders whose money goes back. `missing`: orders whose seat is not written down yet: ask again."""
+
+    refused: list[int] = field(default_factory=list)
+    missing: list[int] = field(default_factory=list)
+
+
+def count_paid_seats(*, payments: Sequence[PaidSeat]) -> PaymentsReport:
+    """Counts each paid seat once, and completes the groups whose last seat it was; one transaction a node and batch.
+
+    A seat counts while its group is FORMING and the payment came before the deadline. A payment counted before is
+    neither counted again nor refused.
+    """
+    by_group: dict[int, list[PaidSeat]] = defaultdict(list)
+    for payment in payments:
+        by_group[payment.group_id].append(payment)
+    report = PaymentsReport()
+    for alias, group_ids in ids_by_node(by_group).items():
+        for start in range(0, len(group_ids), GROUPS_A_TRANSACTION):
+            batch = {group_id: by_group[group_id] for group_id in group_ids[start : start + GROUPS_A_TRANSACTION]}
+            with node_transaction(alias):
+                of_node = _count_on_node(alias, batch)
+            report.refused.extend(of_node.refused)
+            report.missing.extend(of_node.missing)
+    return report
+
+
+def _count_on_node(alias: str, payments: Mapping[int, Sequence[PaidSeat]]) -> PaymentsReport:
+    groups = lock_groups(alias, payments)
+    order_ids = [payment.order_id for of_group in payments.values() for payment in of_group]
+    seats = read_seats(alias, group_ids=payments, order_ids=order_ids)
+    report = PaymentsReport()
+    counting: dict[int, list[Seat]] = {}
+    for group_id, of_group in payments.items():
+        group = groups.get(group_id)
+        if group is None:
+            report.missing.extend(payment.order_id for payment in of_group)
+        else:
+            counted = _judge(group, of_group, seats, report)
+            if counted:
+                counting[group_id] = counted
+    if counting:
+        now = database_now(alias)
+        move_seats(alias, [seat for counted in counting.values() for seat in counted], to_state=SeatState.PAID, now=now)
+        _count(alias, counting, now=now)
+        _complete(alias, counting, now=now)
+    return report
+
+
+def _judge(group: Group, payments: Sequence[PaidSeat], seats: Mapping[int, Seat], report: PaymentsReport) -> list[Seat]:
+    """The seats of one locked group that these payments win; first paid, first served."""
+    won: list[Seat] = []
+    once = {payment.order_id: payment for payment in payments}
+    for payment in sorted(once.values(), key=lambda payment: (payment.paid_at, payment.order_id)):
+        seat = seats.get(payment.order_id)
+        if seat is None:
+            report.missing.append(payment.order_id)
+        elif seat.state == SeatState.HELD:
+            # The deadline never changes, so it is compared here; what others change is judged by the UPDATE again.
+            in_time = payment.paid_at < group.deadline
+            if group.state == GroupState.FORMING and in_time and group.paid_count + len(won) < group.size:
+                won.append(seat)
+            else:
+                report.refused.append(payment.order_id)
+        elif seat.state == SeatState.RELEASED:
+            report.refused.append(payment.order_id)
+    return won
+
+
+def _count(alias: str, counting: Mapping[int, Sequence[Seat]], *, now: datetime) -> None:
+    """The decisive UPDATE: counts, and completes where the last seat was paid, or changes nothing."""
+    by_number: dict[int, list[int]] = defaultdict(list)
+    for group_id, seats in counting.items():
+        by_number[len(seats)].append(group_id)
+    for number, group_ids in by_number.items():
+        # `size >= paid + n`, never `size - n`: both columns are unsigned in MariaDB, where a negative is an error.
+        is_last = Q(size=F("paid_count") + number)
+        moment = Value(now, output_field=DateTimeField())
+        changed = (
+            Group.objects.on_node(alias)
+            .filter(pk__in=group_ids, state=GroupState.FORMING, size__gte=F("paid_count") + number)
+            .update(
+                # MariaDB assigns from left to right and later expressions see the new values; SQLite's all see the
+                # old row. paid_count comes last, so in both every CASE reads the old count.
+                log_count=Case(When(is_last, then=F("log_count") + 1), default=F("log_count")),
+                decided_at=Case(When(is_last, then=moment), default=F("decided_at")),
+                state=Case(When(is_last, then=Value(GroupState.SUCCEEDED)), default=F("state")),
+                paid_count=F("paid_count") + number,
+            )
+        )
+        if changed != len(group_ids):
+            raise GroupChangedMeanwhile(f"{len(group_ids)} locked groups had places on {alias}, {changed} counted.")
+
+
+def _complete(alias: str, group_ids: Iterable[int], *, now: datetime) -> None:
+    """Confirms the seats of the groups that the UPDATE completed, and tells it."""
+    completed = list(Group.objects.on_node(alias).filter(pk__in=list(group_ids), state=GroupState.SUCCEEDED))
+    if not completed:
+        return
+    group_ids = [group.pk for group in completed]
+    seats = Seat.objects.on_node(alias).filter(group_id__in=group_ids)
+    confirmed = seats.filter(state=SeatState.PAID).update(state=SeatState.CONFIRMED, changed_at=now)
+    if confirmed != sum(group.paid_count for group in completed):
+        raise GroupChangedMeanwhile(f"{confirmed} paid seats on {alias} in complete groups {group_ids}.")
+    order_ids: dict[int, list[int]] = defaultdict(list)
+    pairs = seats.filter(state=SeatState.CONFIRMED).order_by("pk").values_list("group_id", "order_id")
+    for group_id, order_id in pairs:
+        order_ids[group_id].append(order_id)
+    tell_moves(completed, from_state=GroupState.FORMING, actor="payment", now=now, order_ids=order_ids)
