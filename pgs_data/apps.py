@@ -1,6 +1,14 @@
 from django.apps import AppConfig
+from django.core.checks import register
+
+from pgs_data.sharding.checks import check_sharded_models, check_slot_map
 
 
 class PgsDataConfig(AppConfig):
     name = "pgs_data"
     label = "pgs_data"
+
+    def ready(self) -> None:
+        """Registers the ground floor's system checks."""
+        register(check_slot_map)
+        register(check_sharded_models)
