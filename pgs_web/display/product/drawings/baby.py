@@ -22,8 +22,8 @@ def draw_blocks(canvas: Canvas) -> None:
         size = 96 if x != 280 else 84
         with canvas.moved(x + size / 2, y + size / 2, turn={124: -5, 226: 7, 280: 4}.get(x, 0)):
             half = size / 2
-            canvas.box(-half, -half, size, size, canvas.linear(light, dark), round=14)
-            canvas.box(-half + 11, -half + 11, size - 22, size - 22, "#fffaf2", round=9)
+            canvas.box(-half, -half, size, size, canvas.linear(light, dark), corner=14)
+            canvas.box(-half + 11, -half + 11, size - 22, size - 22, "#fffaf2", corner=9)
             canvas.word(0, size * 0.22, text, dark, size * 0.62)
             canvas.path(
                 f"M{-half + 5} {half - 16}L{-half + 5} {-half + 14}Q{-half + 5} {-half + 5} {-half + 14} {-half + 5}L{half - 16} {-half + 5}",
@@ -69,7 +69,7 @@ def draw_bottle(canvas: Canvas) -> None:
     draw_shadow(canvas, 200, 334, 84)
     canvas.path("M186 66C186 40 214 40 214 66L218 84L182 84Z", canvas.linear("#ffe1c4", "#f0b98d"))
     canvas.path("M164 112Q164 86 190 82L210 82Q236 86 236 112Z", canvas.linear("#fbd0ab", "#e5a877"))
-    canvas.box(144, 110, 112, 40, canvas.linear("#ff9fb4", "#e0607f"), round=12)
+    canvas.box(144, 110, 112, 40, canvas.linear("#ff9fb4", "#e0607f"), corner=12)
     for x in range(156, 250, 12):
         canvas.line(f"M{x} 118L{x} 142", "#c94a6b", 3, opacity=0.5)
     body = "M150 150Q134 170 138 196Q148 226 138 256L138 300Q138 330 168 330L232 330Q262 330 262 300L262 256Q252 226 262 196Q266 170 250 150Z"
@@ -114,17 +114,17 @@ def draw_duck(canvas: Canvas) -> None:
 
 def draw_train(canvas: Canvas) -> None:
     draw_shadow(canvas, 200, 324, 152)
-    canvas.box(50, 308, 300, 9, "#b98a5c", round=4)
-    canvas.box(74, 240, 238, 44, canvas.linear("#5fb0f0", "#2f7ec9"), round=12)
-    canvas.box(74, 140, 92, 110, canvas.linear("#ff8478", "#d94a4a"), round=10)
-    canvas.box(60, 122, 120, 26, canvas.linear("#ffd76b", "#f0a92c"), round=12)
-    canvas.box(92, 164, 56, 44, "#e9f7ff", round=8)
+    canvas.box(50, 308, 300, 9, "#b98a5c", corner=4)
+    canvas.box(74, 240, 238, 44, canvas.linear("#5fb0f0", "#2f7ec9"), corner=12)
+    canvas.box(74, 140, 92, 110, canvas.linear("#ff8478", "#d94a4a"), corner=10)
+    canvas.box(60, 122, 120, 26, canvas.linear("#ffd76b", "#f0a92c"), corner=12)
+    canvas.box(92, 164, 56, 44, "#e9f7ff", corner=8)
     canvas.path("M92 196L120 164L140 164L104 208L96 208Q92 206 92 200Z", "#fff", opacity=0.8)
-    canvas.box(160, 176, 134, 74, canvas.linear("#9fe0b0", "#4fae6c"), round=28)
+    canvas.box(160, 176, 134, 74, canvas.linear("#9fe0b0", "#4fae6c"), corner=28)
     for x in (196, 236):
         canvas.box(x, 176, 9, 74, "#ffd76b")
     canvas.path("M232 178L236 128L276 128L268 178Z", canvas.linear("#6b5b95", "#463a6b"))
-    canvas.box(228, 116, 56, 16, "#ffd76b", round=7)
+    canvas.box(228, 116, 56, 16, "#ffd76b", corner=7)
     canvas.circle(300, 214, 17, "#fff3c4")
     canvas.circle(300, 214, 10, "#ffd23e")
     canvas.path("M312 250L346 296L312 296Z", "#d94a4a")

@@ -1,8 +1,5 @@
 """Personal care."""
 
-# A path is read as one line of pen movements, however long.
-# ruff: noqa: E501
-
 from collections.abc import Callable
 
 from pgs_web.display.product.drawings.canvas import Canvas
@@ -17,12 +14,12 @@ def draw_toothbrush(canvas: Canvas) -> None:
                 "M-22 -20Q-24 -34 -10 -40L10 -40Q24 -34 22 -20L28 110Q28 130 10 132L-10 132Q-28 130 -28 110Z",
                 canvas.linear("#ffffff", light, dark, angle=0),
             )
-            canvas.box(-6, -94, 12, 58, "#eef1f6", round=5)
-            canvas.box(-17, -140, 34, 54, "#ffffff", round=12, stroke="#d7dce6", stroke_width=2)
+            canvas.box(-6, -94, 12, 58, "#eef1f6", corner=5)
+            canvas.box(-17, -140, 34, 54, "#ffffff", corner=12, stroke="#d7dce6", stroke_width=2)
             for step in range(4):
                 for column in range(4):
                     canvas.box(
-                        -13 + column * 7, -134 + step * 11, 5, 9, dark if (step + column) % 2 else "#7fd6c2", round=2
+                        -13 + column * 7, -134 + step * 11, 5, 9, dark if (step + column) % 2 else "#7fd6c2", corner=2
                     )
             canvas.circle(0, 6, 12, dark)
             canvas.circle(0, 6, 6, "#fff", opacity=0.85)
@@ -37,10 +34,10 @@ def draw_hand_cream(canvas: Canvas) -> None:
     draw_shadow(canvas, 200, 328, 108)
     with canvas.moved(204, 200, turn=10):
         canvas.path("M-62 -124L62 -124L46 76L-46 76Z", canvas.linear("#ffe3ea", "#f7b3c6", "#dd7d9b", angle=0))
-        canvas.box(-68, -134, 136, 18, canvas.linear("#fbd0dc", "#e08fab"), round=5)
+        canvas.box(-68, -134, 136, 18, canvas.linear("#fbd0dc", "#e08fab"), corner=5)
         for x in range(-60, 62, 11):
             canvas.line(f"M{x} -131L{x} -120", "#c66f8f", 2.4, opacity=0.6)
-        canvas.box(-44, 72, 88, 54, canvas.linear("#fff8ec", "#f0d8b0", "#d8b784", angle=0), round=10)
+        canvas.box(-44, 72, 88, 54, canvas.linear("#fff8ec", "#f0d8b0", "#d8b784", angle=0), corner=10)
         for x in range(-34, 36, 12):
             canvas.line(f"M{x} 82L{x} 116", "#b8935a", 2.6, opacity=0.5)
         for turn in range(0, 360, 60):
@@ -60,7 +57,7 @@ def draw_shampoo(canvas: Canvas) -> None:
         "M186 118L186 82L150 82Q132 82 128 96L122 96Q120 66 150 64L210 64Q222 64 222 76L222 118Z",
         canvas.linear("#fdfbff", "#c9b8e0"),
     )
-    canvas.box(170, 114, 68, 30, canvas.linear("#ffffff", "#cdbde3"), round=8)
+    canvas.box(170, 114, 68, 30, canvas.linear("#ffffff", "#cdbde3"), corner=8)
     body = "M160 142L248 142Q284 158 284 196L284 306Q284 334 256 334L152 334Q124 334 124 306L124 196Q124 158 160 142Z"
     canvas.path(body, canvas.linear("#e3cff7", "#b78ee2", "#8c60c0", angle=0))
     canvas.path(
@@ -94,8 +91,8 @@ def draw_hair_dryer(canvas: Canvas) -> None:
         canvas.path(
             "M-12 0L34 0L44 106Q40 118 22 118Q2 118 0 106Z", canvas.linear("#f0d9fb", "#c49be6", "#9a6bd0", angle=0)
         )
-        canvas.box(14, 26, 16, 38, "#fff", round=8)
-        canvas.box(17, 30, 10, 16, "#ff8fab", round=5)
+        canvas.box(14, 26, 16, 38, "#fff", corner=8)
+        canvas.box(17, 30, 10, 16, "#ff8fab", corner=5)
     canvas.line("M208 338C220 356 262 352 282 338", "#8c60c0", 7)
     canvas.path(
         "M96 152C96 100 138 76 186 78L284 96Q296 98 296 112L296 192Q296 206 284 208L186 226C138 228 96 204 96 152Z",
@@ -121,9 +118,9 @@ def draw_soap(canvas: Canvas) -> None:
         canvas.line(f"M{x} 262L{x + 4} 304", "#8a5c2e", 4, opacity=0.5)
     for x, y, turn, light, dark in ((212, 216, -3, "#d7f0dc", "#8cc79a"), (192, 156, 5, "#fde2ea", "#eaa3b9")):
         with canvas.moved(x, y, turn=turn):
-            canvas.box(-108, -34, 216, 74, dark, round=26)
-            canvas.box(-108, -42, 216, 70, canvas.linear("#ffffff", light, dark), round=26)
-            canvas.box(-84, -26, 168, 38, "none", round=15, stroke="#fff", stroke_width=4, opacity=0.85)
+            canvas.box(-108, -34, 216, 74, dark, corner=26)
+            canvas.box(-108, -42, 216, 70, canvas.linear("#ffffff", light, dark), corner=26)
+            canvas.box(-84, -26, 168, 38, "none", corner=15, stroke="#fff", stroke_width=4, opacity=0.85)
     canvas.word(192, 162, "LOTUS", "#c2688a", 24, transform="rotate(5 192 162)")
     for turn in (-60, -30, 0, 30, 60):
         with canvas.moved(196, 114, turn=turn):

@@ -23,7 +23,8 @@ class Canvas:
     def linear(self, *colours: str, angle: float = 90) -> str:
         """A gradient from the first colour to the last; 90 degrees runs from top to bottom, 0 from left to right."""
         return self._define(
-            f'<linearGradient id="{{name}}" gradientTransform="rotate({_number(angle)} .5 .5)">{_stops(colours)}</linearGradient>'
+            f'<linearGradient id="{{name}}" gradientTransform="rotate({_number(angle)} .5 .5)">'
+            f"{_stops(colours)}</linearGradient>"
         )
 
     def radial(self, *colours: str, x: float = 0.36, y: float = 0.3, reach: float = 0.8) -> str:
@@ -40,9 +41,9 @@ class Canvas:
         self._shape("ellipse", cx=x, cy=y, rx=across, ry=down, fill=fill, **more)
 
     def box(
-        self, x: float, y: float, width: float, height: float, fill: str, *, round: float = 0, **more: float | str
-    ) -> None:  # noqa: A002, E501
-        self._shape("rect", x=x, y=y, width=width, height=height, rx=round, fill=fill, **more)
+        self, x: float, y: float, width: float, height: float, fill: str, *, corner: float = 0, **more: float | str
+    ) -> None:
+        self._shape("rect", x=x, y=y, width=width, height=height, rx=corner, fill=fill, **more)
 
     def path(self, d: str, fill: str, **more: float | str) -> None:
         self._shape("path", d=d, fill=fill, **more)

@@ -14,7 +14,7 @@ def draw_frying_pan(canvas: Canvas) -> None:
     with canvas.moved(168, 208, turn=-32):
         canvas.path("M96 -15L206 -12Q220 0 206 12L96 15Z", canvas.linear("#c98d57", "#8d5527"))
         canvas.circle(196, 0, 5, "#5d3515")
-        canvas.box(88, -17, 26, 34, "#a9b1b8", round=5)
+        canvas.box(88, -17, 26, 34, "#a9b1b8", corner=5)
         canvas.circle(0, 0, 112, canvas.linear("#70808c", "#38444d"))
         canvas.circle(0, 0, 103, canvas.radial("#5b6872", "#39444c", "#252d33", x=0.4, y=0.34, reach=0.75))
         canvas.circle(0, 0, 80, "none", stroke="#fff", stroke_width=2, opacity=0.12)
@@ -74,7 +74,7 @@ def draw_towels(canvas: Canvas) -> None:
         (140, "#ffe9c9", "#eecb97"),
     )
     for y, sky, floor in stack:
-        canvas.box(72, y - 10, 256, 44, canvas.linear(sky, floor), round=20)
+        canvas.box(72, y - 10, 256, 44, canvas.linear(sky, floor), corner=20)
         canvas.path(f"M92 {y + 12}L318 {y + 12}", "none", stroke="#000", stroke_width=2, opacity=0.12)
         canvas.path(
             f"M300 {y - 10}Q328 {y - 8} 328 {y + 12}T300 {y + 34}Q284 {y + 12} 300 {y - 10}Z", "#fff", opacity=0.35
@@ -117,8 +117,8 @@ def draw_rice_cooker(canvas: Canvas) -> None:
     canvas.line("M84 184L316 184", "#aebdb6", 4)
     canvas.path("M150 96C160 70 240 70 250 96L236 100Q200 86 164 100Z", canvas.linear("#5e6b66", "#38433f"))
     canvas.ellipse(200, 122, 18, 6, "#8d9b95")
-    canvas.box(146, 214, 108, 76, canvas.linear("#2f3f3a", "#1d2925"), round=16)
-    canvas.box(160, 226, 80, 30, "#a7f0d0", round=6)
+    canvas.box(146, 214, 108, 76, canvas.linear("#2f3f3a", "#1d2925"), corner=16)
+    canvas.box(160, 226, 80, 30, "#a7f0d0", corner=6)
     canvas.word(200, 249, "12:30", "#1d4a3a", 21)
     for x, colour in ((172, "#ff8a65"), (200, "#ffd54f"), (228, "#81c995")):
         canvas.circle(x, 273, 7, colour)
@@ -170,7 +170,7 @@ def draw_plant(canvas: Canvas) -> None:
         "M126 226L274 226L258 308Q256 322 240 322L160 322Q144 322 142 308Z",
         canvas.linear("#fdfdfb", "#f0e7dc", "#cdbba6", angle=0),
     )
-    canvas.box(116, 210, 168, 28, canvas.linear("#ffffff", "#dccdba"), round=12)
+    canvas.box(116, 210, 168, 28, canvas.linear("#ffffff", "#dccdba"), corner=12)
     canvas.path(
         "M140 262L160 284L180 262L200 284L220 262L240 284L258 264L256 278L240 298L220 276L200 298L180 276L160 298L144 280Z",
         "#e0946a",

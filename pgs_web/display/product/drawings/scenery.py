@@ -47,7 +47,7 @@ def draw_leaf(canvas: Canvas, x: float, y: float, length: float, turn: float, da
 
 def draw_shine(
     canvas: Canvas, x: float, y: float, across: float, down: float, turn: float = -30, strength: float = 0.5
-) -> None:  # noqa: E501
+) -> None:
     """A reflection of a window."""
     with canvas.moved(x, y, turn=turn):
         canvas.ellipse(0, 0, across, down, "#fff", opacity=strength)

@@ -43,11 +43,11 @@ def draw_chocolate(canvas: Canvas) -> None:
     with canvas.moved(200, 200, turn=-12):
         bar = canvas.linear("#8a5636", "#5a3220")
         piece = canvas.linear("#9c6544", "#6b3d28", angle=60)
-        canvas.box(-82, -126, 164, 190, bar, round=10)
+        canvas.box(-82, -126, 164, 190, bar, corner=10)
         for row in range(4):
             for column in range(3):
                 x, y = -76 + column * 52, -120 + row * 46
-                canvas.box(x, y, 48, 42, piece, round=6)
+                canvas.box(x, y, 48, 42, piece, corner=6)
                 canvas.path(
                     f"M{x + 4} {y + 38}L{x + 4} {y + 6}Q{x + 4} {y + 4} {x + 8} {y + 4}L{x + 44} {y + 4}L{x + 36} {y + 10}L{x + 12} {y + 10}L{x + 12} {y + 32}Z",
                     "#c08a64",
@@ -74,7 +74,7 @@ def draw_tea(canvas: Canvas) -> None:
     )
     canvas.ellipse(158, 92, 66, 18, canvas.linear("#fdf0c4", "#dcb962"))
     canvas.ellipse(158, 90, 24, 7, "#c39a45")
-    canvas.box(122, 176, 72, 96, "#fbf6e4", round=6)
+    canvas.box(122, 176, 72, 96, "#fbf6e4", corner=6)
     draw_leaf(canvas, 156, 244, 44, -64)
     draw_leaf(canvas, 154, 246, 38, -138, "#5aa348")
     draw_leaf(canvas, 155, 250, 34, -98, "#7cbb52")
@@ -96,7 +96,7 @@ def draw_coffee(canvas: Canvas) -> None:
     )
     canvas.path("M118 112L114 82Q184 70 254 82L250 112Z", canvas.linear("#6d4e3d", "#3f2b21"))
     canvas.line("M118 98L250 98", "#2f1f17", 3, opacity=0.6)
-    canvas.box(134, 150, 100, 124, "#f7ead6", round=10)
+    canvas.box(134, 150, 100, 124, "#f7ead6", corner=10)
     canvas.circle(184, 196, 30, "#e2b77a")
     bean = canvas.linear("#8a5a35", "#54301a")
     _draw_bean(canvas, 184, 196, 22, 1.0, bean)
@@ -148,14 +148,14 @@ def draw_honey(canvas: Canvas) -> None:
     glass = "M114 156Q98 168 98 194L98 286Q98 318 130 318L252 318Q284 318 284 286L284 194Q284 168 268 156Z"
     canvas.path(glass, canvas.linear("#ffd668", "#f9a91e", "#d97a08"))
     canvas.path(glass, canvas.linear("rgba(255,255,255,.45)", "rgba(255,255,255,0)", "rgba(150,70,0,.22)", angle=0))
-    canvas.box(112, 108, 158, 46, canvas.linear("#f6f0e2", "#cdbf9e"), round=10)
+    canvas.box(112, 108, 158, 46, canvas.linear("#f6f0e2", "#cdbf9e"), corner=10)
     for x in range(126, 266, 14):
         canvas.line(f"M{x} 116L{x} 146", "#b7a681", 2.4, opacity=0.6)
     canvas.path("M104 100Q191 76 278 100L286 128Q191 108 96 128Z", canvas.linear("#e9573f", "#b93a28"))
-    canvas.box(128, 192, 126, 88, "#fffaf0", round=14)
+    canvas.box(128, 192, 126, 88, "#fffaf0", corner=14)
     for x, y in ((170, 226), (191, 214), (212, 226), (170, 250), (191, 238), (212, 250), (191, 262)):
         canvas.path(f"M{x} {y - 12}l10.4 6v12l-10.4 6l-10.4 -6v-12Z", "#ffc23e", stroke="#fffaf0", stroke_width=3)
-    canvas.box(110, 182, 12, 108, "#fff", round=6, opacity=0.5)
+    canvas.box(110, 182, 12, 108, "#fff", corner=6, opacity=0.5)
     with canvas.moved(312, 92, turn=22):
         canvas.line("M0 -40L0 96", "#a86d35", 11)
         for y, across in ((100, 17), (113, 23), (126, 25), (139, 22), (151, 14)):

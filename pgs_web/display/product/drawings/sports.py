@@ -47,7 +47,7 @@ def draw_badminton(canvas: Canvas) -> None:
     draw_shadow(canvas, 176, 340, 120)
     with canvas.moved(170, 150, turn=36):
         canvas.line("M0 78L0 150", "#8fa7b8", 8)
-        canvas.box(-9, 140, 18, 78, canvas.linear("#2f3d48", "#151d23"), round=8)
+        canvas.box(-9, 140, 18, 78, canvas.linear("#2f3d48", "#151d23"), corner=8)
         for y in range(148, 214, 13):
             canvas.line(f"M-8 {y + 5}L8 {y}", "#5e717e", 2.6)
         for x in range(-48, 49, 12):
@@ -67,7 +67,7 @@ def draw_badminton(canvas: Canvas) -> None:
                 canvas.line("M0 0L0.1 -88", "#b7cfdb", 2)
         canvas.line("M-24 -24Q0 -14 24 -24M-17 -2Q0 6 17 -2", "#e8484f", 4)
         canvas.path("M-18 26L18 26C22 56 12 68 0 68C-12 68 -22 56 -18 26Z", canvas.linear("#fffdf4", "#dcc9a2"))
-        canvas.box(-19, 24, 38, 10, "#3a8f62", round=4)
+        canvas.box(-19, 24, 38, 10, "#3a8f62", corner=4)
 
 
 def draw_running_shoe(canvas: Canvas) -> None:
@@ -100,14 +100,14 @@ def draw_dumbbells(canvas: Canvas) -> None:
     draw_shadow(canvas, 200, 314, 150)
     for x, y, turn, light, dark in ((196, 146, 12, "#ffd071", "#e08a26"), (204, 248, -8, "#6cc6e2", "#2384ab")):
         with canvas.moved(x, y, turn=turn):
-            canvas.box(-70, -14, 140, 28, canvas.linear("#f4f7f9", "#9fb0ba", "#71838e"), round=10)
+            canvas.box(-70, -14, 140, 28, canvas.linear("#f4f7f9", "#9fb0ba", "#71838e"), corner=10)
             for step in range(-40, 44, 14):
                 canvas.line(f"M{step} -12L{step + 6} 12", "#7b8c97", 2.6, opacity=0.7)
             for side in (-1, 1):
-                canvas.box(side * 88 - 22, -54, 44, 108, canvas.linear(light, dark), round=15)
-                canvas.box(side * 120 - 15, -40, 30, 80, canvas.linear(light, dark), round=12)
-                canvas.box(side * 88 - 14, -46, 10, 74, "#fff", round=5, opacity=0.4)
-                canvas.box(side * 142 - 8, -12, 16, 24, "#8497a3", round=5)
+                canvas.box(side * 88 - 22, -54, 44, 108, canvas.linear(light, dark), corner=15)
+                canvas.box(side * 120 - 15, -40, 30, 80, canvas.linear(light, dark), corner=12)
+                canvas.box(side * 88 - 14, -46, 10, 74, "#fff", corner=5, opacity=0.4)
+                canvas.box(side * 142 - 8, -12, 16, 24, "#8497a3", corner=5)
 
 
 def draw_tent(canvas: Canvas) -> None:
@@ -131,7 +131,7 @@ def draw_tent(canvas: Canvas) -> None:
 def draw_water_bottle(canvas: Canvas) -> None:
     draw_shadow(canvas, 204, 336, 78)
     canvas.line("M232 84C262 74 268 122 244 124", "#1d5f7d", 11)
-    canvas.box(162, 62, 80, 56, canvas.linear("#2f87ad", "#1b5b79"), round=14)
+    canvas.box(162, 62, 80, 56, canvas.linear("#2f87ad", "#1b5b79"), corner=14)
     for x in range(174, 236, 12):
         canvas.line(f"M{x} 72L{x} 108", "#124760", 3, opacity=0.6)
     body = "M166 116L238 116Q268 134 268 170L268 306Q268 334 240 334L164 334Q136 334 136 306L136 170Q136 134 166 116Z"
@@ -141,7 +141,7 @@ def draw_water_bottle(canvas: Canvas) -> None:
         for x, y, radius in ((170, 268, 7), (196, 240, 5), (226, 286, 8), (184, 306, 5), (240, 246, 4)):
             canvas.circle(x, y, radius, "#fff", opacity=0.55)
     canvas.box(136, 176, 132, 9, "#fff", opacity=0.7)
-    canvas.box(148, 146, 14, 166, "#fff", round=7, opacity=0.55)
+    canvas.box(148, 146, 14, 166, "#fff", corner=7, opacity=0.55)
     for y in (206, 234, 262, 290):
         canvas.line(f"M244 {y}L258 {y + 0.1}", "#fff", 4, opacity=0.8)
 

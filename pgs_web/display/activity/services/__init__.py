@@ -1,0 +1,34 @@
+"""Business acts on activities, in the database only; what also moves the stock in Redis is composed in trade/stock."""
+
+from pgs_web.display.activity.services.door import (
+    approve_activity,
+    end_activity,
+    move_activity,
+    pause_activity,
+    resume_activity,
+    return_to_draft,
+    submit_for_review,
+    withdraw_activity,
+)
+from pgs_web.display.activity.services.stock_copy import StockCopy, finish_stock_pass, record_stock, record_stocks
+from pgs_web.display.activity.services.timetable import end_due_activities, start_due_activities
+from pgs_web.display.activity.services.writing import create_activity, update_rules
+
+__all__ = [
+    "StockCopy",
+    "approve_activity",
+    "create_activity",
+    "end_activity",
+    "end_due_activities",
+    "finish_stock_pass",
+    "move_activity",
+    "pause_activity",
+    "record_stock",
+    "record_stocks",
+    "resume_activity",
+    "return_to_draft",
+    "start_due_activities",
+    "submit_for_review",
+    "update_rules",
+    "withdraw_activity",
+]

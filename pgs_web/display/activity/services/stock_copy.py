@@ -1,0 +1,84 @@
+"""The database's copy of the stock in Redis: absolute values, never overwritten by older ones or by an old writer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Case, F, Q, Value, When
+from django.db.models.fields import BigIntegerField
+
+from pgs_web.display.activity.models import ActivityStock, StockSyncPass
+
+# Rows in one UPDATE: SQLite allows an expression a depth of 1000, and each row adds one OR.
+COPIES_AN_UPDATE = 250
+_FIGURES = ("total", "remain", "lock", "sold", "version")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StockCopy:
+    """An activity's stock as Redis had it, with Redis's own version of it."""
+
+    activity_id: int
+    total: int
+    remain: int
+    lock: int
+    sold: int
+    version: int
+
+
+def record_stock(*, copy: StockCopy, fence: int, read_at: datetime) -> bool:
+    """Write one copy, see record_stocks; False when the row holds a later version or a later writer's fence."""
+    return record_stocks(copies=[copy], fence=fence, read_at=read_at) == 1
+
+
+def record_stocks(*, copies: Sequence[StockCopy], fence: int, read_at: datetime) -> int:
+    """Write copies read at `read_at` unless the row has a later version or fence; how many were written.
+
+    Repeatable: the same copy again writes the same values. Dying between chunks leaves rows that are older but true;
+    their activities are still to be told as changed, because the caller forgets them only after this returns.
+    """
+    written = 0
+    latest = {copy.activity_id: copy for copy in sorted(copies, key=lambda copy: copy.version)}
+    chosen = list(latest.values())
+    for start in range(0, len(chosen), COPIES_AN_UPDATE):
+        written += _record_chunk(chosen[start : start + COPIES_AN_UPDATE], fence=fence, read_at=read_at)
+    return written
+
+
+def _record_chunk(copies: list[StockCopy], *, fence: int, read_at: datetime) -> int:
+    with transaction.atomic():
+        # A row for who has none, at a version before every real one; the UPDATE below fills it before anybody sees it.
+        ActivityStock.objects.bulk_create(
+            (
+                ActivityStock(activity_id=copy.activity_id, total=0, remain=0, version=-1, fence=0, synced_at=read_at)
+                for copy in copies
+            ),
+            ignore_conflicts=True,
+        )
+        not_older = Q(pk__in=[])
+        for copy in copies:
+            not_older |= Q(activity_id=copy.activity_id, version__lte=copy.version)
+        # The columns take constants chosen by activity_id only, so it doesn't matter that MariaDB assigns them from
+        # left to right. `version` is judged in WHERE, before any assignment.
+        values = {
+            figure: Case(
+                *(When(activity_id=copy.activity_id, then=Value(getattr(copy, figure))) for copy in copies),
+                default=F(figure),
+                output_field=BigIntegerField(),
+            )
+            for figure in _FIGURES
+        }
+        return ActivityStock.objects.filter(not_older, fence__lte=fence).update(
+            fence=fence, synced_at=read_at, **values
+        )
+
+
+def finish_stock_pass(*, as_of: datetime, fence: int) -> bool:
+    """Note that every copy is what Redis had at `as_of`, the unchanged ones too; False when a later writer did.
+
+    It keeps the age of an idle activity's stock small without touching its row.
+    """
+    StockSyncPass.objects.bulk_create([StockSyncPass(id=1, as_of=as_of, fence=0)], ignore_conflicts=True)
+    rows = StockSyncPass.objects.filter(id=1, fence__lte=fence, as_of__lte=as_of)
+    return rows.update(as_of=as_of, fence=fence) == 1
