@@ -1,0 +1,67 @@
+"""What the intake scripts answer."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pgs_web.trade.stock.holds import Hold
+
+
+class ClaimReply(StrEnum):
+    NEW = "NEW"
+    SAME = "SAME"
+    REUSED = "REUSED"
+
+
+class AdmitReply(StrEnum):
+    ADMITTED = "ADMITTED"
+    REPLAYED = "REPLAYED"
+    UNKNOWN_ACTIVITY = "UNKNOWN_ACTIVITY"
+    NOT_STARTED = "NOT_STARTED"
+    ENDED = "ENDED"
+    PAUSED = "PAUSED"
+    LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
+    UNKNOWN_GROUP = "UNKNOWN_GROUP"
+    GROUP_CLOSED = "GROUP_CLOSED"
+    ALREADY_IN_GROUP = "ALREADY_IN_GROUP"
+    GROUP_FULL = "GROUP_FULL"
+    SOLD_OUT = "SOLD_OUT"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A member's key, the digest of what was sent with it, and the order id it is bound to if it is new."""
+
+    member_id: int
+    key: str
+    digest: str
+    order_id: int
+    activity_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    reply: ClaimReply
+    order_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """One order that asks to come in; without a group to join or to open it is bought alone."""
+
+    order_id: int
+    activity_id: int
+    member_id: int
+    quantity: int
+    join_group_id: int | None
+    open_group_id: int | None
+    address_id: int
+    idempotency_key: str
+    trace_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The verdict; the hold is there when the order is in, now or from before."""
+
+    reply: AdmitReply
+    hold: Hold | None
