@@ -63,9 +63,7 @@ def redis_server(pytestconfig: pytest.Config) -> Iterator[RunningServer]:
     server = pytestconfig.stash[_REDIS]
     if not server.is_running():
         server.restart()
-    with contextlib.closing(
-        redis.Redis.from_url(server.url, retry=Retry(NoBackoff(), 0), socket_timeout=5)
-    ) as client:
+    with contextlib.closing(redis.Redis.from_url(server.url, retry=Retry(NoBackoff(), 0), socket_timeout=5)) as client:
         client.flushall()
     yield server
     if server.is_running():

@@ -1,8 +1,17 @@
-"""ASGI entry point."""
+"""ASGI entry point; each process runs views in a bounded set of threads."""
 
 import os
 
-from django.core.asgi import get_asgi_application
+import django
+from django.conf import settings
+
+from config.request_threads import RequestThreads, WholeRequestHandler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.demo")
-application = get_asgi_application()
+django.setup(set_prefix=False)
+application = RequestThreads(
+    WholeRequestHandler(),
+    count=settings.WEB_THREADS,
+    # Probes have to answer while every thread waits for something that is down.
+    unbounded_paths=frozenset({"/healthz", "/readyz", "/metrics"}),
+)

@@ -1,15 +1,18 @@
 """What every deployment shares; each subject has a file of its own beside this one."""
 
 from config.env import ROOT, env
+from config.processes import PROCESSES as PROCESSES
 from config.settings.api import *  # noqa: F403
 from config.settings.celery import *  # noqa: F403
 from config.settings.databases import *  # noqa: F403
 from config.settings.logging import *  # noqa: F403
+from config.settings.observability import *  # noqa: F403
 from config.settings.payment import *  # noqa: F403
 from config.settings.plays import *  # noqa: F403
 from config.settings.redis import *  # noqa: F403
 from config.settings.security import *  # noqa: F403
 from config.settings.trade import *  # noqa: F403
+from config.settings.web import *  # noqa: F403
 
 BASE_DIR = ROOT
 DEBUG = False
@@ -68,9 +71,11 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -81,6 +86,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django_permissions_policy.PermissionsPolicyMiddleware",
     "axes.middleware.AxesMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
 TEMPLATES = [

@@ -1,8 +1,9 @@
-"""Logs as events with fields; phones and addresses never reach them."""
+"""Logs as events with fields, one JSON object a line; phones and addresses never reach them."""
 
 import structlog
 
 from config.env import env
+from config.log_masking import mask_event
 
 LOG_LEVEL: str = env("LOG_LEVEL", default="INFO")
 
@@ -17,7 +18,6 @@ structlog.configure(
         structlog.stdlib.filter_by_level,
         *_SHARED_PROCESSORS,
         structlog.processors.StackInfoRenderer(),
-        structlog.processors.format_exc_info,
         structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
     ],
     logger_factory=structlog.stdlib.LoggerFactory(),
@@ -29,10 +29,24 @@ LOGGING = {
     "formatters": {
         "event": {
             "()": structlog.stdlib.ProcessorFormatter,
-            "processor": structlog.processors.JSONRenderer(ensure_ascii=False),
+            "processors": [
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                # After the traceback became text, which may quote anything.
+                mask_event,
+                structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
+            ],
             "foreign_pre_chain": _SHARED_PROCESSORS,
         },
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "event"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {
+        # The client logs every request with its address: noise in the replay, and addresses may carry secrets.
+        "httpx": {"level": "WARNING"},
+    },
 }
+# Its start-up banner would stand in front of every command's output.
+AXES_VERBOSE = False
+# Members sign in by token; asking for the session's user would cost a query a request.
+DJANGO_STRUCTLOG_USER_ID_FIELD = None

@@ -1,0 +1,50 @@
+"""gunicorn's configuration: `python -m gunicorn --config config/gunicorn.py config.asgi:application`."""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from config.settings.logging import LOGGING
+from config.settings.web import TRUSTED_PROXIES, WEB_BIND, WEB_GRACEFUL_SECONDS, WEB_WORKERS
+
+bind = WEB_BIND
+workers = WEB_WORKERS
+worker_class = "uvicorn_worker.UvicornWorker"
+# The first second of a sale arrives as one burst of connections.
+backlog = 4096
+# Longer than nginx keeps its idle connections to us, else it writes into one that we are just closing.
+keepalive = 75
+graceful_timeout = WEB_GRACEFUL_SECONDS
+# A worker whose event loop stands still so long is replaced.
+timeout = 60
+forwarded_allow_ips = TRUSTED_PROXIES
+# Requests are logged as events by django_structlog.
+accesslog = None
+logconfig_dict: dict[str, Any] = {
+    **LOGGING,
+    "loggers": {
+        name: {"level": "INFO", "handlers": ["stderr"], "propagate": False}
+        for name in ("gunicorn.error", "gunicorn.access")
+    },
+}
+proc_name = "pgs-web"
+
+# Every worker counts in files of its own; /metrics adds them up. prometheus_client looks at the variable when it is
+# imported, so nothing here may import it.
+_counters = None
+if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    _counters = tempfile.TemporaryDirectory(prefix="pgs-metrics-")
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = _counters.name
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Forgets the live gauges of a worker that ended; its counters stay."""
+    for path in Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).glob(f"gauge_live*_{worker.pid}.db"):
+        path.unlink(missing_ok=True)
+
+
+def on_exit(server: Any) -> None:
+    """Removes the counters' folder if it is ours."""
+    if _counters:
+        _counters.cleanup()
