@@ -20,10 +20,9 @@ class Payment(ShardedModel):
     gateway = models.CharField(_("gateway"), max_length=16)
     amount_fen = models.BigIntegerField(_("amount (fen)"))
     currency = models.CharField(_("currency"), max_length=3, default="CNY")
-    state = models.CharField(
-        _("state"), max_length=16, choices=[(state.value, state.value) for state in PaymentState]
-    )
-    trade_no = models.CharField(_("gateway's trade number"), max_length=64, null=True)
+    state = models.CharField(_("state"), max_length=16, choices=[(state.value, state.value) for state in PaymentState])
+    # Null while unknown: the numbers that are known are unique.
+    trade_no = models.CharField(_("gateway's trade number"), max_length=64, null=True)  # noqa: DJ001
     # Promised back: raised with the refund's row, so that refunds never exceed the payment.
     refunded_fen = models.BigIntegerField(_("refunded (fen)"), default=0)
     created_at = models.DateTimeField(_("created at"))
@@ -96,13 +95,12 @@ class Refund(ShardedModel):
     gateway = models.CharField(_("gateway"), max_length=16)
     amount_fen = models.BigIntegerField(_("amount (fen)"))
     reason = models.CharField(_("reason"), max_length=32)
-    state = models.CharField(
-        _("state"), max_length=16, choices=[(state.value, state.value) for state in RefundState]
-    )
+    state = models.CharField(_("state"), max_length=16, choices=[(state.value, state.value) for state in RefundState])
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
     next_try_at = models.DateTimeField(_("next try at"))
     latest_by = models.DateTimeField(_("latest by"))
-    gateway_refund_no = models.CharField(_("gateway's refund number"), max_length=64, null=True)
+    # Null while unknown: the numbers that are known are unique.
+    gateway_refund_no = models.CharField(_("gateway's refund number"), max_length=64, null=True)  # noqa: DJ001
     last_error = models.CharField(_("last error"), max_length=300, blank=True)
     created_at = models.DateTimeField(_("created at"))
     finished_at = models.DateTimeField(_("finished at"), null=True)

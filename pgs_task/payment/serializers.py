@@ -1,0 +1,98 @@
+"""Payments and refunds as shoppers' clients write and read them."""
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from pgs_task.payment.gateways.registry import gateway_codes
+from pgs_task.payment.models import Payment, Refund
+from pgs_task.payment.states import NoticeStatus, PaymentState, RefundState
+from pgs_web.api.fields import CodeField, IdField
+
+
+class StartPaymentSerializer(serializers.Serializer[Any]):
+    order_id = IdField(help_text=_("The order to pay."))
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        # Made for each request: the gateways that are on are a setting.
+        return {
+            **super().get_fields(),
+            "gateway": CodeField(codes=gateway_codes(), help_text=_("Where to pay.")),
+        }
+
+
+class PayInstructionSerializer(serializers.Serializer[Any]):
+    """What to do in order to pay; `sandbox`: call `url` with `method`, or `fail_url` to play a failure."""
+
+    method = serializers.CharField()
+    url = serializers.CharField()
+    fail_url = serializers.CharField(required=False)
+
+
+class StartedPaymentSerializer(serializers.Serializer[Any]):
+    payment_id = IdField(source="payment.pk")
+    gateway = serializers.CharField(source="payment.gateway")
+    amount_fen = serializers.IntegerField(source="payment.amount_fen")
+    state = serializers.ChoiceField(source="payment.state", choices=[state.value for state in PaymentState])
+    expires_at = serializers.DateTimeField(source="payment.expires_at")
+    pay = PayInstructionSerializer()
+    server_time = serializers.DateTimeField(source="now")
+
+
+class PaymentSerializer(serializers.ModelSerializer[Payment]):
+    payment_id = IdField(source="pk")
+    order_id = IdField()
+    server_time = serializers.DateTimeField(source="now", help_text=_("The shop's clock."))
+
+    class Meta:
+        model = Payment
+        fields = (
+            "payment_id",
+            "order_id",
+            "gateway",
+            "amount_fen",
+            "currency",
+            "state",
+            "refunded_fen",
+            "created_at",
+            "expires_at",
+            "paid_at",
+            "server_time",
+        )
+        read_only_fields = fields
+
+
+class RefundSerializer(serializers.ModelSerializer[Refund]):
+    payment_id = IdField()
+    order_id = IdField()
+    state = serializers.ChoiceField(choices=[state.value for state in RefundState])
+
+    class Meta:
+        model = Refund
+        fields = (
+            "refund_no",
+            "payment_id",
+            "order_id",
+            "gateway",
+            "amount_fen",
+            "reason",
+            "state",
+            "created_at",
+            "latest_by",
+            "finished_at",
+        )
+        read_only_fields = fields
+
+
+class SandboxNoticeSerializer(serializers.Serializer[Any]):
+    """A notice of the sandbox gateway; for the documentation only, the adapter reads the signed bytes itself."""
+
+    notice_id = serializers.CharField(max_length=64)
+    app_id = serializers.CharField()
+    payment_id = serializers.CharField()
+    trade_no = serializers.CharField(max_length=64)
+    amount_fen = serializers.IntegerField(min_value=1)
+    currency = serializers.CharField()
+    status = serializers.ChoiceField(choices=[status.value for status in NoticeStatus])
+    paid_at = serializers.DateTimeField(allow_null=True)

@@ -1,0 +1,91 @@
+"""Asks the gateways about payments whose notice didn't come."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from django.conf import settings
+from django.db.models import Case, DateTimeField, F, Value, When
+
+from pgs_data.clock import DatabaseNow, database_now
+from pgs_data.sharding.slots import node_aliases
+from pgs_data.sharding.transactions import node_transaction
+from pgs_task.payment.errors import NoticeRefused
+from pgs_task.payment.gateways.contract import GatewayUnavailable, TradeState
+from pgs_task.payment.gateways.registry import make_gateway
+from pgs_task.payment.models import Payment
+from pgs_task.payment.services.closing import CloseOutcome, close_payment
+from pgs_task.payment.services.results import apply_trade_answer
+from pgs_task.payment.states import PaymentState
+from pgs_web.api.errors import OUTAGES
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(kw_only=True)
+class QueryReport:
+    asked: int = 0
+    paid: int = 0
+    closed: int = 0
+    unanswered: int = 0
+    nodes_down: int = 0
+
+
+def query_waiting_payments(*, limit: int = 100) -> QueryReport:
+    """Asks about up to `limit` due payments a node, the longest due first; one that is paid takes a notice's way.
+
+    Each is asked after PAYMENT_QUERY_SECONDS, less and less often. Dying in between costs those that were picked and
+    not asked one more wait. Every node is served, also when another one is down.
+    """
+    report = QueryReport()
+    for alias in node_aliases():
+        try:
+            now, payments = _pick_due(alias, limit)
+        except OUTAGES as error:
+            log.warning("payment_query_node_unavailable", node=alias, error=type(error).__name__)
+            report.nodes_down += 1
+            continue
+        for payment in payments:
+            _ask(payment, now, report)
+    return report
+
+
+def _pick_due(alias: str, limit: int) -> tuple[datetime, Sequence[Payment]]:
+    due = Payment.objects.on_node(alias).filter(state=PaymentState.WAITING, next_query_at__lte=DatabaseNow())
+    # Read without a transaction: when nothing is due, no write lock is taken.
+    payments = list(due.order_by("next_query_at")[:limit])
+    now = database_now(alias)
+    if payments:
+        pauses = settings.PAYMENT_QUERY_SECONDS
+        steps = [
+            When(query_count=count, then=Value(now + timedelta(seconds=pause), output_field=DateTimeField()))
+            for count, pause in enumerate(pauses[1:])
+        ]
+        last = Value(now + timedelta(seconds=pauses[-1]), output_field=DateTimeField())
+        with node_transaction(alias):
+            # next_query_at first: MariaDB evaluates assignments from left to right, and it reads the old count.
+            due.filter(pk__in=[payment.pk for payment in payments]).update(
+                next_query_at=Case(*steps, default=last), query_count=F("query_count") + 1
+            )
+    return now, payments
+
+
+def _ask(payment: Payment, now: datetime, report: QueryReport) -> None:
+    report.asked += 1
+    if now > payment.expires_at + timedelta(seconds=settings.PAYMENT_CLOSE_AFTER_SECONDS):
+        outcome = close_payment(payment_id=payment.pk)
+        report.paid += outcome == CloseOutcome.PAID
+        report.closed += outcome == CloseOutcome.CLOSED
+        report.unanswered += outcome == CloseOutcome.UNKNOWN
+        return
+    try:
+        answer = make_gateway(payment.gateway).query(payment_id=payment.pk)
+        if answer.state == TradeState.PAID:
+            apply_trade_answer(payment=payment, answer=answer)
+            report.paid += 1
+        elif answer.state == TradeState.CLOSED:
+            report.closed += close_payment(payment_id=payment.pk) == CloseOutcome.CLOSED
+    except (GatewayUnavailable, NoticeRefused, *OUTAGES) as error:
+        log.warning("payment_query_unanswered", payment_id=payment.pk, error=type(error).__name__)
+        report.unanswered += 1

@@ -1,0 +1,136 @@
+"""What a gateway's word does to a payment and its order: one transaction on their node, whoever brought the word."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from pgs_data.clock import database_now
+from pgs_data.sharding.transactions import node_transaction
+from pgs_task.payment.errors import NumberTaken, WrongAmount
+from pgs_task.payment.gateways.contract import TradeAnswer, VerifiedNotice
+from pgs_task.payment.models import Notice, Payment
+from pgs_task.payment.services.moves import clamp, lock_order, lock_payment, move_payment
+from pgs_task.payment.services.numbers import claim_numbers
+from pgs_task.payment.services.refunds import insert_refund
+from pgs_task.payment.states import ANOMALIES, TAKEN, NoticeOutcome, NoticeStatus, PaymentState
+from pgs_web.trade.order.services import mark_paid
+
+# Reason of the refund of a late payment.
+LATE_REASON = "late_payment"
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Applied:
+    """What a notice did; `is_repeated` when it was stored before and did nothing now."""
+
+    outcome: NoticeOutcome
+    is_repeated: bool
+
+
+def apply_notice(*, payment: Payment, notice: VerifiedNotice, raw: str, is_notice: bool = True) -> Applied:
+    """Applies a gateway's word once, however often and from how many sides it comes.
+
+    Raises NumberTaken, and WrongAmount after the anomaly was stored. A crash before the commit leaves at most the
+    claimed numbers: the gateway sends again, or is asked.
+    """
+    claim_numbers(gateway=payment.gateway, notice=notice, is_notice=is_notice)
+    with node_transaction(payment.pk) as alias:
+        lock_order(order_id=payment.order_id)
+        payment = lock_payment(payment_id=payment.pk)
+        known = Notice.objects.filter(
+            payment_id=payment.pk, gateway=payment.gateway, notice_id=notice.notice_id
+        ).first()
+        if known is None:
+            now = database_now(alias)
+            outcome = _apply(payment, notice, now)
+            _store(payment, notice, outcome=outcome, raw=raw, now=now)
+        else:
+            outcome = NoticeOutcome(known.outcome)
+    applied = Applied(outcome=outcome, is_repeated=known is not None)
+    _judge(applied, payment=payment, notice=notice)
+    return applied
+
+
+def apply_trade_answer(*, payment: Payment, answer: TradeAnswer) -> Applied:
+    """Applies a gateway's answer that a payment is PAID, the same way as a notice; raises like apply_notice."""
+    if answer.paid_at is None:
+        raise ValueError("A paid trade has a moment.")
+    notice = VerifiedNotice(
+        notice_id=f"query:{payment.pk}",
+        payment_id=payment.pk,
+        trade_no=answer.trade_no,
+        amount_fen=answer.amount_fen,
+        currency=answer.currency,
+        status=NoticeStatus.SUCCESS,
+        paid_at=answer.paid_at,
+    )
+    return apply_notice(payment=payment, notice=notice, raw=repr(answer), is_notice=False)
+
+
+def _apply(payment: Payment, notice: VerifiedNotice, now: datetime) -> NoticeOutcome:
+    if (notice.amount_fen, notice.currency) != (payment.amount_fen, payment.currency):
+        return NoticeOutcome.WRONG_AMOUNT
+    match notice.status:
+        case NoticeStatus.SUCCESS:
+            return _apply_success(payment, notice, now)
+        case NoticeStatus.CLOSED if payment.state == PaymentState.WAITING:
+            move_payment(payment=payment, to_state=PaymentState.CLOSED)
+            return NoticeOutcome.CLOSED
+        case NoticeStatus.FAIL if payment.state == PaymentState.WAITING:
+            return NoticeOutcome.FAILED
+    return NoticeOutcome.IGNORED
+
+
+def _apply_success(payment: Payment, notice: VerifiedNotice, now: datetime) -> NoticeOutcome:
+    if payment.state in TAKEN:
+        return NoticeOutcome.DUPLICATE if payment.trade_no == notice.trade_no else NoticeOutcome.SECOND_TRADE
+    paid_at = clamp(notice.paid_at or now, earliest=payment.created_at, latest=now)
+    # The order decides under its lock: paid by another payment or cancelled, it takes no money any more.
+    if payment.state == PaymentState.WAITING and mark_paid(order_id=payment.order_id, paid_at=paid_at):
+        move_payment(
+            payment=payment,
+            to_state=PaymentState.SUCCEEDED,
+            paid_order_id=payment.order_id,
+            trade_no=notice.trade_no,
+            paid_at=paid_at,
+        )
+        return NoticeOutcome.PAID
+    move_payment(payment=payment, to_state=PaymentState.LATE, trade_no=notice.trade_no, paid_at=paid_at)
+    insert_refund(payment=payment, reason=LATE_REASON, now=now)
+    return NoticeOutcome.LATE
+
+
+def _store(payment: Payment, notice: VerifiedNotice, *, outcome: NoticeOutcome, raw: str, now: datetime) -> None:
+    Notice.objects.create(
+        payment_id=payment.pk,
+        gateway=payment.gateway,
+        notice_id=notice.notice_id,
+        trade_no=notice.trade_no,
+        status=notice.status,
+        amount_fen=notice.amount_fen,
+        outcome=outcome,
+        raw=raw,
+        received_at=now,
+    )
+
+
+def _judge(applied: Applied, *, payment: Payment, notice: VerifiedNotice) -> None:
+    facts = {
+        "payment_id": payment.pk,
+        "order_id": payment.order_id,
+        "gateway": payment.gateway,
+        "trade_no": notice.trade_no,
+        "outcome": applied.outcome.value,
+        "is_repeated": applied.is_repeated,
+    }
+    if applied.outcome not in ANOMALIES:
+        log.info("payment_notice_applied", **facts)
+        return
+    # Money moved that the books can't take: somebody has to look, and the statement will not fit until then.
+    log.error("payment_notice_anomaly", amount_fen=notice.amount_fen, expected_fen=payment.amount_fen, **facts)
+    if applied.outcome == NoticeOutcome.WRONG_AMOUNT:
+        raise WrongAmount
+    raise NumberTaken

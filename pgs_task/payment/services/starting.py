@@ -1,0 +1,113 @@
+"""Starts a payment: one open payment an order, at the gateway that the shopper chose."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from pgs_data.clock import database_now
+from pgs_data.ids.snowflake import IdSourceUnavailable, new_id
+from pgs_data.sharding.slots import slot_of_id
+from pgs_data.sharding.transactions import node_transaction
+from pgs_task.payment.errors import PayByPassed, PaymentNotReady
+from pgs_task.payment.gateways.contract import Gateway, GatewayUnavailable, TradeRequest
+from pgs_task.payment.gateways.registry import get_gateway
+from pgs_task.payment.models import Payment
+from pgs_task.payment.services.closing import CloseOutcome, close_payment
+from pgs_task.payment.services.moves import lock_order
+from pgs_task.payment.states import PaymentState
+from pgs_web.api.errors import NotFound, Unavailable
+from pgs_web.trade.order.errors import WrongState, refuse_state
+from pgs_web.trade.order.models import Order
+from pgs_web.trade.order.selectors import get_order
+from pgs_web.trade.order.states import OrderState
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartedPayment:
+    """An open payment and what the shopper's client needs in order to pay; `now` is the database's time."""
+
+    payment: Payment
+    is_new: bool
+    pay: dict[str, str]
+    now: datetime
+
+
+def start_payment(*, member_id: int, order_id: int, gateway_code: str, shop_url: str) -> StartedPayment:
+    """Opens a payment of the member's own UNPAID order, or returns the open one.
+
+    Raises NotFound, PaymentNotReady (accepted, not written down yet), WrongState, PayByPassed, Unavailable,
+    GatewayNotOffered. Another gateway's open payment is closed there first; if it was paid meanwhile, that counts.
+    """
+    gateway = get_gateway(gateway_code)
+    _require_written(member_id=member_id, order_id=order_id)
+    payment, is_new, now = _open_payment(order_id=order_id, gateway=gateway)
+    if payment.gateway != gateway.code:
+        if close_payment(payment_id=payment.pk) == CloseOutcome.UNKNOWN:
+            raise Unavailable
+        payment, is_new, now = _open_payment(order_id=order_id, gateway=gateway)
+        if payment.gateway != gateway.code:
+            # Somebody opened one at yet another gateway in between: the shopper is pressing several buttons at once.
+            raise Unavailable
+    # Dying before or in this call leaves an open payment that the gateway doesn't know; the next start opens it there.
+    try:
+        pay = gateway.create(_describe(payment, shop_url))
+    except GatewayUnavailable as error:
+        raise Unavailable from error
+    return StartedPayment(payment=payment, is_new=is_new, pay=pay, now=now)
+
+
+def _require_written(*, member_id: int, order_id: int) -> None:
+    try:
+        get_order(order_id=order_id, member_id=member_id)
+    except WrongState as error:
+        # The one state in which an order can't be read: accepted, and still in the stream.
+        raise PaymentNotReady from error
+
+
+def _open_payment(*, order_id: int, gateway: Gateway) -> tuple[Payment, bool, datetime]:
+    """The order's open payment, whether it was made now, and the database's time; raises WrongState, PayByPassed."""
+    try:
+        payment_id = new_id(slot=slot_of_id(order_id))
+    except IdSourceUnavailable as error:
+        raise Unavailable from error
+    with node_transaction(order_id) as alias:
+        # Under the order's lock: no cancellation and no second start can come between the look and the insert.
+        order = lock_order(order_id=order_id)
+        if order is None:
+            raise NotFound
+        if order.state != OrderState.UNPAID:
+            raise refuse_state(order.state)
+        now = database_now(alias)
+        if order.pay_by <= now:
+            raise PayByPassed
+        opened = Payment.objects.on_node(alias).filter(open_order_id=order_id).first()
+        if opened is not None:
+            return opened, False, now
+        return _insert_payment(payment_id, order=order, gateway=gateway, now=now), True, now
+
+
+def _insert_payment(payment_id: int, *, order: Order, gateway: Gateway, now: datetime) -> Payment:
+    return Payment.objects.create(
+        id=payment_id,
+        order_id=order.pk,
+        open_order_id=order.pk,
+        member_id=order.member_id,
+        gateway=gateway.code,
+        amount_fen=order.amount_fen,
+        state=PaymentState.WAITING,
+        created_at=now,
+        expires_at=order.pay_by,
+        next_query_at=now + timedelta(seconds=settings.PAYMENT_QUERY_SECONDS[0]),
+    )
+
+
+def _describe(payment: Payment, shop_url: str) -> TradeRequest:
+    return TradeRequest(
+        payment_id=payment.pk,
+        order_id=payment.order_id,
+        amount_fen=payment.amount_fen,
+        currency=payment.currency,
+        expires_at=payment.expires_at,
+        shop_url=shop_url,
+    )
