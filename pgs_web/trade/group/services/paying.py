@@ -110,7 +110,7 @@ def _count(alias: str, counting: Mapping[int, Sequence[Seat]], *, now: datetime)
             .update(
                 # MariaDB assigns from left to right and later expressions see the new values; SQLite's all see the
                 # old row. paid_count comes last, so in both every CASE reads the old count.
-                log_count=Case(When(is_last, then=F("log_count") + 1), default=F("log_count")),
+                log_count=F("log_count") + Case(When(is_last, then=1), default=0),
                 decided_at=Case(When(is_last, then=moment), default=F("decided_at")),
                 state=Case(When(is_last, then=Value(GroupState.SUCCEEDED)), default=F("state")),
                 paid_count=F("paid_count") + number,
