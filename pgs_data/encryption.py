@@ -91,7 +91,7 @@ class EncryptedTextField(models.TextField):
         name, path, args, kwargs = super().deconstruct()
         return name, path, args, {**kwargs, "context": self.context}
 
-    def from_db_value(self, value: str | None, expression: Any, connection: Any) -> str | None:
+    def from_db_value(self, value: str | None, *_database: Any) -> str | None:
         return None if value is None else decrypt_text(value, context=self.context)
 
     def get_db_prep_save(self, value: Any, connection: Any) -> Any:
@@ -104,7 +104,7 @@ class EncryptedTextField(models.TextField):
             return super().get_lookup(lookup_name)
         return self.refuse_lookup()
 
-    def get_transform(self, lookup_name: str) -> NoReturn:
+    def get_transform(self, lookup_name: str) -> NoReturn:  # noqa: ARG002
         self.refuse_lookup()
 
     def refuse_lookup(self) -> NoReturn:

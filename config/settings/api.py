@@ -1,4 +1,4 @@
-"""The shoppers' API: Django REST framework, its schema, tokens and throttles."""
+"""The shoppers' API: Django REST framework, its schema, tokens and rates."""
 
 from datetime import timedelta
 from typing import Any
@@ -6,14 +6,49 @@ from typing import Any
 from config.env import env
 
 REST_FRAMEWORK: dict[str, Any] = {
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "pgs_web.api.schema.ProblemAutoSchema",
+    "DEFAULT_AUTHENTICATION_CLASSES": ["pgs_web.member.authentication.MemberTokenAuthentication"],
+    # A view that is open to everybody says so itself.
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["pgs_web.api.parsers.StrictJsonParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "pgs_web.api.parsers.JsonOnly",
+    "DEFAULT_METADATA_CLASS": None,
+    "DEFAULT_PAGINATION_CLASS": "pgs_web.api.pagination.PageCursor",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    "TEST_REQUEST_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+}
+DRF_STANDARDIZED_ERRORS: dict[str, Any] = {
+    "EXCEPTION_HANDLER_CLASS": "pgs_web.api.exception_handler.ProblemHandler",
+    "EXCEPTION_FORMATTER_CLASS": "pgs_web.api.exception_handler.ProblemFormatter",
+    "ENABLE_IN_DEBUG_FOR_UNHANDLED_EXCEPTIONS": True,
 }
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "PGS shoppers' API",
+    "DESCRIPTION": (
+        "Group buying. Ids are strings, money is integer fen (`…_fen`), times are ISO 8601 in UTC. "
+        "Errors are `application/problem+json`; decide by `code`."
+    ),
     "VERSION": "1",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENFORCE_NON_BLANK_FIELDS": True,
+    "ENUM_NAME_OVERRIDES": {},
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "pgs_web.api.schema.add_problems",
+    ],
+    "PATH_CONVERTER_OVERRIDES": {
+        "id": {"type": "string", "pattern": "^[1-9][0-9]{0,18}$"},
+    },
 }
 SIMPLE_JWT: dict[str, Any] = {
     "ALGORITHM": "HS256",
@@ -23,3 +58,28 @@ SIMPLE_JWT: dict[str, Any] = {
     "USER_ID_CLAIM": "member_id",
     "ISSUER": "pgs",
 }
+
+# Turns/seconds. An office or a mobile carrier shows one address for many shoppers: the rates of an address are wide.
+RATES: dict[str, str] = {
+    "sms_code_phone_soon": env("RATE_SMS_CODE_PHONE_SOON", default="1/60"),
+    "sms_code_phone": env("RATE_SMS_CODE_PHONE", default="10/86400"),
+    "sms_code_address": env("RATE_SMS_CODE_ADDRESS", default="60/3600"),
+    "sign_in_subject": env("RATE_SIGN_IN_SUBJECT", default="10/300"),
+    "sign_in_address": env("RATE_SIGN_IN_ADDRESS", default="120/600"),
+    "refresh_session": env("RATE_REFRESH_SESSION", default="30/300"),
+}
+# How many of our own proxies stand between the internet and the web server; each adds an entry to X-Forwarded-For.
+TRUSTED_PROXIES: int = env.int("TRUSTED_PROXIES", default=0)
+
+# `sandbox` writes messages where the demo and the tests read them; `alibaba_cloud` sends them.
+SMS_PROVIDER: str = env("SMS_PROVIDER", default="sandbox")
+ALIBABA_CLOUD_SMS: dict[str, str] = {
+    "endpoint": env("ALIBABA_CLOUD_SMS_ENDPOINT", default="https://dysmsapi.aliyuncs.com/"),
+    "region": env("ALIBABA_CLOUD_SMS_REGION", default="cn-hangzhou"),
+    "access_key_id": env("ALIBABA_CLOUD_ACCESS_KEY_ID", default=""),
+    "access_key_secret": env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", default=""),
+    "sign_name": env("ALIBABA_CLOUD_SMS_SIGN_NAME", default=""),
+    "template_code": env("ALIBABA_CLOUD_SMS_TEMPLATE_CODE", default=""),
+}
+# How long "this address belongs to this member" is remembered in Redis.
+ADDRESS_OWNER_SECONDS: int = env.int("ADDRESS_OWNER_SECONDS", default=600)

@@ -30,7 +30,7 @@ class FieldProblem:
 class Refusal(Exception):
     """A business rule says no. Services raise subclasses; the API answers `status` with `code` and `detail`.
 
-    A subclass is a kind of refusal and sets the class attributes; an instance may say more. `retry_after` is in seconds.
+    A subclass is a kind of refusal and sets the class attributes; an instance may say more. `retry_after`: seconds.
     """
 
     code: ClassVar[str] = "refused"

@@ -69,17 +69,30 @@ class StrictBooleanField(serializers.Field):
         return value
 
 
-class LineField(serializers.CharField):
+class StringField(serializers.CharField):
+    """Text, taken as it is: a JSON string and nothing that could be turned into one."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"trim_whitespace": False, **kwargs})
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class LineField(StringField):
     """One line of text: a JSON string without control characters; spaces around it are dropped, emoji are fine."""
 
     default_error_messages = {
         "not_a_line": _("Remove line breaks and other control characters."),
     }
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"trim_whitespace": True, **kwargs})
+
     def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            self.fail("invalid")
-        if any(is_forbidden(character) for character in data):
+        if isinstance(data, str) and any(is_forbidden(character) for character in data):
             self.fail("not_a_line")
         return super().to_internal_value(data)
 

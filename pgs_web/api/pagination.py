@@ -45,21 +45,14 @@ class PageCursor(CursorPagination):
         if encoded is None:
             return None
         try:
-            if len(encoded) > LONGEST_CURSOR:
-                raise ValueError("too long")
-            tokens = parse_qs(b64decode(encoded.encode("ascii"), validate=True).decode("ascii"), keep_blank_values=True)
-            offset = int(tokens.get("o", ["0"])[0])
-            reverse = tokens.get("r", ["0"])[0]
-            if not 0 <= offset <= self.offset_cutoff or reverse not in {"0", "1"}:
-                raise ValueError("out of range")
-            position = tokens.get("p", [None])[0]
-            if position is not None:
-                self.check_position(position)
-        except (ValueError, Base64Error, InvalidValue, OverflowError) as error:
+            cursor = read_cursor(encoded, offset_cutoff=self.offset_cutoff)
+            if cursor.position is not None:
+                self.check_position(cursor.position)
+        except (ValueError, TypeError, Base64Error, InvalidValue, OverflowError) as error:
             raise invalid_parameter(
                 self.cursor_query_param, _("Take the cursor from a page's next or previous.")
             ) from error
-        return Cursor(offset=offset, reverse=reverse == "1", position=position)
+        return cursor
 
     def check_position(self, position: str) -> None:
         """Raises when the first ordering column couldn't hold this: the database must never be asked with it."""
@@ -86,7 +79,7 @@ class PageCursor(CursorPagination):
             },
         }
 
-    def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
+    def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:  # noqa: ARG002
         return PAGE_PARAMETERS
 
 
@@ -108,9 +101,20 @@ PAGE_PARAMETERS: list[dict[str, Any]] = [
 ]
 
 
+def read_cursor(encoded: str, *, offset_cutoff: int) -> Cursor:
+    """What a page wrote into its next or previous; raises ValueError."""
+    if len(encoded) > LONGEST_CURSOR:
+        raise ValueError("too long")
+    tokens = parse_qs(b64decode(encoded.encode("ascii"), validate=True).decode("ascii"), keep_blank_values=True)
+    offset, reverse = int(tokens.get("o", ["0"])[0]), tokens.get("r", ["0"])[0]
+    if not 0 <= offset <= offset_cutoff or reverse not in {"0", "1"}:
+        raise ValueError("out of range")
+    return Cursor(offset=offset, reverse=reverse == "1", position=tokens.get("p", [None])[0])
+
+
 def force_integer(value: Any) -> int:
     if not isinstance(value, int):
-        raise ValueError("not an integer")
+        raise TypeError("not an integer")
     return value
 
 

@@ -38,7 +38,7 @@ class MemberTokenAuthentication(BaseAuthentication):
             )
         return SignedInMember(id=claims.member_id), claims
 
-    def authenticate_header(self, request: Request) -> str:
+    def authenticate_header(self, request: Request) -> str:  # noqa: ARG002
         return 'Bearer realm="pgs"'
 
 
