@@ -33,6 +33,21 @@ class ActivityOver(Refusal):
     detail = _("This activity has ended or was withdrawn; that can't be undone. Create a new one.")
 
 
+class GateMovedMeanwhile(Refusal):
+    """Somebody else took over the steering of this sale."""
+
+    code = "gate_moved_meanwhile"
+    status = HTTPStatus.CONFLICT
+    detail = _("Somebody else is steering this sale at the moment. Look at its state and try again.")
+
+
+class SaleBusy(Refusal):
+    code = "sale_busy"
+    status = HTTPStatus.CONFLICT
+    detail = _("Somebody else is changing this sale right now. Try again in a few seconds.")
+    retry_after = 2
+
+
 class RulesOutdated(Refusal):
     code = "rules_outdated"
     status = HTTPStatus.CONFLICT

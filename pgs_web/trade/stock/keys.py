@@ -23,6 +23,10 @@ def holds_key(activity_id: int) -> str:
     return f"{tag(partition_of(activity_id))}:holds:{activity_id:d}"
 
 
+# Set of activities whose gate or rules in Redis may lag behind the database; outside the partitions.
+UNALIGNED_KEY = "sales:unaligned"
+
+
 def changed_key(partition: int) -> str:
     """Set of activities whose stock changed since the stock sync last looked."""
     return f"{tag(partition)}:changed"

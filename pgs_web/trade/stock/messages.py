@@ -16,6 +16,7 @@ class FactsReply(StrEnum):
 class GateReply(StrEnum):
     SET = "SET"
     OVER = "OVER"
+    OUTDATED = "OUTDATED"
     MISSING = "MISSING"
 
 

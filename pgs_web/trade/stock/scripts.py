@@ -45,10 +45,12 @@ def update_activity_facts(
     return FactsReply(reply.decode())
 
 
-def set_activity_gate(*, activity_id: int, state: str) -> GateReply:
-    """Opens or closes the gate; raises RedisUnavailable."""
+def set_activity_gate(*, activity_id: int, state: str, fence: int) -> GateReply:
+    """Opens or closes the gate for the latest lease, or for a caller without one (0); raises RedisUnavailable."""
     reply = _set_activity_gate(
-        ledger(partition_of(activity_id)), keys={"activity": activity_key(activity_id)}, args={"state": state}
+        ledger(partition_of(activity_id)),
+        keys={"activity": activity_key(activity_id)},
+        args={"state": state, "fence": fence},
     )
     return GateReply(reply.decode())
 

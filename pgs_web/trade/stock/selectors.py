@@ -61,10 +61,19 @@ def read_stocks(activity_ids: Iterable[int]) -> dict[int, Stock]:
     return stocks
 
 
-def read_gate(activity_id: int) -> str | None:
-    """State that admissions of the activity see, None when no facts are loaded; raises RedisUnavailable."""
-    state = ledger(partition_of(activity_id)).hget(activity_key(activity_id), "state")
-    return state.decode() if state is not None else None
+def read_gates(activity_ids: Iterable[int]) -> dict[int, str]:
+    """States that admissions of these activities see, of those with facts; one round trip a partition."""
+    gates: dict[int, str] = {}
+    for partition, ids in _by_partition(activity_ids).items():
+        pipeline = ledger(partition).pipeline(transaction=False)
+        for activity_id in ids:
+            pipeline.hget(activity_key(activity_id), "state")
+        gates.update(
+            (activity_id, state.decode())
+            for activity_id, state in zip(ids, pipeline.execute(), strict=True)
+            if state is not None
+        )
+    return gates
 
 
 def read_facts(activity_id: int) -> dict[str, str]:

@@ -12,6 +12,7 @@ from pgs_web.display.activity.states import ActivityState
 from pgs_web.trade.stock import scripts
 from pgs_web.trade.stock.errors import (
     ActivityOver,
+    GateMovedMeanwhile,
     PriceTooLarge,
     RulesOutdated,
     StockInUse,
@@ -65,11 +66,16 @@ def update_activity_facts(*, activity: Activity) -> None:
         raise RulesOutdated()
 
 
-def set_activity_gate(*, activity_id: int, state: ActivityState) -> None:
-    """Lets shoppers in (RUNNING) or keeps them out (PAUSED, ENDED, WITHDRAWN); raises ActivityOver, StockMissing."""
-    reply = scripts.set_activity_gate(activity_id=activity_id, state=gate_of(state))
+def set_activity_gate(*, activity_id: int, state: ActivityState, fence: int = 0) -> None:
+    """Lets shoppers in (RUNNING) or keeps them out; raises ActivityOver, StockMissing, GateMovedMeanwhile.
+
+    `fence` is the number of the caller's lease on the sale: a caller whose lease ended long ago is refused.
+    """
+    reply = scripts.set_activity_gate(activity_id=activity_id, state=gate_of(state), fence=fence)
     if reply is GateReply.OVER:
         raise ActivityOver()
+    if reply is GateReply.OUTDATED:
+        raise GateMovedMeanwhile()
     if reply is GateReply.MISSING:
         raise StockMissing()
 
