@@ -46,12 +46,15 @@ class ShardedQuerySet(models.QuerySet[Row]):
         """The same query on a node named by hand; raises UnknownNode, and CrossShardQuery for keys of another node."""
         queryset = self.all()
         queryset._db = queryset._node = require_node(alias)
+        # Exists() and Subquery() keep the query alone: it has to remember its database to be checked inside another.
+        queryset.query._db = alias  # type: ignore[attr-defined]
         return queryset
 
     def using(self, alias: str | None) -> Self:
         """Django's unchecked choice of a database, for `backup` and for Django itself."""
         queryset = super().using(alias)
         queryset._node = None
+        queryset.query._db = alias  # type: ignore[attr-defined]
         return queryset
 
     def for_ids(self, ids: Iterable[int]) -> list[Row]:
