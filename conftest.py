@@ -40,7 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves tests of the real data nodes out of the SQLite half (deselected, not skipped: the other half runs them)."""
+    """Deselects tests of the real data nodes in the SQLite half; the other half runs them."""
     if private_run.database_kind() == "mariadb":
         return
     real = [item for item in items if item.get_closest_marker("real")]

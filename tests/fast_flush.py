@@ -47,12 +47,15 @@ def restore(connection: BaseDatabaseWrapper) -> None:
     to_refill = [table for table, rows in furniture.items() if _rows(connection, table) != rows]
     if not to_empty and not to_refill:
         return
-    with connection.constraint_checks_disabled(), transaction.atomic(using=connection.alias):
-        with connection.cursor() as cursor:
-            for table in (*to_empty, *to_refill):
-                cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")  # noqa: S608  # nosec B608
-            for table in to_refill:
-                _insert(cursor, connection.ops.quote_name(table), furniture[table])
+    with (
+        connection.constraint_checks_disabled(),
+        transaction.atomic(using=connection.alias),
+        connection.cursor() as cursor,
+    ):
+        for table in (*to_empty, *to_refill):
+            cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")
+        for table in to_refill:
+            _insert(cursor, connection.ops.quote_name(table), furniture[table])
 
 
 def _filled_tables(connection: BaseDatabaseWrapper, tables: Sequence[str]) -> list[str]:
@@ -60,7 +63,7 @@ def _filled_tables(connection: BaseDatabaseWrapper, tables: Sequence[str]) -> li
     # SQLite takes at most 500 parts of a compound SELECT.
     for start in range(0, len(tables), 400):
         parts = [
-            f"SELECT '{table}' WHERE EXISTS (SELECT 1 FROM {connection.ops.quote_name(table)})"  # noqa: S608  # nosec B608
+            f"SELECT '{table}' WHERE EXISTS (SELECT 1 FROM {connection.ops.quote_name(table)})"
             for table in tables[start : start + 400]
         ]
         with connection.cursor() as cursor:
@@ -71,11 +74,11 @@ def _filled_tables(connection: BaseDatabaseWrapper, tables: Sequence[str]) -> li
 
 def _rows(connection: BaseDatabaseWrapper, table: str) -> Rows:
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)} ORDER BY 1")  # noqa: S608  # nosec B608
+        cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)} ORDER BY 1")
         return [tuple(row) for row in cursor.fetchall()]
 
 
 def _insert(cursor: Any, quoted_table: str, rows: Rows) -> None:
     if rows:
         places = ", ".join(["%s"] * len(rows[0]))
-        cursor.executemany(f"INSERT INTO {quoted_table} VALUES ({places})", rows)  # noqa: S608  # nosec B608
+        cursor.executemany(f"INSERT INTO {quoted_table} VALUES ({places})", rows)

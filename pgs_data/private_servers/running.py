@@ -33,7 +33,7 @@ def find_server(*names: str) -> str | None:
 
 @dataclass
 class RunningServer:
-    """One private server; `start` is idempotent in its folder: whatever an earlier owner left running there is ended."""
+    """One private server; `start` first ends whatever an earlier owner left running in its folder."""
 
     name: str
     argv: Sequence[str]

@@ -1,0 +1,81 @@
+# `make help` says what there is. PYTHON names the interpreter that builds .venv (3.11 or later).
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+# Test processes beside each other; each has a Valkey and databases of its own.
+PYTEST_WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest --numprocesses $(PYTEST_WORKERS) --dist worksteal
+# Checks look at the code, not at anybody's running shop.
+CHECK_ENV := PGS_ENV_FILE=/dev/null SQLITE_FOLDER=build/check DJANGO_SETTINGS_MODULE=config.settings.test
+
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-clean test test-fast check lock format coverage debian-packages messages
+
+help: ## Show what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.base ## Start a whole shop here and play a sale in it (ONCE=1: end after the sale's table)
+	@$(BIN)/python manage.py demo $(if $(ONCE),--once)
+
+demo-clean: ## Remove everything the demo keeps, so that the next one starts afresh
+	@$(PYTHON) .ci/remove_demo.py
+
+test: $(VENV)/.dev debian-packages ## Run every test: on SQLite and Valkey, then on three MariaDB nodes and redis-server
+	PGS_TEST_DATABASES=sqlite $(PYTEST)
+	PGS_TEST_DATABASES=mariadb $(PYTEST)
+
+test-fast: $(VENV)/.fast ## Run the tests on SQLite and Valkey without the slow ones: under a minute
+	PGS_TEST_DATABASES=sqlite $(PYTEST) -m "not slow"
+
+check: $(VENV)/.fast ## Format, lint, types, import contracts, settings, migrations, texts, known dangers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/mypy
+	@mkdir -p build/check
+	PGS_ENV_FILE=/dev/null SQLITE_FOLDER=build/check DJANGO_SETTINGS_MODULE=config.settings.demo $(BIN)/python manage.py check
+	$(CHECK_ENV) $(BIN)/python manage.py makemigrations --check --dry-run
+	$(CHECK_ENV) $(BIN)/python manage.py lintmigrations --no-cache --warnings-as-errors
+	@bash .ci/debian_packages gettext
+	$(BIN)/python .ci/check_messages.py
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml config pgs_admin pgs_data pgs_task pgs_web
+
+format: $(VENV)/.fast ## Format the code and repair what the linter can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+coverage: $(VENV)/.fast ## Run the SQLite half and say which lines it never ran
+	PGS_TEST_DATABASES=sqlite $(PYTEST) --cov --cov-report=term --cov-report=html
+
+messages: $(VENV)/.fast ## Compile the Chinese texts after editing them
+	@bash .ci/debian_packages gettext
+	$(BIN)/python manage.py compilemessages --ignore $(VENV)
+
+lock: $(VENV)/.fast ## Write the full locked requirements/*.txt from requirements/*.in
+	cd requirements && for name in base prod mysql dev; do \
+		../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+			--no-header --output-file $$name.txt $$name.in || exit 1; done
+
+# Stamps: a second `make` installs nothing. pip, not uv: the demo's machine has only what Python brings.
+$(VENV)/.base: requirements/base.txt
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or later is needed: make PYTHON=/path/to/python3.11 ...")'
+	@test -x $(BIN)/python || { echo "Making $(VENV) ..."; $(PYTHON) -m venv $(VENV); }
+	@echo "Installing requirements/base.txt ..."
+	@$(PIP_INSTALL) --only-binary :all: --requirement requirements/base.txt
+	@touch $@
+
+$(VENV)/.fast: $(VENV)/.base requirements/dev.txt
+	@echo "Installing requirements/dev.txt ..."
+	@$(PIP_INSTALL) --requirement requirements/dev.txt
+	@touch $@
+
+# mysqlclient is built here: it needs the packages of .ci/debian_packages.
+$(VENV)/.dev: $(VENV)/.fast requirements/mysql.txt
+	@PYTHON=$(BIN)/python bash .ci/debian_packages
+	@echo "Installing requirements/mysql.txt ..."
+	@$(PIP_INSTALL) --requirement requirements/mysql.txt
+	@touch $@
+
+debian-packages: $(VENV)/.base
+	@PYTHON=$(BIN)/python bash .ci/debian_packages
