@@ -1,6 +1,8 @@
 from django.apps import AppConfig
 from django.core.checks import register
 
+from pgs_data.lua.checks import check_scripts
+from pgs_data.redis.checks import check_redis
 from pgs_data.sharding.checks import check_sharded_models, check_slot_map
 
 
@@ -12,3 +14,5 @@ class PgsDataConfig(AppConfig):
         """Registers the ground floor's system checks."""
         register(check_slot_map)
         register(check_sharded_models)
+        register(check_redis)
+        register(check_scripts)
