@@ -6,12 +6,15 @@ import django
 from django.conf import settings
 
 from config.request_threads import RequestThreads, WholeRequestHandler
+from pgs_web.api.body_limit import BodyLimit
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.demo")
 django.setup(set_prefix=False)
-application = RequestThreads(
-    WholeRequestHandler(),
-    count=settings.WEB_THREADS,
-    # Probes have to answer while every thread waits for something that is down.
-    unbounded_paths=frozenset({"/healthz", "/readyz", "/metrics"}),
+application = BodyLimit(
+    RequestThreads(
+        WholeRequestHandler(),
+        count=settings.WEB_THREADS,
+        # Probes have to answer while every thread waits for something that is down.
+        unbounded_paths=frozenset({"/healthz", "/readyz", "/metrics"}),
+    )
 )

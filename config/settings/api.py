@@ -68,8 +68,6 @@ RATES: dict[str, str] = {
     "sign_in_address": env("RATE_SIGN_IN_ADDRESS", default="120/600"),
     "refresh_session": env("RATE_REFRESH_SESSION", default="30/300"),
 }
-# How many of our own proxies stand between the internet and the web server; each adds an entry to X-Forwarded-For.
-TRUSTED_PROXIES: int = env.int("TRUSTED_PROXIES", default=0)
 
 # `sandbox` writes messages where the demo and the tests read them; `alibaba_cloud` sends them.
 SMS_PROVIDER: str = env("SMS_PROVIDER", default="sandbox")

@@ -6,9 +6,8 @@ from typing import Any
 from django.http import HttpResponse
 
 from pgs_web.api.errors import BodyTooLarge, refusal_response
-from pgs_web.api.middleware import API_ROOT, TRACE_HEADER
-from pgs_web.api.parsers import LARGEST_BODY
-from pgs_web.api.trace import bind_trace_id, choose_trace_id
+from pgs_web.api.limits import API_ROOT, LARGEST_BODY
+from pgs_web.api.trace import TRACE_HEADER, bind_trace_id, choose_trace_id
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -81,7 +80,7 @@ def replay_body(body: bytes, receive: Receive) -> Receive:
 async def send_refusal(scope: MutableMapping[str, Any], send: Send) -> None:
     headers = {name.decode("latin-1").title(): value.decode("latin-1") for name, value in scope["headers"]}
     trace_id = choose_trace_id(
-        {"X-Trace-Id": headers.get("X-Trace-Id", ""), "traceparent": headers.get("Traceparent", "")}
+        {TRACE_HEADER: headers.get(TRACE_HEADER, ""), "traceparent": headers.get("Traceparent", "")}
     )
     bind_trace_id(trace_id)
     response: HttpResponse = refusal_response(BodyTooLarge())

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views import defaults
 
 from pgs_web.api.errors import OUTAGES, NotFound, Unavailable, problem_response, refusal_response
-from pgs_web.api.middleware import API_ROOT
+from pgs_web.api.limits import API_ROOT
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:

@@ -20,11 +20,8 @@ from pgs_web.api.errors import (
     problem_response,
     refusal_response,
 )
-from pgs_web.api.parsers import LARGEST_BODY
-from pgs_web.api.trace import bind_trace_id, choose_trace_id
-
-API_ROOT = "/api/"
-TRACE_HEADER = "X-Trace-Id"
+from pgs_web.api.limits import API_ROOT, LARGEST_BODY
+from pgs_web.api.trace import TRACE_HEADER, bind_trace_id, choose_trace_id
 
 GetResponse = Callable[[HttpRequest], Any]
 logger = structlog.get_logger(__name__)

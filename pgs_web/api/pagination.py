@@ -79,7 +79,7 @@ class PageCursor(CursorPagination):
             },
         }
 
-    def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:  # noqa: ARG002
+    def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
         return PAGE_PARAMETERS
 
 

@@ -13,9 +13,7 @@ from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 
 from pgs_web.api.errors import BodyTooLarge
-
-LARGEST_BODY = 65_536
-DEEPEST_BODY = 32
+from pgs_web.api.limits import DEEPEST_BODY, LARGEST_BODY
 
 
 class StrictJsonParser(BaseParser):
@@ -27,8 +25,8 @@ class StrictJsonParser(BaseParser):
     def parse(
         self,
         stream: IO[bytes],
-        media_type: str | None = None,  # noqa: ARG002
-        parser_context: Mapping[str, Any] | None = None,  # noqa: ARG002
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         return parse_object(stream.read(LARGEST_BODY + 1))
 
@@ -104,8 +102,8 @@ class JsonOnly(BaseContentNegotiation):
 
     def select_renderer(
         self,
-        request: Request,  # noqa: ARG002
+        request: Request,
         renderers: Any,
-        format_suffix: str | None = None,  # noqa: ARG002
+        format_suffix: str | None = None,
     ) -> tuple[BaseRenderer, str]:
         return renderers[0], renderers[0].media_type

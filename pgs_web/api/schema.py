@@ -74,7 +74,7 @@ class ProblemAutoSchema(AutoSchema):
         return problems
 
 
-def add_problems(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:  # noqa: ARG001
+def add_problems(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
     """Post-processing hook of drf-spectacular: the components that `ProblemAutoSchema` refers to."""
     components = result.setdefault("components", {})
     components.setdefault("schemas", {})["Problem"] = problem_schema(Refusal.kinds.values())
@@ -122,7 +122,7 @@ def problem_schema(kinds: Iterable[type[Refusal]]) -> dict[str, Any]:
 class StrictIntegerSchema(OpenApiSerializerFieldExtension):
     target_class = StrictIntegerField
 
-    def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:  # noqa: ARG002
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
         schema = {"type": "integer", "minimum": self.target.min_value, "maximum": self.target.max_value}
         return schema if self.target.max_value < 2**31 else {**schema, "format": "int64"}
 
@@ -130,21 +130,21 @@ class StrictIntegerSchema(OpenApiSerializerFieldExtension):
 class IdSchema(OpenApiSerializerFieldExtension):
     target_class = IdField
 
-    def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:  # noqa: ARG002
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
         return dict(ID_SCHEMA)
 
 
 class StrictBooleanSchema(OpenApiSerializerFieldExtension):
     target_class = StrictBooleanField
 
-    def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:  # noqa: ARG002
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
         return {"type": "boolean"}
 
 
 class CodeSchema(OpenApiSerializerFieldExtension):
     target_class = CodeField
 
-    def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:  # noqa: ARG002
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
         return {"type": "string", "enum": list(self.target.codes)}
 
 

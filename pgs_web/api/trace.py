@@ -8,6 +8,7 @@ from contextvars import ContextVar
 # 8 to 64 of these: nothing that could break a log line, a header or a Redis key.
 TRACE_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+TRACE_HEADER = "X-Trace-Id"
 NO_TRACE = "0" * 32
 
 _current: ContextVar[str] = ContextVar("trace_id", default="")
@@ -25,7 +26,7 @@ def bind_trace_id(trace_id: str) -> None:
 
 def choose_trace_id(headers: Mapping[str, str]) -> str:
     """The caller's well-formed `X-Trace-Id`, else the trace of its `traceparent`, else a new one."""
-    given = headers.get("X-Trace-Id", "")
+    given = headers.get(TRACE_HEADER, "")
     if TRACE_ID.fullmatch(given):
         return given
     parent = TRACEPARENT.fullmatch(headers.get("traceparent", ""))

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
 from rest_framework.request import Request
 
+from pgs_web.member.ended_sessions import is_session_ended
 from pgs_web.member.tokens import InvalidToken, TokenClaims, read_access_token
 
 
@@ -25,21 +26,29 @@ class SignedInMember:
 
 
 class MemberTokenAuthentication(BaseAuthentication):
-    """`Authorization: Bearer <access token>`; 401 for anything that isn't one of ours and alive."""
+    """`Authorization: Bearer <access token>`; 401 for anything that isn't one of ours, alive and not signed out."""
 
     def authenticate(self, request: Request) -> tuple[SignedInMember, TokenClaims] | None:
         header = request.META.get("HTTP_AUTHORIZATION")
         if header is None:
             return None
         claims = read_bearer(header)
-        if claims is None:
+        if claims is None or is_session_ended(claims):
             raise AuthenticationFailed(
                 _("The access token is broken or has expired. Refresh it or sign in again."), code="token_not_valid"
             )
         return SignedInMember(id=claims.member_id), claims
 
-    def authenticate_header(self, request: Request) -> str:  # noqa: ARG002
+    def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="pgs"'
+
+
+def member_of(request: Request) -> int:
+    """The id of the member who asks; for views that only answer signed-in members."""
+    member = request.user
+    if not isinstance(member, SignedInMember):
+        raise NotAuthenticated
+    return member.id
 
 
 def read_bearer(header: str) -> TokenClaims | None:

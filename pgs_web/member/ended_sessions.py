@@ -1,0 +1,143 @@
+"""Which sessions have ended though their access tokens look alive: signed out, or their member was blocked."""
+
+import threading
+import time
+from datetime import datetime, timedelta
+
+import structlog
+from django.utils import timezone
+
+from pgs_data.redis.connections import RedisUnavailable, cache
+from pgs_web.member import keys
+from pgs_web.member.models import Member, SignedOutToken
+from pgs_web.member.states import MemberState
+from pgs_web.member.tokens import LONGEST_ACCESS, TokenClaims
+
+LONGEST_ACCESS_MS = int(LONGEST_ACCESS / timedelta(milliseconds=1))
+# The score of COMPLETE: above every time, so that no clean-up removes it.
+NEVER_MS = 2**52
+CHUNK = 5000
+# After an error the cache isn't asked for this long: every request would wait for its timeout.
+BREAK_SECONDS = 1.0
+
+logger = structlog.get_logger(__name__)
+_broken_until = 0.0
+
+
+def unix_ms(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+def is_session_ended(claims: TokenClaims) -> bool:
+    """Exact, by one Redis command; by the database while the cache Redis is down. For one request, not for a rush."""
+    global _broken_until
+    if time.monotonic() >= _broken_until:
+        try:
+            return _ask_cache(claims)
+        except RedisUnavailable as error:
+            # Threads may set it at once: any of their values will do.
+            _broken_until = time.monotonic() + BREAK_SECONDS
+            logger.warning("ended_sessions_from_database", error=type(error).__name__)
+    return _ask_database(claims)
+
+
+def _ask_cache(claims: TokenClaims) -> bool:
+    entries = [keys.ended_session(claims.sid), keys.blocked_member(claims.member_id)]
+    signed_out, blocked, complete = cache().zmscore(keys.ENDED_SESSIONS, [*entries, keys.COMPLETE])
+    if signed_out is not None or blocked is not None:
+        return True
+    if complete is not None:
+        return False
+    rebuild_ended_sessions()
+    return _ask_database(claims)
+
+
+def _ask_database(claims: TokenClaims) -> bool:
+    return (
+        SignedOutToken.objects.filter(sid=claims.sid).exists()
+        or Member.objects.filter(id=claims.member_id, state=MemberState.BLOCKED.value).exists()
+    )
+
+
+def rebuild_ended_sessions() -> None:
+    """Puts into the cache what the database knows of the last day, after the cache lost it; safe to do at once."""
+    # Who ends a session writes the database first and the cache second: what this read misses is added by them.
+    since = timezone.now() - LONGEST_ACCESS
+    until_ms = unix_ms(timezone.now()) + LONGEST_ACCESS_MS
+    sids = SignedOutToken.objects.filter(signed_out_at__gte=since).values_list("sid", flat=True)
+    members = Member.objects.filter(blocked_at__gte=since, state=MemberState.BLOCKED.value).values_list("id", flat=True)
+    entries: dict[str | bytes, float] = {}
+    for sid in sids.iterator(chunk_size=CHUNK):
+        entries[keys.ended_session(sid)] = until_ms
+        if len(entries) >= CHUNK:
+            cache().zadd(keys.ENDED_SESSIONS, entries)
+            entries = {}
+    for member_id in members.iterator(chunk_size=CHUNK):
+        entries[keys.blocked_member(member_id)] = until_ms
+        if len(entries) >= CHUNK:
+            cache().zadd(keys.ENDED_SESSIONS, entries)
+            entries = {}
+    # Last: who finds COMPLETE finds the rest too.
+    cache().zadd(keys.ENDED_SESSIONS, {**entries, keys.COMPLETE: NEVER_MS})
+
+
+class EndedSessionsMirror:
+    """A process's own copy for the rush: no Redis call a request; up to a second late, up to a minute for unblocking.
+
+    One thread reads what is new, at most once a second; the others go on with what is known.
+    """
+
+    refresh_seconds = 1.0
+    reread_seconds = 60.0
+    # Two processes' clocks may differ by this much: entries this old are read again.
+    overlap_ms = 10_000
+
+    def __init__(self) -> None:
+        self._entries: frozenset[bytes] = frozenset()
+        self._read_up_to_ms = 0
+        self._refreshed_at = float("-inf")
+        self._reread_at = float("-inf")
+        self._lock = threading.Lock()
+
+    def is_session_ended(self, claims: TokenClaims) -> bool:
+        """As known within the last second; Redis down changes nothing in what is known."""
+        if time.monotonic() - self._refreshed_at >= self.refresh_seconds and self._lock.acquire(blocking=False):
+            try:
+                self._refresh()
+            except RedisUnavailable as error:
+                logger.warning("ended_sessions_mirror_stale", error=type(error).__name__)
+            finally:
+                self._refreshed_at = time.monotonic()
+                self._lock.release()
+        return (
+            keys.ended_session(claims.sid).encode() in self._entries
+            or keys.blocked_member(claims.member_id).encode() in self._entries
+        )
+
+    def _refresh(self) -> None:
+        now = time.monotonic()
+        is_reread = now - self._reread_at >= self.reread_seconds
+        if is_reread and cache().zscore(keys.ENDED_SESSIONS, keys.COMPLETE) is None:
+            rebuild_ended_sessions()
+        known: set[bytes] = set() if is_reread else set(self._entries)
+        # An entry's score is the moment it was made plus a constant: new ones have the highest scores.
+        lowest = 0 if is_reread else self._read_up_to_ms - self.overlap_ms
+        offset = 0
+        highest = self._read_up_to_ms
+        while True:
+            page = cache().zrangebyscore(
+                keys.ENDED_SESSIONS, lowest, NEVER_MS - 1, start=offset, num=CHUNK, withscores=True
+            )
+            known.update(entry for entry, _score in page)
+            if page:
+                highest = max(highest, int(page[-1][1]))
+            if len(page) < CHUNK:
+                break
+            offset += CHUNK
+        self._entries = frozenset(known)
+        self._read_up_to_ms = highest
+        if is_reread:
+            self._reread_at = now
+
+
+mirror = EndedSessionsMirror()
