@@ -1,7 +1,7 @@
 """Every address of the house; the rooms own what lies below theirs."""
 
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
 from django_prometheus.exports import ExportToDjangoView
 
 from config.health import show_liveness, show_readiness
@@ -10,5 +10,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", show_liveness, name="liveness"),
     path("readyz", show_readiness, name="readiness"),
     path("metrics", ExportToDjangoView, name="metrics"),
+    path("api/v1/", include("pgs_web.urls")),
+    path("api/v1/", include("pgs_task.payment.urls")),
+    path("sandbox-gateway/", include("pgs_task.payment.sandbox_gateway.urls")),
     path("admin/", admin.site.urls),
 ]
+
+handler400 = "pgs_web.api.handlers.bad_request"
+handler403 = "pgs_web.api.handlers.permission_denied"
+handler404 = "pgs_web.api.handlers.page_not_found"
+handler500 = "pgs_web.api.handlers.server_error"
