@@ -1,0 +1,55 @@
+"""A ledger that hangs costs one caller a timeout, not each of a queue of callers."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.conf import settings
+
+from pgs_data.redis.connections import RedisUnavailable
+from pgs_web.api.errors import Unavailable
+
+# A refused connection fails at once and needs no protection; only failures slower than this count.
+SLOW_SECONDS = 0.3
+# How long everybody else is told no; then one caller may try.
+CLOSED_SECONDS = 0.5
+
+
+class Breaker:
+    """Remembers which ledgers hang; one for a process, used by all its threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._closed_until: dict[int | None, float] = {}
+
+    @contextmanager
+    def guard(self, partition: int) -> Iterator[None]:
+        """Around a call of the partition's ledger; raises Unavailable without calling while the ledger hangs."""
+        # Partitions without a Redis of their own share one, and hang together.
+        ledger = partition if partition in settings.LEDGER_PARTITION_URLS else None
+        self._enter(ledger)
+        started = time.monotonic()
+        try:
+            yield
+        except RedisUnavailable as error:
+            if time.monotonic() - started >= SLOW_SECONDS:
+                with self._lock:
+                    self._closed_until[ledger] = time.monotonic() + CLOSED_SECONDS
+            raise Unavailable() from error
+        if self._closed_until:
+            with self._lock:
+                self._closed_until.pop(ledger, None)
+
+    def _enter(self, ledger: int | None) -> None:
+        if not self._closed_until:
+            return
+        with self._lock:
+            until = self._closed_until.get(ledger)
+            if until is None:
+                return
+            now = time.monotonic()
+            if now < until:
+                raise Unavailable()
+            # This caller tries; the others wait for its result, or for the next turn.
+            self._closed_until[ledger] = now + CLOSED_SECONDS

@@ -1,0 +1,170 @@
+"""Own orders as their shopper sees them: those in the database, and those that are still on their way there."""
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pgs_data.ids.snowflake import time_of_id
+from pgs_data.redis.connections import ledger
+from pgs_data.redis.partitions import partition_of
+from pgs_data.sharding.slots import alias_of_slot, slot_of_id, slot_of_key
+from pgs_web.api.errors import NotFound
+from pgs_web.display.activity.models import Activity
+from pgs_web.trade.intake.keys import claims_key, recent_key
+from pgs_web.trade.order.models import Order, OrderMode
+from pgs_web.trade.order.states import OrderState
+from pgs_web.trade.stock.holds import Hold, HoldState
+from pgs_web.trade.stock.selectors import read_holds
+
+SECONDS_A_DAY = 86_400
+# Claims are kept until the end of the third day: today's, yesterday's and the day before's can still be there.
+DAYS_KEPT = 3
+# Of each day's newest claims; a shopper who has more than this on the way sees the rest one by one.
+RECENT_A_DAY = 128
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPage:
+    """Newest first; the flags say whether there is more on either side."""
+
+    orders: list[Order]
+    has_older: bool
+    has_newer: bool
+
+
+def get_own_order(*, member_id: int, order_id: int) -> Order:
+    """The member's order, unsaved and ACCEPTED or REJECTED when it isn't in the database; raises NotFound.
+
+    Raises OperationalError while its node is away, RedisUnavailable while the ledger is.
+    """
+    if slot_of_id(order_id) != slot_of_key(member_id):
+        raise NotFound()
+    stored = Order.objects.filter(pk=order_id, member_id=member_id).first()
+    if stored is not None:
+        return stored
+    found = _find_hold(member_id, order_id)
+    if found is None:
+        raise NotFound()
+    activity_id, hold = found
+    if hold.state in {HoldState.SOLD, HoldState.GIVEN_BACK}:
+        # It was written down between the two reads, and even paid or cancelled.
+        return Order.objects.get(pk=order_id)
+    return _describe({order_id: (activity_id, hold)})[0]
+
+
+def is_waiting_in_stream(member_id: int, order_id: int) -> bool:
+    """Whether the member's order was accepted and isn't in its database yet; raises RedisUnavailable."""
+    if slot_of_id(order_id) != slot_of_key(member_id):
+        return False
+    found = _find_hold(member_id, order_id)
+    if found is None or found[1].state is not HoldState.LOCKED:
+        return False
+    return not Order.objects.filter(pk=order_id).exists()
+
+
+def list_own_orders(
+    *, member_id: int, limit: int, before_id: int | None = None, after_id: int | None = None
+) -> OrderPage:
+    """A page of the member's orders, those on their way included; costs the page. Raises as get_own_order."""
+    # What is on its way first: an order that is written down in between is then in the page, never in neither.
+    waiting = _waiting_orders(member_id)
+    rows = Order.objects.on_node(alias_of_slot(slot_of_key(member_id))).filter(member_id=member_id)
+    if after_id is not None:
+        stored = list(rows.filter(pk__gt=after_id).order_by("pk")[: limit + 1])
+        merged = sorted(_merge(stored, [one for one in waiting if one.pk > after_id]), key=lambda order: order.pk)
+        page = merged[:limit][::-1]
+        return OrderPage(page, has_older=True, has_newer=len(merged) > limit)
+    if before_id is not None:
+        rows = rows.filter(pk__lt=before_id)
+        waiting = [one for one in waiting if one.pk < before_id]
+    merged = _merge(list(rows.order_by("-pk")[: limit + 1]), waiting)
+    merged.sort(key=lambda order: order.pk, reverse=True)
+    return OrderPage(merged[:limit], has_older=len(merged) > limit, has_newer=before_id is not None)
+
+
+def _merge(stored: list[Order], waiting: list[Order]) -> list[Order]:
+    known = {order.pk for order in stored}
+    return stored + [order for order in waiting if order.pk not in known]
+
+
+def _waiting_orders(member_id: int) -> list[Order]:
+    """Orders of the member's newest claims that have a hold and no row."""
+    today = int(time.time()) // SECONDS_A_DAY
+    pipeline = ledger(partition_of(member_id)).pipeline(transaction=False)
+    # Redis' day may be another one around midnight.
+    for day in range(today + 1, today - DAYS_KEPT, -1):
+        pipeline.lrange(recent_key(member_id, day), 0, RECENT_A_DAY - 1)
+    claims = [claim.decode().split("|") for day in pipeline.execute() for claim in day]
+    activities = {int(order_id): int(activity_id) for order_id, activity_id in claims}
+    holds = read_holds((activity_id, order_id) for order_id, activity_id in activities.items())
+    found = {
+        order_id: (activities[order_id], hold)
+        for order_id, hold in holds.items()
+        if hold.state in {HoldState.LOCKED, HoldState.REJECTED} and hold.member_id == member_id
+    }
+    if not found:
+        return []
+    rows = Order.objects.on_node(alias_of_slot(slot_of_key(member_id))).filter(pk__in=list(found))
+    for order_id in rows.values_list("pk", flat=True):
+        del found[order_id]
+    return _describe(found)
+
+
+def _find_hold(member_id: int, order_id: int) -> tuple[int, Hold] | None:
+    """(activity id, hold) of an order that the member claimed in the last days."""
+    # The claim was made when the id was; the two clocks may disagree around midnight.
+    made = int(time_of_id(order_id).timestamp()) // SECONDS_A_DAY
+    pipeline = ledger(partition_of(member_id)).pipeline(transaction=False)
+    for day in (made, made + 1, made - 1):
+        pipeline.hget(claims_key(member_id, day), f"o:{order_id:d}")
+    activity = next((value for value in pipeline.execute() if value is not None), None)
+    if activity is None:
+        return None
+    hold = read_holds([(int(activity), order_id)]).get(order_id)
+    return (int(activity), hold) if hold is not None and hold.member_id == member_id else None
+
+
+def _describe(found: dict[int, tuple[int, Hold]]) -> list[Order]:
+    """Unsaved orders as the drain will write them; one query for what their activities sell."""
+    if not found:
+        return []
+    wanted = {activity_id for activity_id, _hold in found.values()}
+    sold = {
+        activity_id: (sku_id, merchant_id)
+        for activity_id, sku_id, merchant_id in Activity.objects.filter(pk__in=wanted).values_list(
+            "pk", "sku_id", "sku__product__merchant_id"
+        )
+    }
+    return [
+        _order_of(order_id, activity_id, hold, *sold[activity_id])
+        for order_id, (activity_id, hold) in found.items()
+        if activity_id in sold
+    ]
+
+
+def _order_of(order_id: int, activity_id: int, hold: Hold, sku_id: int, merchant_id: int) -> Order:
+    is_rejected = hold.state is HoldState.REJECTED
+    return Order(
+        id=order_id,
+        member_id=hold.member_id,
+        activity_id=activity_id,
+        sku_id=sku_id,
+        merchant_id=merchant_id,
+        group_id=hold.group_id,
+        mode=OrderMode.ALONE if hold.group_id is None else OrderMode.GROUP,
+        quantity=hold.quantity,
+        unit_price_fen=hold.unit_price_fen,
+        amount_fen=hold.amount_fen,
+        address_id=hold.address_id,
+        state=OrderState.REJECTED if is_rejected else OrderState.ACCEPTED,
+        reason=hold.reason,
+        accepted_at=moment_of(hold.accepted_ms),
+        pay_by=moment_of(hold.pay_by_ms),
+        created_at=moment_of(hold.accepted_ms),
+        updated_at=moment_of(hold.accepted_ms),
+    )
+
+
+def moment_of(milliseconds: int) -> datetime:
+    """The moment so many milliseconds after 1970, aware and in UTC."""
+    return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
