@@ -81,7 +81,7 @@ class SandboxGateway:
                 return RefundAnswer(state=RefundAnswerState.REFUSED, message=str(error))
         return _answer_of_refund(booked)
 
-    def query_refund(self, *, payment_id: int, refund_no: str) -> RefundAnswer:  # noqa: ARG002
+    def query_refund(self, *, payment_id: int, refund_no: str) -> RefundAnswer:
         with _answers():
             return _answer_of_refund(bank.find_refund(refund_no=refund_no))
 

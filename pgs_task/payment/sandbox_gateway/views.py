@@ -8,9 +8,8 @@ from datetime import UTC, date, datetime
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
-import orjson
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.csrf import csrf_exempt
 
@@ -91,7 +90,7 @@ def statement(request: HttpRequest) -> HttpResponse:
         "next": request.build_absolute_uri(following) if following else None,
         "results": [_describe(line) for line in page],
     }
-    return HttpResponse(orjson.dumps(body), content_type="application/json")
+    return JsonResponse(body)
 
 
 def _tell(trade: SandboxTrade | None, status: NoticeStatus, base_url: str) -> HttpResponse:

@@ -1,5 +1,6 @@
 """Closes open payments at their gateway; a success there wins."""
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -18,6 +19,7 @@ from pgs_web.api.errors import OUTAGES
 
 # Orders asked for in one query.
 ORDERS_A_QUERY = 500
+CLOSE_SECONDS = 2.0
 
 log = structlog.get_logger(__name__)
 
@@ -49,20 +51,23 @@ def close_payment(*, payment_id: int) -> CloseOutcome:
     return outcome
 
 
-def close_open_payments(*, order_ids: Iterable[int]) -> CloseReport:
+def close_open_payments(*, order_ids: Iterable[int], seconds: float = CLOSE_SECONDS) -> CloseReport:
     """Closes the open payments of orders that are about to be cancelled, or were; call it outside of transactions.
 
     What the gateway says is paid is booked on the way, and the order (if it is still UNPAID) keeps it. `unknown` are
-    left open: a success that comes later finds the order cancelled and goes back. One gateway call an open payment.
+    left open: a success that comes later finds the order cancelled and goes back, and query_waiting_payments closes
+    them in the end. One gateway call an open payment; those that `seconds` don't suffice for are `unknown` too, because
+    callers hold a lease.
     """
     report = CloseReport()
+    stop_at = time.monotonic() + seconds
     for alias, ids in ids_by_node(order_ids).items():
         for start in range(0, len(ids), ORDERS_A_QUERY):
-            _close_on_node(alias, ids[start : start + ORDERS_A_QUERY], report)
+            _close_on_node(alias, ids[start : start + ORDERS_A_QUERY], report, stop_at)
     return report
 
 
-def _close_on_node(alias: str, order_ids: list[int], report: CloseReport) -> None:
+def _close_on_node(alias: str, order_ids: list[int], report: CloseReport, stop_at: float) -> None:
     try:
         payments = list(Payment.objects.on_node(alias).filter(open_order_id__in=order_ids))
     except OUTAGES:
@@ -71,7 +76,7 @@ def _close_on_node(alias: str, order_ids: list[int], report: CloseReport) -> Non
         return
     closed: list[Payment] = []
     for payment in payments:
-        match _close_at_gateway(payment):
+        match _close_at_gateway(payment) if time.monotonic() < stop_at else CloseOutcome.UNKNOWN:
             case CloseOutcome.CLOSED:
                 closed.append(payment)
             case CloseOutcome.PAID:
