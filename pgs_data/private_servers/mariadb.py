@@ -49,6 +49,8 @@ def start_mariadb(data_dir: Path, *, name: str, port: int | None = None, server_
         raise ServerStartFailed(f"MariaDB isn't installed: apt-get install {' '.join(missing_packages())}")
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder = data_dir.resolve()
+    # Not /tmp: a server that starts there deletes the temporary tables of those that run.
+    (folder / "tmp").mkdir(exist_ok=True)
     _install_once(installer, folder)
     (folder / "init.sql").write_text(
         f"CREATE DATABASE IF NOT EXISTS `{name}` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;\n"
@@ -103,6 +105,7 @@ def _install_once(installer: str, folder: Path) -> None:
         "--auth-root-authentication-method=normal",
         "--skip-test-db",
         f"--datadir={data}",
+        f"--tmpdir={folder / 'tmp'}",
         f"--innodb-log-file-size={PRIVATE_SETTINGS['innodb_log_file_size']}",
         *(["--user=root"] if os.geteuid() == 0 else []),
     ]
@@ -115,6 +118,7 @@ def _install_once(installer: str, folder: Path) -> None:
 def _config_text(port: int, folder: Path, server_id: int) -> str:
     lines = {
         "datadir": str(folder / "data"),
+        "tmpdir": str(folder / "tmp"),
         "socket": str(folder / "s"),
         "pid_file": str(folder / "data" / "mariadbd.pid"),
         "bind_address": LOOPBACK,
