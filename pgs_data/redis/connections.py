@@ -89,6 +89,8 @@ def _open(url: str, read_seconds: float) -> redis.Redis:
         "driver_info": None,
     }
     if "+cluster://" in url:
-        # It answers the same commands for keys of one hash tag; asks the cluster for its map while being opened.
+        # It answers the same commands for keys of one hash tag. After an error the next command asks for the map again,
+        # possibly the same stopped node: two waits must still end within the second.
+        options["socket_timeout"] = read_seconds - settings.REDIS_SOCKET_TIMEOUT_SECONDS / 2
         return cast(redis.Redis, RedisCluster.from_url(url.replace("+cluster://", "://"), **options))
     return redis.Redis.from_url(url, **options)
