@@ -55,7 +55,9 @@ def make_seat(
     )
 
 
-def make_filled_group(*, size: int = 2, lasts: timedelta = timedelta(hours=1), slot: int = 0) -> tuple[Group, list[Seat]]:
+def make_filled_group(
+    *, size: int = 2, lasts: timedelta = timedelta(hours=1), slot: int = 0
+) -> tuple[Group, list[Seat]]:
     """A group whose seats are all held: the leader's first; members live on different nodes."""
     members = [(number * 210) + 10 for number in range(size)]
     group = make_group(size=size, leader_member_id=members[0], lasts=lasts, slot=slot)

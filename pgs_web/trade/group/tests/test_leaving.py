@@ -32,9 +32,7 @@ def of(*seats: Seat) -> list[SeatOfOrder]:
 
 def pay(*seats: Seat) -> None:
     report = count_paid_seats(
-        payments=[
-            PaidSeat(group_id=seat.group_id, order_id=seat.order_id, paid_at=seat.joined_at) for seat in seats
-        ]
+        payments=[PaidSeat(group_id=seat.group_id, order_id=seat.order_id, paid_at=seat.joined_at) for seat in seats]
     )
     assert not report.refused
     assert not report.missing
@@ -192,9 +190,7 @@ def test_a_late_seat_of_an_ended_group_waits_for_its_order():
     settle_groups(group_ids=[group.pk])
     late = make_seat(group, member_id=777)
     assert look(group)[0] == "SETTLED"
-    report = count_paid_seats(
-        payments=[PaidSeat(group_id=group.pk, order_id=late.order_id, paid_at=group.opened_at)]
-    )
+    report = count_paid_seats(payments=[PaidSeat(group_id=group.pk, order_id=late.order_id, paid_at=group.opened_at)])
     assert report.refused == [late.order_id]
     assert refund_seats(seats=of(late)) == []
     late.refresh_from_db()

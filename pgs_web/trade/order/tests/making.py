@@ -86,6 +86,7 @@ def make_group_of_orders(
         make_order(member_id=member, group_id=group.pk, activity_id=activity_id, pay_within=lasts) for member in members
     ]
     seats = [
-        make_seat(group, member_id=order.member_id, order_id=order.pk, after=place) for place, order in enumerate(orders)
+        make_seat(group, member_id=order.member_id, order_id=order.pk, after=place)
+        for place, order in enumerate(orders)
     ]
     return GroupOfOrders(group=group, orders=orders, seats=seats)

@@ -1,0 +1,75 @@
+"""What orders' messages do on other nodes and in the ledger. Every effect is repeatable: states decide, not counters.
+
+A crash anywhere in between leaves the messages in the outbox; the next delivery finds the finished part done.
+"""
+
+from collections.abc import Callable, Sequence
+
+from pgs_data.clock import from_ms
+from pgs_data.messaging.relay import Message
+from pgs_task.handlers.batches import Leftovers, split_by_node
+from pgs_task.handlers.stock import settle_stock
+from pgs_web.trade.group.services import PaidSeat, SeatOfOrder, count_paid_seats, refund_seats, release_seats
+from pgs_web.trade.order.services import start_refunds
+from pgs_web.trade.order.states import RefundReason
+from pgs_web.trade.stock.messages import SettleMovement
+
+SEAT_NOT_WRITTEN = "The seat is not written down on the group's node yet."
+
+
+def handle_order_paid(messages: Sequence[Message]) -> None:
+    """`order.paid`: the seat counts, or the money goes back; the units are sold."""
+    later = Leftovers()
+    for of_node in split_by_node(messages, key="group_id").values():
+        with later.outages(of_node):
+            report = count_paid_seats(
+                payments=[
+                    PaidSeat(
+                        group_id=message.payload["group_id"],
+                        order_id=message.payload["order_id"],
+                        paid_at=from_ms(message.payload["paid_at_ms"]),
+                    )
+                    for message in of_node
+                ]
+            )
+            later.add(_of_orders(of_node, report.missing), SEAT_NOT_WRITTEN)
+            # Dying here: the seat stays HELD in a group that is over, so the next delivery refuses it again.
+            start_refunds(order_ids=report.refused, reason=RefundReason.GROUP_FAILED, actor="group")
+    settle_stock(messages, SettleMovement.CONFIRM, later=later)
+    later.raise_if_any()
+
+
+def handle_order_cancelled(messages: Sequence[Message]) -> None:
+    """`order.cancelled`: the seat is free again, then the units are."""
+    _give_back(messages, give_up_seats=release_seats, movement=SettleMovement.RELEASE)
+
+
+def handle_order_refunded(messages: Sequence[Message]) -> None:
+    """`order.refunded`: the seat of an undecided or failed group is given up, then the units are free again."""
+    _give_back(messages, give_up_seats=refund_seats, movement=SettleMovement.RETURN)
+
+
+def _give_back(
+    messages: Sequence[Message],
+    *,
+    give_up_seats: Callable[..., list[int]],
+    movement: SettleMovement,
+) -> None:
+    """The database first, the ledger last: whoever gets the place in the ledger finds it free in the database."""
+    later = Leftovers()
+    for of_node in split_by_node(messages, key="group_id").values():
+        with later.outages(of_node):
+            missing = give_up_seats(
+                seats=[
+                    SeatOfOrder(group_id=message.payload["group_id"], order_id=message.payload["order_id"])
+                    for message in of_node
+                ]
+            )
+            later.add(_of_orders(of_node, missing), SEAT_NOT_WRITTEN)
+    settle_stock(later.without(messages), movement, later=later)
+    later.raise_if_any()
+
+
+def _of_orders(messages: Sequence[Message], order_ids: Sequence[int]) -> list[Message]:
+    wanted = set(order_ids)
+    return [message for message in messages if message.payload["order_id"] in wanted]

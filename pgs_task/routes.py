@@ -1,0 +1,41 @@
+"""Which handler gets the messages of which topic: the only place where what happened meets what follows from it."""
+
+from collections.abc import Mapping
+
+from pgs_data.messaging.relay import Handler
+from pgs_task.handlers.acknowledging import acknowledge, in_turn
+from pgs_task.handlers.groups import handle_group_failed, handle_group_succeeded, handle_seat_left
+from pgs_task.handlers.orders import handle_order_cancelled, handle_order_paid, handle_order_refunded
+from pgs_task.logistics.services import announce_orders_to_ship
+from pgs_task.payment import handlers as payment
+from pgs_web.trade.group.messages import GroupTopic
+from pgs_web.trade.order.messages import OrderTopic
+
+ROUTES: Mapping[str, Handler] = {
+    # The order is in its database; nothing follows from that yet (statistics will).
+    OrderTopic.UNPAID: acknowledge,
+    # Its seat counts or its money goes back; its units are sold.
+    OrderTopic.PAID: handle_order_paid,
+    # The bus tells logistics.
+    OrderTopic.TO_SHIP: announce_orders_to_ship,
+    # The log rows have it; nothing follows yet (the merchants' copy will).
+    OrderTopic.SHIPPED: acknowledge,
+    OrderTopic.COMPLETED: acknowledge,
+    # Seat and units are given back first, so that others can buy; then nobody can pay for it any more.
+    OrderTopic.CANCELLED: in_turn(handle_order_cancelled, payment.handle_order_cancelled),
+    # One refund of its payment.
+    OrderTopic.REFUNDING: payment.handle_order_refunding,
+    # Seat and units are given back; a failed group in which nobody is left is settled.
+    OrderTopic.REFUNDED: handle_order_refunded,
+    # The intake gave everything back when it rejected the order.
+    OrderTopic.REJECTED: acknowledge,
+    # The group's page reads the row.
+    GroupTopic.FORMED: acknowledge,
+    # Nobody joins any more; all of its orders ship.
+    GroupTopic.SUCCEEDED: handle_group_succeeded,
+    # Nobody joins any more; its orders are cancelled or refunded.
+    GroupTopic.FAILED: handle_group_failed,
+    GroupTopic.SETTLED: acknowledge,
+    # A paid member left in time: the money goes back.
+    GroupTopic.SEAT_LEFT: handle_seat_left,
+}
