@@ -205,8 +205,8 @@ def draw_mooncake(canvas: Canvas) -> None:
     canvas.ellipse(180, 194, 92, 70, "none", stroke="#a8601c", stroke_width=4, opacity=0.7)
     for turn in range(0, 360, 45):
         with canvas.moved(180, 194, scale=1):
-            x, y = 56 * cos(radians(turn)), 42 * sin(radians(turn))
-            canvas.ellipse(x, y, 17, 14, "none", stroke="#a8601c", stroke_width=3.6, opacity=0.75)
+            across, down = 56 * cos(radians(turn)), 42 * sin(radians(turn))
+            canvas.ellipse(across, down, 17, 14, "none", stroke="#a8601c", stroke_width=3.6, opacity=0.75)
     canvas.ellipse(180, 194, 25, 19, "none", stroke="#a8601c", stroke_width=4, opacity=0.8)
     canvas.ellipse(180, 194, 8, 6, "#a8601c", opacity=0.7)
     with canvas.moved(296, 262):

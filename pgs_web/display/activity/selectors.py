@@ -1,0 +1,87 @@
+"""Reads of the activities that shoppers may see, and how old the copy of their stock is."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Lower
+
+from pgs_data.clock import database_now
+from pgs_web.display.activity.errors import ActivityNotFound
+from pgs_web.display.activity.models import Activity, ActivityStock, StockSyncPass
+from pgs_web.display.activity.states import SHOWN_TO_SHOPPERS, ActivityState
+
+ON_OFFER = frozenset({ActivityState.SCHEDULED, ActivityState.RUNNING, ActivityState.PAUSED})
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What one answer says about time: the database's clock, and when all stocks were last compared with Redis."""
+
+    now: datetime
+    stock_pass_at: datetime | None
+
+    def stock_age_seconds(self, stock: ActivityStock) -> int:
+        """How old the copy may be: whole seconds since it, or the last pass over all that changed, was read."""
+        as_of = max(stock.synced_at, self.stock_pass_at or stock.synced_at)
+        return max(0, int((self.now - as_of).total_seconds()))
+
+    def state_of(self, activity: Activity) -> ActivityState:
+        """The state that the clock makes of the stored one, in the second before the timetable stores it."""
+        state = ActivityState(activity.state)
+        if state in ON_OFFER and self.now >= activity.ends_at:
+            return ActivityState.ENDED
+        if state == ActivityState.SCHEDULED and self.now >= activity.starts_at:
+            return ActivityState.RUNNING
+        return state
+
+
+def read_moment() -> Moment:
+    """Two queries, once an answer."""
+    last = StockSyncPass.objects.filter(pk=1).values_list("as_of", flat=True).first()
+    return Moment(now=database_now("default"), stock_pass_at=last)
+
+
+def list_activities(
+    *,
+    states: Collection[ActivityState] = ON_OFFER,
+    play: str = "",
+    search: str = "",
+    product_id: int | None = None,
+    category: str = "",
+) -> QuerySet[Activity]:
+    """Activities with SKU, product, merchant and stock in one query; search ignores case."""
+    activities = _shown().filter(state__in=set(states) & SHOWN_TO_SHOPPERS)
+    if play:
+        activities = activities.filter(play=play)
+    if product_id is not None:
+        activities = activities.filter(sku__product_id=product_id)
+    if category:
+        activities = activities.filter(sku__product__category=category)
+    if search:
+        # LOWER on both sides: a binary collation compares case too.
+        wanted = search.lower()
+        columns = {
+            "low_title": "title",
+            "low_title_en": "title_en",
+            "low_product": "sku__product__title",
+            "low_product_en": "sku__product__title_en",
+        }
+        matches = Q()
+        for alias in columns:
+            matches |= Q((f"{alias}__contains", wanted))
+        activities = activities.alias(**{alias: Lower(column) for alias, column in columns.items()}).filter(matches)
+    return activities
+
+
+def get_activity(activity_id: int) -> Activity:
+    """One activity that shoppers may see; raises ActivityNotFound."""
+    activity = _shown().filter(pk=activity_id, state__in=SHOWN_TO_SHOPPERS).first()
+    if activity is None:
+        raise ActivityNotFound()
+    return activity
+
+
+def _shown() -> QuerySet[Activity]:
+    return Activity.objects.select_related("sku__product__merchant", "stock")
