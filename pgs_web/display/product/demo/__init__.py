@@ -1,0 +1,1 @@
+"""The demo's own catalogue: merchants, products and variants in catalogue.toml, pictures from ../drawings."""
