@@ -3,7 +3,7 @@
 import os
 import secrets
 import threading
-import time
+from time import monotonic, sleep, time_ns
 
 from pgs_data.ids.errors import IdSourceUnavailable, InvalidId
 from pgs_data.ids.layout import IDS_A_MILLISECOND, IdParts, pack_id, parse_id, time_of_id
@@ -60,12 +60,12 @@ class IdSource:
         if self._next_sequence < IDS_A_MILLISECOND:
             return self._last_ms
         if now == self._last_ms:
-            time.sleep(0.001)
+            sleep(0.001)
         # A clock that went back by an hour must not stop the shop for an hour: count on, as far as the span reaches.
         return max(clock_ms(), self._last_ms + 1)
 
     def _span_for(self, unix_ms: int) -> ReservedSpan:
-        span, now = self._span, time.monotonic()
+        span, now = self._span, monotonic()
         covered = span is not None and unix_ms <= span.last_ms
         if span is not None and covered and now < self._renew_at:
             return span
@@ -80,7 +80,7 @@ class IdSource:
                 from_ms=max(unix_ms, self._last_ms + 1),
             )
         except IdSourceUnavailable:
-            self._retry_at = time.monotonic() + RETRY_PAUSE_SECONDS
+            self._retry_at = monotonic() + RETRY_PAUSE_SECONDS
             if span is not None and covered:
                 return span
             raise
@@ -90,7 +90,7 @@ class IdSource:
 
 def clock_ms() -> int:
     """Milliseconds since 1970 on this machine's clock."""
-    return time.time_ns() // 1_000_000
+    return time_ns() // 1_000_000
 
 
 _source = IdSource()
