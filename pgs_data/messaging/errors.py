@@ -32,7 +32,7 @@ class RetryLater(Exception):
 
 def is_outage(error: BaseException) -> bool:
     """True when a server is away or busy, so that the same message can succeed later unchanged."""
-    if isinstance(error, RedisUnavailable | InterfaceError):
+    if isinstance(error, (*RedisUnavailable, InterfaceError)):
         return True
     if isinstance(error, OperationalError):
         number = error.args[0] if error.args else None
