@@ -5,11 +5,13 @@ import os
 import django
 from django.conf import settings
 
+from config.checks import refuse_unsafe_production
 from config.request_threads import RequestThreads, WholeRequestHandler
 from pgs_web.api.body_limit import BodyLimit
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.demo")
 django.setup(set_prefix=False)
+refuse_unsafe_production()
 application = BodyLimit(
     RequestThreads(
         WholeRequestHandler(),

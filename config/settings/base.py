@@ -22,6 +22,7 @@ ASGI_APPLICATION = "config.asgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
+    "config.apps.HouseConfig",
     "unfold",
     "unfold.contrib.filters",
     "unfold.contrib.import_export",
