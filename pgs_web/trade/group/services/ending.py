@@ -36,12 +36,14 @@ def fail_groups(*, group_ids: Iterable[int], reason: FailReason, actor: str) -> 
 def fail_expired_groups(*, limit: int = 500) -> int:
     """Fails up to limit groups a node whose deadline and grace have passed; costs what is due. Returns how many.
 
-    Only the database's clock counts. Every node is served before an unreachable one raises.
+    Only the database's clock counts. A group whose last payment is counted before the move is left alone. Every node
+    is served before an outage is raised.
     """
     failed, outages = 0, []
     for alias in node_aliases():
         try:
-            failed += fail_expired_groups_on(alias, limit=limit)
+            group_ids = expired_groups(alias, limit=limit)
+            failed += len(fail_groups(group_ids=group_ids, reason=FailReason.TIMEOUT, actor="clock"))
         except OperationalError as error:
             outages.append(error)
     if outages:
@@ -49,16 +51,11 @@ def fail_expired_groups(*, limit: int = 500) -> int:
     return failed
 
 
-def fail_expired_groups_on(alias: str, *, limit: int = 500) -> int:
-    """The same on one node; a group whose last payment comes between the scan and the move is left alone."""
+def expired_groups(alias: str, *, limit: int) -> list[int]:
+    """FORMING groups of a node whose deadline and grace are over on its own clock, the longest over first."""
     grace = timedelta(seconds=settings.GROUP_EXPIRY_GRACE_SECONDS)
-    due = (
-        Group.objects.on_node(alias)
-        .filter(state=GroupState.FORMING, deadline__lte=DatabaseNow(after=-grace))
-        .order_by("deadline")
-        .values_list("pk", flat=True)[:limit]
-    )
-    return len(fail_groups(group_ids=list(due), reason=FailReason.TIMEOUT, actor="clock"))
+    over = Group.objects.on_node(alias).filter(state=GroupState.FORMING, deadline__lte=DatabaseNow(after=-grace))
+    return list(over.order_by("deadline").values_list("pk", flat=True)[:limit])
 
 
 def settle_groups(*, group_ids: Iterable[int]) -> list[int]:

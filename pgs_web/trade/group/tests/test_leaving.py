@@ -180,7 +180,7 @@ def test_leaving_in_a_batch_costs_a_constant_number_of_queries():
 
 def test_a_member_can_not_hold_two_seats_of_a_group():
     group, seats = make_filled_group(size=3)
-    with pytest.raises(Exception, match="(?i)unique|duplicate"):
+    with pytest.raises(Exception, match=r"(?i)unique|duplicate"):
         make_seat(group, member_id=seats[0].member_id)
 
 

@@ -1,6 +1,6 @@
 """What happens to an unpaid order: it is paid, or it is cancelled."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -65,15 +65,19 @@ def cancel_orders(*, order_ids: Iterable[int], reason: CancelReason, actor: str)
     )
 
 
-def cancel_unpaid_orders(*, limit: int = 500) -> int:
+def cancel_unpaid_orders(*, limit: int = 500, prepare: Callable[[Sequence[int]], object] | None = None) -> int:
     """Cancels up to limit orders a node whose time to pay is over; costs what is due. Returns how many.
 
-    Only the database's clock counts. Every node is served before an unreachable one raises.
+    Only the database's clock counts. `prepare` gets the orders first, outside of transactions: payment closes them at
+    the gateway. A payment that comes before the move keeps its order. Every node is served before an outage is raised.
     """
     cancelled, outages = 0, []
     for alias in node_aliases():
         try:
-            cancelled += cancel_unpaid_orders_on(alias, limit=limit)
+            order_ids = due_orders(alias, limit=limit)
+            if order_ids and prepare is not None:
+                prepare(order_ids)
+            cancelled += len(cancel_orders(order_ids=order_ids, reason=CancelReason.UNPAID, actor="clock"))
         except OperationalError as error:
             outages.append(error)
     if outages:
@@ -81,13 +85,8 @@ def cancel_unpaid_orders(*, limit: int = 500) -> int:
     return cancelled
 
 
-def cancel_unpaid_orders_on(alias: str, *, limit: int = 500) -> int:
-    """The same on one node; a payment that comes between the scan and the move keeps its order."""
+def due_orders(alias: str, *, limit: int) -> list[int]:
+    """UNPAID orders of a node whose time to pay and grace are over on its own clock, the longest due first."""
     grace = timedelta(seconds=settings.UNPAID_GRACE_SECONDS)
-    due = (
-        Order.objects.on_node(alias)
-        .filter(state=OrderState.UNPAID, pay_by__lte=DatabaseNow(after=-grace))
-        .order_by("pay_by")
-        .values_list("pk", flat=True)[:limit]
-    )
-    return len(cancel_orders(order_ids=list(due), reason=CancelReason.UNPAID, actor="clock"))
+    due = Order.objects.on_node(alias).filter(state=OrderState.UNPAID, pay_by__lte=DatabaseNow(after=-grace))
+    return list(due.order_by("pay_by").values_list("pk", flat=True)[:limit])

@@ -1,0 +1,38 @@
+"""Deadlines: orders nobody paid and groups nobody filled. Found by index, by the databases' clocks, in batches."""
+
+import time
+from collections.abc import Callable, Sequence
+
+from pgs_task.payment.services import close_open_payments
+from pgs_web.trade.group.services import fail_expired_groups
+from pgs_web.trade.order.services import cancel_unpaid_orders
+
+# Rows of one batch and node; between batches others get the locks.
+BATCH = 500
+# A job goes on with full batches for so long; the next run goes on after it.
+BUSY_SECONDS = 5.0
+
+
+def cancel_overdue_orders() -> int:
+    """Cancels what is past its time to pay, after closing it at the gateway; returns how many."""
+    return _until_done(lambda: cancel_unpaid_orders(limit=BATCH, prepare=_close_payments))
+
+
+def fail_overdue_groups() -> int:
+    """Fails what is past its deadline and the grace for payments on their way; returns how many."""
+    return _until_done(lambda: fail_expired_groups(limit=BATCH))
+
+
+def _close_payments(order_ids: Sequence[int]) -> None:
+    # An order that turns out to be paid is not UNPAID any more when the cancellation comes.
+    close_open_payments(order_ids=order_ids)
+
+
+def _until_done(act: Callable[[], int]) -> int:
+    stop_at = time.monotonic() + BUSY_SECONDS
+    total = 0
+    while True:
+        done = act()
+        total += done
+        if done < BATCH or time.monotonic() > stop_at:
+            return total

@@ -1,0 +1,55 @@
+"""What the clock does: every periodic job, how often, and why. Adding a line here is all that a new one needs.
+
+Jobs are named by their path, so that celery can be configured before Django's apps are loaded.
+"""
+
+from typing import Any, NamedTuple
+
+
+class Job(NamedTuple):
+    """A function without arguments whose input is a table, a stream or Redis; losing a run loses nothing."""
+
+    name: str
+    path: str
+    every_seconds: float
+    # While one run lasts no other starts; a run that died, or lasts longer, keeps others out for so long only.
+    # Two at once would be slow, never wrong: every write in them is conditional.
+    lease_seconds: int = 15
+
+
+JOBS: tuple[Job, ...] = (
+    # Units and seats of orders that nobody paid are for others.
+    Job("cancel_unpaid_orders", "pgs_task.group_expiry.services.cancel_overdue_orders", 1),
+    # A group that is not complete at its deadline gives everybody the money back.
+    Job("fail_expired_groups", "pgs_task.group_expiry.services.fail_overdue_groups", 1),
+    # Activities start and end in the back office; admission has the window in Redis and needs no job.
+    Job("advance_sales", "pgs_web.trade.stock.sales.advance_sales", 1),
+    # Refunds that are due go to their gateways.
+    Job("process_refunds", "pgs_task.payment.services.process_due_refunds", 1, lease_seconds=60),
+    # The back office and the shop's pages see the stock a moment after Redis does.
+    Job("sync_stock", "pgs_task.stock_sync.services.sync_stocks", 2, lease_seconds=30),
+    # An activity whose stock key is gone is paused and somebody is called (invariant S7).
+    Job("watch_stock_keys", "pgs_task.stock_sync.services.watch_stock_keys", 5),
+    # A notice that got lost: the gateway is asked about payments that wait for long.
+    Job("query_payments", "pgs_task.payment.services.query_waiting_payments", 30, lease_seconds=90),
+    # What was shipped leaves the bus.
+    Job("trim_logistics", "pgs_task.logistics.services.trim_bus", 10),
+)
+
+
+def beat_entries() -> dict[str, dict[str, Any]]:
+    """The schedule as celery's beat wants it."""
+    return {
+        job.name: {
+            "task": task_name(job),
+            "schedule": job.every_seconds,
+            # A worker that was away finds one order to run, not an hour of them.
+            "options": {"expires": max(job.every_seconds, 2)},
+        }
+        for job in JOBS
+    }
+
+
+def task_name(job: Job) -> str:
+    """What celery calls the job."""
+    return f"clock.{job.name}"
