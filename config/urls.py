@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django_prometheus.exports import ExportToDjangoView
 
 from config.health import show_liveness, show_readiness
+from pgs_web.display.product.urls import picture_urlpatterns
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", show_liveness, name="liveness"),
@@ -13,6 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("pgs_web.urls")),
     path("api/v1/", include("pgs_task.payment.urls")),
     path("sandbox-gateway/", include("pgs_task.payment.sandbox_gateway.urls")),
+    path("media/", include(picture_urlpatterns)),
     path("admin/", admin.site.urls),
 ]
 

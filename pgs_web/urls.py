@@ -1,10 +1,13 @@
 """The shoppers' API, version 1: one line a room."""
 
 from django.urls import URLPattern, URLResolver, include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     path("", include("pgs_web.member.urls")),
+    path("", include("pgs_web.display.product.urls")),
+    path("", include("pgs_web.display.activity.urls")),
+    path("", include("pgs_web.display.home.urls")),
 ]

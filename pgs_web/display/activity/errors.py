@@ -2,13 +2,8 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from pgs_web.api.errors import NotFound, Refusal
+from pgs_web.api.errors import Refusal
 from pgs_web.display.activity.states import ActivityState
-
-
-class ActivityNotFound(NotFound):
-    code = "not_found"
-    detail = _("There is no such activity.")
 
 
 class WrongActivityState(Refusal):

@@ -8,7 +8,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 
 from pgs_data.clock import database_now
-from pgs_web.display.activity.errors import ActivityNotFound
+from pgs_web.api.errors import NotFound
 from pgs_web.display.activity.models import Activity, ActivityStock, StockSyncPass
 from pgs_web.display.activity.states import SHOWN_TO_SHOPPERS, ActivityState
 
@@ -76,10 +76,10 @@ def list_activities(
 
 
 def get_activity(activity_id: int) -> Activity:
-    """One activity that shoppers may see; raises ActivityNotFound."""
+    """One activity that shoppers may see; raises NotFound."""
     activity = _shown().filter(pk=activity_id, state__in=SHOWN_TO_SHOPPERS).first()
     if activity is None:
-        raise ActivityNotFound()
+        raise NotFound()
     return activity
 
 

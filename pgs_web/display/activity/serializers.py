@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from pgs_web.api.fields import IdField
 from pgs_web.display.activity.models import Activity, ActivityStock
 from pgs_web.display.activity.paging import ORDERINGS
 from pgs_web.display.activity.selectors import Moment
@@ -35,7 +36,7 @@ class ActivityQuery(serializers.Serializer[Any]):
     ordering = serializers.ChoiceField(
         required=False, choices=ORDERINGS, default=ORDERINGS[0], help_text=_("A minus sign reverses.")
     )
-    product = serializers.RegexField(r"^[1-9][0-9]{0,17}$", required=False, help_text=_("A product's id."))
+    product = IdField(required=False, help_text=_("A product's id."))
     category = serializers.ChoiceField(required=False, choices=Category.values, help_text=_("A shelf of the shop."))
 
 
@@ -54,7 +55,7 @@ class StockSerializer(serializers.Serializer[ActivityStock]):
 
 
 class ActivityProductSerializer(serializers.Serializer[Product]):
-    id = serializers.CharField(source="pk")
+    id = IdField(source="pk")
     title = serializers.SerializerMethodField()
     category = serializers.ChoiceField(choices=Category.values)
     picture_url = serializers.SerializerMethodField()
@@ -71,7 +72,7 @@ class ActivityProductSerializer(serializers.Serializer[Product]):
 class ActivitySerializer(serializers.Serializer[Activity]):
     """An offer: who buys in a group of `group_size` pays `price_fen`, who buys alone `alone_price_fen`."""
 
-    id = serializers.CharField(source="pk")
+    id = IdField(source="pk")
     title = serializers.SerializerMethodField()
     play = serializers.CharField()
     state = serializers.SerializerMethodField()

@@ -25,6 +25,7 @@ class ActivitiesView(GenericAPIView[Activity]):
     authentication_classes = ()
     permission_classes = (AllowAny,)
     pagination_class = OrderedPage
+    filter_backends = ()
     serializer_class = ActivitySerializer
     queryset = Activity.objects.none()
 
@@ -45,7 +46,7 @@ class ActivitiesView(GenericAPIView[Activity]):
                 states={ActivityState(wanted["state"])} if "state" in wanted else ON_OFFER,
                 play=wanted.get("play", ""),
                 search=wanted.get("search", ""),
-                product_id=int(wanted["product"]) if "product" in wanted else None,
+                product_id=wanted.get("product"),
                 category=wanted.get("category", ""),
             )
         )

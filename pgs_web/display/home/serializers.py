@@ -13,7 +13,7 @@ from pgs_web.display.product.serializers import ProductCardSerializer
 
 
 class CategorySerializer(serializers.Serializer[Category]):
-    code = serializers.ChoiceField(source="value", choices=Category.values)
+    code = serializers.CharField(source="value")
     title = serializers.CharField(source="label")
 
 

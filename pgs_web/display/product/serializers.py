@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from pgs_web.api.fields import IdField
 from pgs_web.display.product.categories import Category
 from pgs_web.display.product.language import choose_text
 from pgs_web.display.product.models import Merchant, Product, Sku
@@ -20,13 +21,11 @@ class ProductQuery(serializers.Serializer[Any]):
         required=False, allow_blank=True, max_length=LONGEST_SEARCH, help_text=_("Part of a title, or a whole code.")
     )
     category = serializers.ChoiceField(required=False, choices=Category.values, help_text=_("A shelf of the shop."))
-    merchant = serializers.RegexField(
-        r"^[1-9][0-9]{0,17}$", required=False, help_text=_("Products of this merchant's id.")
-    )
+    merchant = IdField(required=False, help_text=_("Products of this merchant's id."))
 
 
 class MerchantSerializer(serializers.Serializer[Merchant]):
-    id = serializers.CharField(source="pk")
+    id = IdField(source="pk")
     name = serializers.SerializerMethodField()
 
     def get_name(self, merchant: Merchant) -> str:
@@ -34,7 +33,7 @@ class MerchantSerializer(serializers.Serializer[Merchant]):
 
 
 class SkuSerializer(serializers.Serializer[Sku]):
-    id = serializers.CharField(source="pk")
+    id = IdField(source="pk")
     code = serializers.CharField()
     title = serializers.SerializerMethodField()
     price_fen = serializers.IntegerField()
@@ -46,7 +45,7 @@ class SkuSerializer(serializers.Serializer[Sku]):
 class ProductCardSerializer(serializers.Serializer[Product]):
     """What a list shows of a product; `price_fen` is that of its cheapest variant, null when it has none."""
 
-    id = serializers.CharField(source="pk")
+    id = IdField(source="pk")
     code = serializers.CharField()
     category = serializers.ChoiceField(choices=Category.values)
     title = serializers.SerializerMethodField()

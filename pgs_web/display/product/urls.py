@@ -1,13 +1,8 @@
 """Addresses of the catalogue; `urlpatterns` below /api/v1/, `picture_urlpatterns` below MEDIA_URL."""
 
-from django.urls import path, re_path, register_converter
-from django.urls.converters import get_converters
+from django.urls import path, re_path
 
-from pgs_web.api.ids import IdConverter
 from pgs_web.display.product.views import PICTURE_TYPES, ProductsView, ProductView, serve_picture
-
-if "id" not in get_converters():
-    register_converter(IdConverter, "id")
 
 urlpatterns = [
     path("products/", ProductsView.as_view(), name="products"),

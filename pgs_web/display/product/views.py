@@ -24,6 +24,7 @@ class ProductsView(ListAPIView[Product]):
     authentication_classes = ()
     permission_classes = (AllowAny,)
     pagination_class = PageCursor
+    filter_backends = ()
     serializer_class = ProductCardSerializer
 
     @extend_schema(operation_id="products_list", summary="Browse the catalogue", parameters=[ProductQuery])
@@ -38,7 +39,7 @@ class ProductsView(ListAPIView[Product]):
         return list_products(
             search=wanted.get("search", ""),
             category=wanted.get("category", ""),
-            merchant_id=int(wanted["merchant"]) if "merchant" in wanted else None,
+            merchant_id=wanted.get("merchant"),
         )
 
 

@@ -8,9 +8,8 @@ from django.db import transaction
 from django.db.models import Q
 
 from pgs_data.clock import DatabaseNow, database_now
-from pgs_web.api.errors import Refusal
+from pgs_web.api.errors import NotFound, Refusal
 from pgs_web.display.activity.errors import (
-    ActivityNotFound,
     ActivityOutdated,
     ActivityTooLate,
     SameReviewer,
@@ -52,7 +51,7 @@ def move_activity(*, activity_id: int, move: Move, actor: str, reason: str = "")
         for _try in range(TRIES):
             activity = Activity.objects.filter(pk=activity_id).first()
             if activity is None:
-                raise ActivityNotFound()
+                raise NotFound()
             if activity.state == move.to:
                 return False
             old = ActivityState(activity.state)
@@ -83,7 +82,7 @@ def submit_for_review(*, activity_id: int, actor: str) -> bool:
     """DRAFT → IN_REVIEW with its rules checked; raises ValidationError by field, ActivityOutdated when edited now."""
     activity = Activity.objects.select_related("sku__product__merchant").filter(pk=activity_id).first()
     if activity is None:
-        raise ActivityNotFound()
+        raise NotFound()
     validate_rules(rules=rules_of(activity), sku=activity.sku)
     # The version ties the check above to the row that is submitted: an edit in between makes it another one.
     guard = Guard(condition=Q(rules_version=activity.rules_version), refuse=lambda _row: ActivityOutdated())
@@ -141,7 +140,7 @@ def resume_activity(*, activity_id: int, actor: str, reason: str = "") -> bool:
     """PAUSED → RUNNING, or SCHEDULED when its start is still ahead; False when it isn't paused any more."""
     activity = Activity.objects.filter(pk=activity_id).first()
     if activity is None:
-        raise ActivityNotFound()
+        raise NotFound()
     if activity.state in {ActivityState.SCHEDULED, ActivityState.RUNNING}:
         return False
     # Chosen by a clock that moves on: SCHEDULED chosen a moment too early is started by the timetable.

@@ -8,7 +8,8 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from pgs_data.clock import DatabaseNow, database_now
-from pgs_web.display.activity.errors import ActivityNotFound, ActivityOutdated, WrongActivityState
+from pgs_web.api.errors import NotFound
+from pgs_web.display.activity.errors import ActivityOutdated, WrongActivityState
 from pgs_web.display.activity.models import Activity
 from pgs_web.display.activity.rules import (
     RULE_FIELDS,
@@ -53,7 +54,7 @@ def update_rules(
         for _try in range(TRIES):
             activity = Activity.objects.select_related("sku__product__merchant").filter(pk=activity_id).first()
             if activity is None:
-                raise ActivityNotFound()
+                raise NotFound()
             if rules_version not in (None, activity.rules_version):
                 raise ActivityOutdated()
             old_rules = rules_of(activity)
