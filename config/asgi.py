@@ -14,7 +14,7 @@ django.setup(set_prefix=False)
 refuse_unsafe_production()
 application = BodyLimit(
     RequestThreads(
-        WholeRequestHandler(),
+        WholeRequestHandler(),  # type: ignore[arg-type]  # the stubs ask for dicts, ASGI for mappings
         count=settings.WEB_THREADS,
         # Probes have to answer while every thread waits for something that is down.
         unbounded_paths=frozenset({"/healthz", "/readyz", "/metrics"}),

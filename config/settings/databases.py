@@ -18,6 +18,9 @@ MYSQL_OPTIONS: dict[str, Any] = {
     "isolation_level": "read committed",
     "init_command": "SET sql_mode='STRICT_TRANS_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO'",
     "connect_timeout": 2,
+    # A node that was stopped, or whose network went, must not hold a thread for ever.
+    "read_timeout": env.int("DATABASE_READ_SECONDS", default=30),
+    "write_timeout": env.int("DATABASE_READ_SECONDS", default=30),
 }
 
 

@@ -1,5 +1,7 @@
 """Logs as events with fields, one JSON object a line; phones and addresses never reach them."""
 
+from typing import Any
+
 import structlog
 
 from config.env import env
@@ -7,7 +9,7 @@ from config.log_masking import mask_event
 
 LOG_LEVEL: str = env("LOG_LEVEL", default="INFO")
 
-_SHARED_PROCESSORS = [
+_SHARED_PROCESSORS: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
@@ -23,7 +25,7 @@ structlog.configure(
     logger_factory=structlog.stdlib.LoggerFactory(),
     cache_logger_on_first_use=True,
 )
-LOGGING = {
+LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
