@@ -88,6 +88,7 @@ def _problems_of_key(model: type[models.Model]) -> Iterator[CheckMessage]:
 
 
 def _problems_of_relations(model: type[models.Model]) -> Iterator[CheckMessage]:
+    field: Any
     for field in model._meta.get_fields():
         related = field.related_model
         if not field.is_relation or field.auto_created or not isinstance(related, type):
@@ -102,4 +103,12 @@ def _problems_of_relations(model: type[models.Model]) -> Iterator[CheckMessage]:
                 hint="Keep the id in a BigIntegerField and read the other row by it.",
                 obj=field,
                 id="sharding.E008",
+            )
+        elif hasattr(model, "shard_field") and model.shard_field not in (field.name, field.attname):
+            # A join across nodes finds nothing and says nothing.
+            yield Error(
+                f"{model.__name__}.{field.name} isn't the shard field: its {related.__name__} may be on another node.",
+                hint="Keep the id in a BigIntegerField and read the other row by it.",
+                obj=field,
+                id="sharding.E009",
             )

@@ -48,7 +48,7 @@ def fresh_source(redis_server: Any, monkeypatch: pytest.MonkeyPatch) -> IdSource
 
 def end_loan(number: int) -> None:
     """What the ledger's clock does after SPAN_MS: the number's loan is over, its reserved span isn't forgotten."""
-    entry = ledger().hget(MACHINE_NUMBERS_KEY, str(number))
+    entry: Any = ledger().hget(MACHINE_NUMBERS_KEY, str(number))
     owner, _, reserved = entry.decode().split("|")
     ledger().hset(MACHINE_NUMBERS_KEY, str(number), f"{owner}|1|{reserved}")
 

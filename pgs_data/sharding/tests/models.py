@@ -1,5 +1,7 @@
 """Tables that exist in the tests only: a sharded parent, children with and without a foreign key."""
 
+from typing import Any
+
 from django.db import models
 
 from pgs_data.sharding.models import ShardedModel
@@ -19,6 +21,9 @@ class Record(ShardedModel):
     label = models.CharField(max_length=40, default="")
     weight = models.BigIntegerField(default=0)
     at = models.DateTimeField(null=True)
+
+    # The reverse side of Entry.record.
+    entries: Any
 
     objects = ShardedManager.from_queryset(RecordQuerySet)()
 

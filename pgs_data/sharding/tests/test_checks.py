@@ -84,7 +84,7 @@ def test_managers_that_do_not_route_are_refused() -> None:
         shard_field = "key"
         key = models.BigIntegerField()
 
-        objects = models.Manager()
+        objects = models.Manager()  # type: ignore[assignment]
 
     assert ids_of(PlainManager) == ["sharding.E007", "sharding.E007"]
 
@@ -104,5 +104,11 @@ def test_relations_between_databases_are_refused() -> None:
         key = models.BigIntegerField()
         records = models.ManyToManyField(Record, related_name="+")
 
+    class MayPointToAnotherNode(ShardedModel):
+        shard_field = "key"
+        key = models.BigIntegerField()
+        record = models.ForeignKey(Record, models.CASCADE, related_name="+")
+
     assert ids_of(PointsOut, PointsIn, Many) == ["sharding.E008"] * 3
+    assert ids_of(MayPointToAnotherNode) == ["sharding.E009"]
     assert apps.get_model("auth", "User") is User

@@ -9,11 +9,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
-from django.db import ConnectionHandler, connections
+from django.db import connections
+from django.db.utils import ConnectionHandler
 
 from pgs_data.sharding.migration_lock import MigrationLocked, migration_lock
 
@@ -36,7 +38,7 @@ def run_command(folder: Path, *arguments: str, **environment: str) -> "subproces
     )
 
 
-def facts(output: str) -> list[dict[str, object]]:
+def facts(output: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in output.splitlines()]
 
 

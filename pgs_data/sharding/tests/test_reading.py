@@ -204,6 +204,7 @@ def test_node_named_by_hand_must_be_that_of_the_keys(rows: None) -> None:
 def test_using_is_the_unchecked_door(rows: None) -> None:
     assert not Record.objects.using("node0").filter(id=B).exists()
     assert not Record.objects.on_node("node1").using("node0").filter(id=B).exists()
+    assert Record.objects.on_node("node0").using("node1").get(id=B).id == B
     assert Record.objects.using("backup").count() == 0
 
 

@@ -1,4 +1,5 @@
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -60,10 +61,10 @@ def test_iterating_sees_every_row_once_in_bounded_chunks(records: None) -> None:
         next(scatter_iterate(Record, chunk_size=0))
 
 
-def all_pages(*, order_by: str, page_size: int, model: type = Record, **options: object) -> list[list[object]]:
+def all_pages(*, order_by: str, page_size: int, model: type[Any] = Record, **options: Any) -> list[list[Any]]:
     pages, after = [], None
     for _ in range(100):
-        page: ScatterPage = scatter_page(model, order_by=order_by, page_size=page_size, after=after, **options)
+        page: ScatterPage[Any] = scatter_page(model, order_by=order_by, page_size=page_size, after=after, **options)
         pages.append(page.rows)
         after = page.next_position
         if after is None:
@@ -114,7 +115,7 @@ def test_pages_by_time_with_filters(records: None) -> None:
         {"page_size": 10, "order_by": "at"},
     ],
 )
-def test_pages_that_cannot_be_merged_are_refused(options: dict[str, object]) -> None:
+def test_pages_that_cannot_be_merged_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"page_size|sorted"):
         scatter_page(Record, **options)
 
