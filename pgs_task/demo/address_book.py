@@ -56,11 +56,11 @@ class AddressBook:
             "REDIS_LEDGER_URL": self.redis_urls["ledger"],
             "REDIS_CACHE_URL": self.redis_urls["cache"],
             "REDIS_BROKER_URL": self.redis_urls["broker"],
+            "SHOP_BASE_URL": self.base_url,
             "SANDBOX_NOTICE_BASE_URL": self.base_url,
             "MEDIA_ROOT": str(self.folder / "media"),
             "STATIC_ROOT": str(self.folder / "static"),
         }
-
 
     def write_environment_file(self) -> None:
         """`shop.env`: `config/env.py` reads it, so that commands in another terminal work on this shop."""

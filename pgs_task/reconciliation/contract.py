@@ -34,12 +34,10 @@ class Verdict:
         return self.count == 0
 
 
-def make_check(
-    id: str, when: When, promise: str
-) -> Callable[[Callable[[], Iterator[str]]], Check]:
+def make_check(check_id: str, when: When, promise: str) -> Callable[[Callable[[], Iterator[str]]], Check]:
     """Decorator: turns a generator function of offenders into a `Check`."""
 
     def wrap(find_offenders: Callable[[], Iterator[str]]) -> Check:
-        return Check(id=id, when=when, promise=promise, find_offenders=find_offenders)
+        return Check(id=check_id, when=when, promise=promise, find_offenders=find_offenders)
 
     return wrap

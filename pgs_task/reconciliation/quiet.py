@@ -46,7 +46,9 @@ def _restless_streams() -> list[str]:
         if accepted > persisted + rejected:
             restless.append(f"partition {partition}: {accepted - persisted - rejected} orders are not written down")
         stream = intake_key(partition)
-        if client.exists(stream) and any(group["name"] == INTAKE_GROUP.encode() for group in client.xinfo_groups(stream)):
+        if client.exists(stream) and any(
+            group["name"] == INTAKE_GROUP.encode() for group in client.xinfo_groups(stream)
+        ):
             pending = client.xpending(stream, INTAKE_GROUP)["pending"]
             if pending:
                 restless.append(f"partition {partition}: {pending} entries are pending")

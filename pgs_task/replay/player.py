@@ -59,14 +59,14 @@ class Player:
         self.taken_back = taken_back
         self.on_line = on_line
         self.tally = Tally()
-        self._stopping = False
+        self.is_stopping = False
         self._places = asyncio.Semaphore(LINES_IN_FLIGHT)
         # Customer and product → the line in flight: a take-back waits for the order before it.
         self._latest: dict[str, asyncio.Task[None]] = {}
 
     def stop(self) -> None:
         """No new line is begun."""
-        self._stopping = True
+        self.is_stopping = True
 
     async def play(self, lines: Iterable[InvoiceLine]) -> Tally:
         """Plays all lines that the bookmark doesn't have yet; raises what a line's playing raised."""
@@ -83,7 +83,7 @@ class Player:
         started = time.monotonic()
         first_line: InvoiceLine | None = None
         for line in lines:
-            if self._stopping:
+            if self.is_stopping:
                 break
             if self.bookmark.is_done(line.number):
                 continue

@@ -11,7 +11,7 @@ from tests.live.running_shop import RunningShop, start_shop
 
 @pytest.fixture(scope="session")
 def running_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
-    """A shop on SQLite nodes, or on MariaDB in the real half; shared, so a test makes its own activities and members."""
+    """A shop on SQLite nodes, or MariaDB in the real half; shared: each test makes its own activities and members."""
     folder: Path = tmp_path_factory.mktemp("shop")
     shop = start_shop(folder, nodes=private_run.database_kind())
     yield shop

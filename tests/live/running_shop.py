@@ -80,7 +80,8 @@ class RunningShop:
         ended = self.run("check_invariants", "--json", "--wait", str(wait), seconds=wait + 120)
         verdicts = [json.loads(line) for line in ended.stdout.splitlines() if line.startswith("{")]
         broken = [verdict for verdict in verdicts if not verdict["ok"]]
-        assert ended.returncode == 0 and not broken, f"{broken}\n{ended.stderr[-3000:]}\n{self.logs()}"
+        assert not broken, f"{broken}\n{self.logs()}"
+        assert ended.returncode == 0, f"{ended.stderr[-3000:]}\n{self.logs()}"
         return verdicts
 
     def logs(self, characters: int = 1500) -> str:

@@ -34,7 +34,7 @@ def test_no_acknowledged_order_is_lost_or_doubled(running_shop: RunningShop, kin
 
 
 def make_shoppers(shop: RunningShop, count: int) -> list[Shopper]:
-    lines = shop.manage("create_members", str(count), "--prefix", f"k{time.time_ns():x}-", "--json")
+    lines = shop.manage("create_members", str(count), "--prefix", f"k{time.time_ns():x}", "--json")
     return [Shopper(line["member_id"], line["access"], line["address_id"]) for line in lines]
 
 
@@ -58,7 +58,7 @@ async def buy_while(
         for _ in range(KILLS):
             before = len(acknowledged)
             # Not before new orders have come in since the last kill, so that each one hits work.
-            while len(acknowledged) < before + SHOPPERS // (KILLS + 2) and not done.is_set():
+            while len(acknowledged) < before + SHOPPERS // (KILLS + 2) and not done.is_set():  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
             assert await asyncio.to_thread(kill), "nothing of this kind was running"
 

@@ -45,7 +45,7 @@ class Rush:
 
     async def play(self, offers: list[OpenOffer], shoppers: list[Shopper]) -> RushResult:
         """Every shopper tries once; comes back when all have bought, been refused or paid."""
-        chance = random.Random(self.seed)  # noqa: S311  # nosec B311: behaviour, not secrets
+        chance = random.Random(self.seed)  # nosec B311: behaviour, not secrets
         visits = [offer for offer in offers for _ in range(offer.offer.shoppers)]
         chance.shuffle(visits)
         measurements = self.result.measurements
@@ -56,7 +56,7 @@ class Rush:
         ):
             await asyncio.gather(
                 *(
-                    self._visit(shop, counter, shopper, offer, random.Random(f"{self.seed}:{shopper.member_id}"))  # noqa: S311  # nosec B311
+                    self._visit(shop, counter, shopper, offer, random.Random(f"{self.seed}:{shopper.member_id}"))  # nosec B311
                     for shopper, offer in zip(shoppers, visits, strict=True)
                 )
             )

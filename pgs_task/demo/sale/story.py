@@ -38,7 +38,7 @@ def play_sale(launcher: Launcher, console: Console) -> tuple[RushResult, list[st
     """Plays one sale over HTTP with live progress; returns what the shoppers saw and the activities' ids."""
     root = launcher.root
     shopper_count = sum(offer.shoppers for offer in OFFERS)
-    prefix = f"demo-{secrets.token_hex(3)}-"
+    prefix = f"demo_{secrets.token_hex(3)}"
     with console.status(f"{shopper_count} members sign up"):
         lines = run_command(root, "create_members", str(shopper_count), "--prefix", prefix, "--json")
         shoppers = [Shopper(line["member_id"], line["access"], line["address_id"]) for line in lines]

@@ -27,7 +27,11 @@ def test_no_two_servers_share_a_port(tmp_path):
 def test_the_environment_names_every_database_and_role(tmp_path):
     book = open_address_book(tmp_path, nodes="sqlite", port=None)
     environment = book.environment()
-    urls = [environment["DATABASE_URL"], *environment["NODE_DATABASE_URLS"].split(","), environment["BACKUP_DATABASE_URL"]]
+    urls = [
+        environment["DATABASE_URL"],
+        *environment["NODE_DATABASE_URLS"].split(","),
+        environment["BACKUP_DATABASE_URL"],
+    ]
     assert len(set(urls)) == 5
     assert len({environment[f"REDIS_{role}_URL"] for role in ("LEDGER", "CACHE", "BROKER")}) == 3
     book.write_environment_file()

@@ -20,6 +20,7 @@ from pgs_web.trade.stock.holds import Hold, HoldState
 from pgs_web.trade.stock.scans import iterate_holds
 
 CHUNK = 1000
+_FLOW = ("accepted", "persisted", "rejected")
 HOLD_OF_ORDER = {
     **dict.fromkeys(LOCKED, HoldState.LOCKED),
     **dict.fromkeys(SOLD, HoldState.SOLD),
@@ -118,12 +119,14 @@ def outbox_is_empty() -> Iterator[str]:
 @make_check("E4", When.ALWAYS, "no stream is trimmed past what is persisted")
 def streams_keep_what_is_open() -> Iterator[str]:
     for partition in range(partition_count()):
-        client = ledger(partition)
-        # The counters first: an entry that is persisted and trimmed between the two reads must not look like a loss.
-        length = client.xlen(intake_key(partition))
-        accepted, persisted, rejected = _flow(partition)
-        if accepted - client.xlen(intake_key(partition)) > persisted + rejected and length:
-            yield f"partition {partition}: {accepted} accepted, {persisted + rejected} done, {length} left in the stream"
+        # One transaction: an entry that is persisted and trimmed between two reads would look like a loss.
+        pipeline = ledger(partition).pipeline(transaction=True)
+        pipeline.hmget(flow_key(partition), _FLOW)
+        pipeline.xlen(intake_key(partition))
+        values, length = pipeline.execute()
+        accepted, persisted, rejected = (int(value or 0) for value in values)
+        if accepted - length > persisted + rejected:
+            yield f"partition {partition}: {accepted} accepted, {persisted + rejected} done, only {length} in the stream"
 
 
 @make_check("E5", When.QUIET, "persisted + rejected = accepted, per partition")
@@ -135,7 +138,7 @@ def flow_adds_up() -> Iterator[str]:
 
 
 def _flow(partition: int) -> tuple[int, int, int]:
-    values = ledger(partition).hmget(flow_key(partition), ["accepted", "persisted", "rejected"])
+    values = ledger(partition).hmget(flow_key(partition), _FLOW)
     accepted, persisted, rejected = (int(value or 0) for value in values)
     return accepted, persisted, rejected
 

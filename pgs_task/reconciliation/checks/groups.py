@@ -99,10 +99,8 @@ def failure_is_settled() -> Iterator[str]:
         last_id = 0
         while page := dict(groups.filter(id__gt=last_id).values_list("id", "state")[:CHUNK]):
             last_id = max(page)
-            owners: dict[int, int] = {}
             seats = Seat.objects.on_node(alias).filter(group_id__in=list(page)).values_list("order_id", "group_id")
-            for order_id, group_id in seats:
-                owners[order_id] = group_id
+            owners: dict[int, int] = dict(seats)
             open_orders = defaultdict(list)
             for node, order_ids in ids_by_node(owners).items():
                 orders = Order.objects.on_node(node).filter(id__in=order_ids).exclude(state__in=MADE_WHOLE)

@@ -7,17 +7,15 @@ from django.db.models import F, QuerySet, Sum
 
 from pgs_data.sharding.slots import node_aliases
 from pgs_task.payment.models import Payment, Refund
-from pgs_task.payment.states import PaymentState, RefundState
 from pgs_task.payment.statements import compare_all_statements
+from pgs_task.payment.states import PaymentState, RefundState
 from pgs_task.reconciliation.contract import When, make_check
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.states import OrderState
 
 CHUNK = 2000
 TAKEN = frozenset({PaymentState.SUCCEEDED, PaymentState.LATE, PaymentState.REFUNDED})
-WORTH_ITS_AMOUNT = frozenset(
-    {OrderState.AWAITING_GROUP, OrderState.TO_SHIP, OrderState.SHIPPED, OrderState.COMPLETED}
-)
+WORTH_ITS_AMOUNT = frozenset({OrderState.AWAITING_GROUP, OrderState.TO_SHIP, OrderState.SHIPPED, OrderState.COMPLETED})
 
 
 def _pages_of_orders(alias: str) -> Iterator[dict[int, tuple[str, int]]]:

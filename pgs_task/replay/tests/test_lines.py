@@ -52,9 +52,7 @@ def test_what_cannot_be_played_is_counted(bad, reason):
 
 def test_start_is_inclusive_end_exclusive_and_limit_counts_lines():
     dates = ["2010-12-01 00:00:00", "2010-12-02 00:00:00", "2010-12-03 00:00:00"]
-    lines, left_out = play(
-        [row(date=date) for date in dates], start=datetime(2010, 12, 1), end=datetime(2010, 12, 3)
-    )
+    lines, left_out = play([row(date=date) for date in dates], start=datetime(2010, 12, 1), end=datetime(2010, 12, 3))
     assert [line.number for line in lines] == [1, 2]
     assert left_out == {Unplayable.OUTSIDE: 1}
     lines, _ = play([row() for _ in range(5)], limit=3)
