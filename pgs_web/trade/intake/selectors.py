@@ -2,8 +2,8 @@
 
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
+from pgs_data.clock import from_ms
 from pgs_data.ids.snowflake import time_of_id
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_of
@@ -158,13 +158,8 @@ def _order_of(order_id: int, activity_id: int, hold: Hold, sku_id: int, merchant
         address_id=hold.address_id,
         state=OrderState.REJECTED if is_rejected else OrderState.ACCEPTED,
         reason=hold.reason,
-        accepted_at=moment_of(hold.accepted_ms),
-        pay_by=moment_of(hold.pay_by_ms),
-        created_at=moment_of(hold.accepted_ms),
-        updated_at=moment_of(hold.accepted_ms),
+        accepted_at=from_ms(hold.accepted_ms),
+        pay_by=from_ms(hold.pay_by_ms),
+        created_at=from_ms(hold.accepted_ms),
+        updated_at=from_ms(hold.accepted_ms),
     )
-
-
-def moment_of(milliseconds: int) -> datetime:
-    """The moment so many milliseconds after 1970, aware and in UTC."""
-    return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)

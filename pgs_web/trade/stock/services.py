@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from pgs_data.clock import to_ms
 from pgs_data.lua.blobs import LARGEST_EXACT
 from pgs_data.redis.partitions import partition_of
 from pgs_web.display.activity.models import Activity
@@ -132,8 +133,8 @@ def facts_of(activity: Activity) -> dict[str, str]:
     if max(activity.price_fen, activity.alone_price_fen) * activity.member_limit > LARGEST_EXACT:
         raise PriceTooLarge()
     return {
-        "start_ms": str(round(activity.starts_at.timestamp() * 1000)),
-        "end_ms": str(round(activity.ends_at.timestamp() * 1000)),
+        "start_ms": str(to_ms(activity.starts_at)),
+        "end_ms": str(to_ms(activity.ends_at)),
         "price_fen": str(activity.price_fen),
         "alone_price_fen": str(activity.alone_price_fen),
         "group_size": str(activity.group_size),

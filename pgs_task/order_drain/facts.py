@@ -1,0 +1,140 @@
+"""A document of the stream, checked: what can't become rows is told before a database is asked."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from pgs_data.clock import from_ms
+from pgs_data.ids.snowflake import InvalidId, parse_id
+from pgs_data.sharding.slots import alias_of_id, slot_of_id, slot_of_key
+from pgs_web.trade.intake.documents import OrderDocument, UnreadableDocument, read_document
+from pgs_web.trade.order.models import OrderMode
+
+LARGEST_INTEGER = 2**31 - 1
+LARGEST_AMOUNT = 2**53
+KEY = re.compile(r"[!-~]{1,64}")
+# 2020 and 2100: a time outside is a unit mistaken for another.
+EARLIEST_MS, LATEST_MS = 1_577_836_800_000, 4_102_444_800_000
+
+
+class RejectReason(StrEnum):
+    """Why an accepted order could not become one, as its shopper reads it."""
+
+    UNREADABLE = "unreadable"
+    CONTRADICTORY = "contradictory"
+    KEY_REUSED = "idempotency_key_reused"
+    NOT_WRITABLE = "not_writable"
+
+
+class UnfitDocument(ValueError):
+    """The entry can't become an order; `reason` is for the shopper, the text for engineers."""
+
+    def __init__(self, reason: RejectReason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class GroupFacts:
+    """The group as it was opened; every document of its orders says the same."""
+
+    id: int
+    leader_member_id: int
+    size: int
+    price_fen: int
+    opened_at: datetime
+    deadline: datetime
+    alias: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFacts:
+    """An admitted order; `alias` is its node."""
+
+    id: int
+    member_id: int
+    activity_id: int
+    sku_id: int
+    merchant_id: int
+    group: GroupFacts | None
+    quantity: int
+    unit_price_fen: int
+    amount_fen: int
+    address_id: int
+    idempotency_key: str
+    rules_version: int
+    accepted_at: datetime
+    pay_by: datetime
+    alias: str
+
+
+def read_facts(packed: bytes | None) -> OrderFacts:
+    """The facts of a document; raises UnfitDocument."""
+    if packed is None:
+        raise UnfitDocument(RejectReason.UNREADABLE, "the entry has no document")
+    try:
+        document = read_document(packed)
+    except UnreadableDocument as error:
+        raise UnfitDocument(RejectReason.UNREADABLE, str(error)) from error
+    try:
+        return check_document(document)
+    except InvalidId as error:
+        raise UnfitDocument(RejectReason.CONTRADICTORY, f"an id is none: {error}") from error
+
+
+def check_document(document: OrderDocument) -> OrderFacts:
+    """The facts of a document whose parts agree with each other; raises UnfitDocument, InvalidId."""
+    order_id, member_id = parse_id(document.order_id), parse_id(document.member_id)
+    _require(slot_of_id(order_id) == slot_of_key(member_id), "the order id names another slot than the member")
+    _require(0 < document.quantity <= LARGEST_INTEGER, "quantity")
+    _require(0 < document.amount_fen <= LARGEST_AMOUNT, "amount")
+    _require(document.amount_fen == document.quantity * document.unit_price_fen, "amount is not quantity × price")
+    _require(EARLIEST_MS < document.accepted_ms < document.pay_by_ms < LATEST_MS, "times")
+    _require(KEY.fullmatch(document.idempotency_key) is not None, "idempotency key")
+    _require(0 < document.rules_version <= LARGEST_INTEGER, "rules version")
+    return OrderFacts(
+        id=order_id,
+        member_id=member_id,
+        activity_id=parse_id(document.activity_id),
+        sku_id=parse_id(document.sku_id),
+        merchant_id=parse_id(document.merchant_id),
+        group=_check_group(document),
+        quantity=document.quantity,
+        unit_price_fen=document.unit_price_fen,
+        amount_fen=document.amount_fen,
+        address_id=parse_id(document.address_id),
+        idempotency_key=document.idempotency_key,
+        rules_version=document.rules_version,
+        accepted_at=from_ms(document.accepted_ms),
+        pay_by=from_ms(document.pay_by_ms),
+        alias=alias_of_id(order_id),
+    )
+
+
+def _check_group(document: OrderDocument) -> GroupFacts | None:
+    if document.mode == OrderMode.ALONE:
+        _require(document.group_id == "", "an order bought alone has a group")
+        return None
+    _require(document.mode == OrderMode.GROUP, "mode")
+    _require(0 < document.group_size <= LARGEST_INTEGER, "group size")
+    _require(document.group_price_fen == document.unit_price_fen, "price is not the group's")
+    _require(
+        EARLIEST_MS < document.group_opened_ms <= document.accepted_ms < document.group_deadline_ms < LATEST_MS,
+        "times of the group",
+    )
+    group_id = parse_id(document.group_id)
+    return GroupFacts(
+        id=group_id,
+        leader_member_id=parse_id(document.leader_member_id),
+        size=document.group_size,
+        price_fen=document.group_price_fen,
+        opened_at=from_ms(document.group_opened_ms),
+        deadline=from_ms(document.group_deadline_ms),
+        alias=alias_of_id(group_id),
+    )
+
+
+def _require(is_true: bool, what: str) -> None:
+    if not is_true:
+        raise UnfitDocument(RejectReason.CONTRADICTORY, what)
