@@ -73,7 +73,10 @@ def settle_holds(*, partition: int, settlements: Sequence[tuple[int, int, str, s
         keys={"changed": changed_key(partition)},
         args={
             "settlements": pack(
-                [[str(activity), str(order), str(movement), reason] for activity, order, movement, reason in settlements]
+                [
+                    [str(activity), str(order), str(movement), reason]
+                    for activity, order, movement, reason in settlements
+                ]
             )
         },
     )
