@@ -54,3 +54,15 @@ class AlreadyInState(Refusal):
     code = "wrong_state"
     status = HTTPStatus.CONFLICT
     detail = _("This was done already or the state doesn't allow it.")
+
+
+class UsernameTaken(Refusal):
+    code = "username_taken"
+    status = HTTPStatus.CONFLICT
+    detail = _("Somebody has this username. Choose another one.")
+
+
+class UsernameUnusable(Refusal):
+    code = "username_unusable"
+    status = HTTPStatus.BAD_REQUEST
+    detail = _("A username begins with a letter and has 3 to 64 letters, digits, dots, dashes and underscores.")
