@@ -13,7 +13,7 @@ import structlog
 
 from pgs_data.locks import FencedLock, Lease, LockHeld
 from pgs_data.redis.connections import ledger
-from pgs_web.display.activity.errors import ActivityNotFound
+from pgs_web.api.errors import NotFound
 from pgs_web.display.activity.models import Activity
 from pgs_web.display.activity.services import (
     approve_activity,
@@ -119,7 +119,7 @@ def advance_sales() -> int:
 
 
 def align_sale(activity_id: int) -> Activity:
-    """Lets facts and gate in Redis follow the database now; raises SaleBusy, ActivityNotFound."""
+    """Lets facts and gate in Redis follow the database now; raises SaleBusy, NotFound."""
     return _steer(activity_id, lambda: None)
 
 
@@ -129,7 +129,7 @@ def _try_to_align(activity_id: int) -> None:
     except SaleBusy:
         # Whoever is busy with it lets Redis follow, or leaves the mark.
         log.info("sale_busy", activity_id=activity_id)
-    except ActivityNotFound:
+    except NotFound:
         ledger().srem(UNALIGNED_KEY, activity_id)
 
 
@@ -184,5 +184,5 @@ def _follow(activity_id: int, lease: Lease) -> Activity:
 def _read(activity_id: int) -> Activity:
     activity = Activity.objects.select_related("sku__product").filter(pk=activity_id).first()
     if activity is None:
-        raise ActivityNotFound()
+        raise NotFound()
     return activity
