@@ -1,5 +1,6 @@
 """Every exception that leaves a view of the API becomes one problem answer."""
 
+from math import ceil
 from typing import Any
 
 import structlog
@@ -77,7 +78,7 @@ class ProblemHandler(ExceptionHandler):
         retry_after = getattr(exc, "retry_after", None)
         wait = getattr(exc, "wait", None)
         if retry_after is None and wait is not None:
-            retry_after = int(wait) + 1
+            retry_after = ceil(wait)
         return problem_headers(status=exc.status_code, retry_after=retry_after)
 
     def report_exception(self, exc: exceptions.APIException, response: Response) -> None:
