@@ -1,9 +1,19 @@
 """What the activity room refuses, as operators and commands see it."""
 
+from http import HTTPStatus
+
 from django.utils.translation import gettext_lazy as _
 
 from pgs_web.api.errors import Refusal
 from pgs_web.display.activity.states import ActivityState
+
+
+class ActivityNotFound(Refusal):
+    """There is no activity of this number."""
+
+    code = "not_found"
+    status = HTTPStatus.NOT_FOUND
+    detail = _("There is no such activity.")
 
 
 class WrongActivityState(Refusal):

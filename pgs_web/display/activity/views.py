@@ -37,7 +37,7 @@ class ActivitiesView(GenericAPIView[Activity]):
     )
     def get(self, request: Request) -> Response:
         """Offers with price, group size, window, limits and stock; those that have ended only when asked for."""
-        query = ActivityQuery(data=request.query_params)
+        query = ActivityQuery(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
         wanted: dict[str, Any] = query.validated_data
         self.ordering = wanted["ordering"]

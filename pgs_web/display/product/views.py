@@ -33,7 +33,7 @@ class ProductsView(ListAPIView[Product]):
         return super().get(request, *args, **kwargs)
 
     def get_queryset(self) -> QuerySet[Product]:
-        query = ProductQuery(data=self.request.query_params)
+        query = ProductQuery(data=self.request.query_params.dict())
         query.is_valid(raise_exception=True)
         wanted = query.validated_data
         return list_products(
