@@ -11,3 +11,5 @@ WEB_THREADS: int = env.int("WEB_THREADS", default=16)
 WEB_GRACEFUL_SECONDS: int = env.int("WEB_GRACEFUL_SECONDS", default=20)
 # Proxies whose X-Forwarded-For and -Proto are believed.
 TRUSTED_PROXIES: str = env("TRUSTED_PROXIES", default="127.0.0.1")
+# Where the shop is reached from this machine; the replay plays there unless told otherwise.
+SHOP_BASE_URL: str = env("SHOP_BASE_URL", default="")

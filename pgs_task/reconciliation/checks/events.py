@@ -126,7 +126,7 @@ def streams_keep_what_is_open() -> Iterator[str]:
         values, length = pipeline.execute()
         accepted, persisted, rejected = (int(value or 0) for value in values)
         if accepted - length > persisted + rejected:
-            yield f"partition {partition}: {accepted} accepted, {persisted + rejected} done, only {length} in the stream"
+            yield f"partition {partition}: {accepted} accepted, {persisted + rejected} done, {length} left"
 
 
 @make_check("E5", When.QUIET, "persisted + rejected = accepted, per partition")
