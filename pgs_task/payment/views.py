@@ -12,6 +12,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from pgs_task.payment.errors import (
+    BadSignature,
+    MalformedNotice,
+    NumberTaken,
+    PayByPassed,
+    PaymentNotReady,
+    StaleNotice,
+    UnknownPayment,
+    WrongAmount,
+    WrongApp,
+)
 from pgs_task.payment.models import Refund
 from pgs_task.payment.sandbox_gateway.signing import SIGNATURE_HEADER, TIMESTAMP_HEADER
 from pgs_task.payment.selectors import get_payment, refunds_of_order
@@ -23,10 +34,12 @@ from pgs_task.payment.serializers import (
     StartPaymentSerializer,
 )
 from pgs_task.payment.services import receive_notice, start_payment
-from pgs_web.api.errors import BodyTooLarge
+from pgs_web.api.errors import BodyTooLarge, NotFound
 from pgs_web.api.ids import read_id
 from pgs_web.api.pagination import PageCursor, invalid_parameter
 from pgs_web.api.parsers import LARGEST_BODY
+from pgs_web.api.schema import ID_SCHEMA, refusals
+from pgs_web.trade.order.errors import WrongState
 
 
 class PaymentsView(APIView):
@@ -37,6 +50,7 @@ class PaymentsView(APIView):
         responses={
             201: OpenApiResponse(StartedPaymentSerializer, description="A payment was opened."),
             200: OpenApiResponse(StartedPaymentSerializer, description="The payment that is open already."),
+            **refusals(NotFound, PaymentNotReady, PayByPassed, WrongState),
         },
     )
     def post(self, request: Request) -> Response:
@@ -67,7 +81,8 @@ class RefundsView(ListAPIView[Refund]):
     @extend_schema(
         operation_id="refunds_list",
         summary="Refunds of an order",
-        parameters=[OpenApiParameter("order_id", OpenApiTypes.STR, required=True, description="An order of yours.")],
+        parameters=[OpenApiParameter("order_id", ID_SCHEMA, required=True, description="An order of yours.")],
+        responses={200: RefundSerializer(many=True), **refusals(NotFound)},
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """The refunds of one of your orders."""
@@ -105,7 +120,10 @@ class NoticesView(APIView):
                 description="Hex HMAC-SHA256 over timestamp, line feed and raw body.",
             ),
         ],
-        responses={(200, "text/plain"): OpenApiResponse(OpenApiTypes.STR, description="`success`: it is booked.")},
+        responses={
+            (200, "text/plain"): OpenApiResponse(OpenApiTypes.STR, description="`success`: it is booked."),
+            **refusals(BadSignature, StaleNotice, MalformedNotice, WrongApp, UnknownPayment, WrongAmount, NumberTaken),
+        },
     )
     def post(self, request: Request, gateway: str) -> HttpResponse:
         """Takes a signed message of a payment gateway; the same message again changes nothing."""

@@ -19,24 +19,20 @@ def claim_numbers(*, gateway: str, notice: VerifiedNotice, is_notice: bool) -> N
         digest = digest_of(notice)
         wanted.append(_claim(gateway, GatewayNumber.Kind.NOTICE, notice.notice_id, notice.payment_id, digest))
     held = _read(gateway, wanted)
-    if len(held) < len(wanted):
-        # The unique index decides among several at once; a row that is there is left as it is.
-        GatewayNumber.objects.bulk_create(wanted, ignore_conflicts=True)
+    missing = [row for row in wanted if (row.kind, row.number) not in held]
+    if missing:
+        for row in missing:
+            # The unique index decides among several at once; a row that is there is left as it is. A transaction each:
+            # in one statement, two that wait for the same trade number deadlock over their notice numbers.
+            GatewayNumber.objects.bulk_create([row], ignore_conflicts=True)
         held = _read(gateway, wanted)
     if any((row.payment_id, row.digest) != held[row.kind, row.number] for row in wanted):
         raise NumberTaken
 
 
 def digest_of(notice: VerifiedNotice) -> str:
-    """SHA-256 over what the notice says, however it was spelled."""
-    content = [
-        notice.payment_id,
-        notice.trade_no,
-        notice.status.value,
-        notice.amount_fen,
-        notice.currency,
-        notice.paid_at.timestamp() if notice.paid_at else None,
-    ]
+    """SHA-256 over what the notice says, however it was spelled; not its moment, which only the first one's decides."""
+    content = [notice.payment_id, notice.trade_no, notice.status.value, notice.amount_fen, notice.currency]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 

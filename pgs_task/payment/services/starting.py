@@ -16,10 +16,10 @@ from pgs_task.payment.models import Payment
 from pgs_task.payment.services.closing import CloseOutcome, close_payment
 from pgs_task.payment.services.moves import lock_order
 from pgs_task.payment.states import PaymentState
-from pgs_web.api.errors import NotFound, Unavailable
-from pgs_web.trade.order.errors import WrongState, refuse_state
+from pgs_web.api.errors import Unavailable
+from pgs_web.trade.intake.selectors import get_own_order
+from pgs_web.trade.order.errors import refuse_state
 from pgs_web.trade.order.models import Order
-from pgs_web.trade.order.selectors import get_order
 from pgs_web.trade.order.states import OrderState
 
 
@@ -58,11 +58,8 @@ def start_payment(*, member_id: int, order_id: int, gateway_code: str, shop_url:
 
 
 def _require_written(*, member_id: int, order_id: int) -> None:
-    try:
-        get_order(order_id=order_id, member_id=member_id)
-    except WrongState as error:
-        # The one state in which an order can't be read: accepted, and still in the stream.
-        raise PaymentNotReady from error
+    if get_own_order(member_id=member_id, order_id=order_id).state == OrderState.ACCEPTED:
+        raise PaymentNotReady
 
 
 def _open_payment(*, order_id: int, gateway: Gateway) -> tuple[Payment, bool, datetime]:
@@ -75,7 +72,8 @@ def _open_payment(*, order_id: int, gateway: Gateway) -> tuple[Payment, bool, da
         # Under the order's lock: no cancellation and no second start can come between the look and the insert.
         order = lock_order(order_id=order_id)
         if order is None:
-            raise NotFound
+            # The intake rejected it: it will never be written down.
+            raise refuse_state(OrderState.REJECTED)
         if order.state != OrderState.UNPAID:
             raise refuse_state(order.state)
         now = database_now(alias)

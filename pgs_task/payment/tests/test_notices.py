@@ -224,7 +224,9 @@ def test_a_doubled_name_is_refused():
 @settings(max_examples=150, deadline=None)
 @given(
     document=st.dictionaries(
-        st.sampled_from(["app_id", "notice_id", "payment_id", "trade_no", "amount_fen", "currency", "status", "paid_at"]),
+        st.sampled_from(
+            ["app_id", "notice_id", "payment_id", "trade_no", "amount_fen", "currency", "status", "paid_at"]
+        ),
         st.none()
         | st.booleans()
         | st.integers()
@@ -274,7 +276,9 @@ def test_a_gateway_cannot_speak_for_payments_of_another():
 
 
 @EVERYWHERE
-@pytest.mark.parametrize("changes", [{"amount_fen": 989}, {"amount_fen": 991}, {"currency": "USD"}, {"currency": "cny"}])
+@pytest.mark.parametrize(
+    "changes", [{"amount_fen": 989}, {"amount_fen": 991}, {"currency": "USD"}, {"currency": "cny"}]
+)
 def test_a_wrong_amount_or_currency_never_pays_and_is_kept(changes):
     payment = make_payment()
     for _ in range(2):
@@ -354,6 +358,7 @@ def test_spelling_does_not_make_another_notice():
     notice = describe_notice(payment)
     send(notice)
     assert send(json.dumps(dict(reversed(notice.items())), indent=2).encode()) == b"success"
+    assert send(describe_notice(payment)) == b"success"  # with another moment
     assert len(notices_of(payment)) == 1
 
 

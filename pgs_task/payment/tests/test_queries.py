@@ -9,8 +9,8 @@ from pgs_task.payment.models import Payment
 from pgs_task.payment.sandbox_gateway.models import FaultKind, SandboxTrade
 from pgs_task.payment.sandbox_gateway.models import TradeState as BankState
 from pgs_task.payment.sandbox_gateway.services import close_trade, set_fault
-from pgs_task.payment.services import query_waiting_payments
 from pgs_task.payment.services import queries as queries_module
+from pgs_task.payment.services import query_waiting_payments
 from pgs_task.payment.states import NoticeOutcome, PaymentState
 from pgs_task.payment.tests.making import (
     describe_notice,
