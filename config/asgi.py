@@ -6,6 +6,7 @@ import django
 from django.conf import settings
 
 from config.checks import refuse_unsafe_production
+from config.health import PROBES
 from config.request_threads import RequestThreads, WholeRequestHandler
 from pgs_web.api.body_limit import BodyLimit
 
@@ -17,6 +18,6 @@ application = BodyLimit(
         WholeRequestHandler(),  # type: ignore[arg-type]  # the stubs ask for dicts, ASGI for mappings
         count=settings.WEB_THREADS,
         # Probes have to answer while every thread waits for something that is down.
-        unbounded_paths=frozenset({"/healthz", "/readyz", "/metrics"}),
+        unbounded_paths=frozenset(PROBES),
     )
 )

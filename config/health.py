@@ -1,4 +1,6 @@
-"""Probes: `/healthz` says that the process answers, `/readyz` names what it needs and can't reach.
+"""Probes: `/healthz` says that the process answers, `/readyz` names what it needs and can't reach; `/metrics`.
+
+They are answered by a middleware, before host names, sessions and logs: a probe asks by address, every few seconds.
 
 Readiness asks every server the shop works with. One data node down is 503 here, so that somebody is called, though
 orders of the other nodes still flow: don't let a balancer take web processes out by it.
@@ -10,13 +12,15 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from django.conf import settings
 from django.db import connections
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+from django_prometheus.exports import ExportToDjangoView
 
 from pgs_data.redis.connections import broker, cache, ledger
 
 Check = Callable[[], None]
+GetResponse = Callable[[HttpRequest], HttpResponse]
 CONNECT_SECONDS = 1
 
 # One question a server at a time: a probe a second against a server that hangs must not pile up threads.
@@ -92,6 +96,23 @@ def ask_ledger(partition: int | None = None) -> None:
         raise NotWritable("it is a replica")
     if client.info("persistence").get("aof_last_write_status") == "err":
         raise NotWritable("its append-only file can't be written")
+
+
+# Path → view.
+PROBES: dict[str, GetResponse] = {
+    "/healthz": show_liveness,
+    "/readyz": show_readiness,
+    "/metrics": ExportToDjangoView,
+}
+
+
+def answer_probes(get_response: GetResponse) -> GetResponse:
+    """Middleware that answers probes itself and hands on everything else."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        return PROBES.get(request.path_info, get_response)(request)
+
+    return answer
 
 
 def _expect_pong(answer: object) -> None:

@@ -1,16 +1,11 @@
-"""Every address of the house; the rooms own what lies below theirs."""
+"""Every address of the house but the probes (config/health.py); the rooms own what lies below theirs."""
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
-from django_prometheus.exports import ExportToDjangoView
 
-from config.health import show_liveness, show_readiness
 from pgs_web.display.product.urls import picture_urlpatterns
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("healthz", show_liveness, name="liveness"),
-    path("readyz", show_readiness, name="readiness"),
-    path("metrics", ExportToDjangoView, name="metrics"),
     path("api/v1/", include("pgs_web.urls")),
     path("api/v1/", include("pgs_task.payment.urls")),
     path("sandbox-gateway/", include("pgs_task.payment.sandbox_gateway.urls")),

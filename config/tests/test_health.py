@@ -4,7 +4,7 @@ import time
 import pytest
 from django.conf import settings
 from django.db import connections
-from django.test import Client
+from django.test import Client, override_settings
 
 from config import health
 from pgs_data.private_servers.ports import free_port
@@ -100,9 +100,17 @@ def test_the_verdict_tells_strangers_no_address(client: Client, broken_node: str
     assert "nonexistent" not in client.get("/readyz").content.decode()
 
 
-@pytest.mark.django_db(databases="__all__")
 def test_metrics_are_prometheus_text(client: Client):
-    client.get("/healthz")
+    client.get("/nothing-here")
     answer = client.get("/metrics")
     assert answer.status_code == 200
     assert "django_http_requests_total_by_method_total" in answer.content.decode()
+
+
+@override_settings(ALLOWED_HOSTS=["shop.example.com"], SECURE_SSL_REDIRECT=True)
+@pytest.mark.parametrize("path", ["/healthz", "/metrics"])
+def test_probes_come_by_address_and_without_tls(client: Client, path: str):
+    assert client.get("/nothing-here").status_code in (301, 400)
+    answer = client.get(path, headers={"host": "10.0.0.7:8000"})
+    assert answer.status_code == 200
+    assert answer["X-Trace-Id"]
