@@ -3,6 +3,7 @@
 from config.env import ROOT, env
 from config.processes import PROCESSES as PROCESSES
 from config.settings.api import *  # noqa: F403
+from config.settings.back_office import UNFOLD as UNFOLD
 from config.settings.celery import *  # noqa: F403
 from config.settings.databases import *  # noqa: F403
 from config.settings.logging import *  # noqa: F403

@@ -1,0 +1,92 @@
+"""The back office: its title, its navigation by subject, its languages."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
+
+
+
+def _link(title: Any, icon: str, name: str, permission: str) -> dict[str, Any]:
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:{name}"),
+        "permission": lambda request: _may(request, permission),
+    }
+
+
+def _may(request: HttpRequest, permission: str) -> bool:
+    return request.user.has_perm(permission)
+
+
+def name_environment(request: HttpRequest) -> list[str]:
+    """The badge beside the title: [text, colour]."""
+    name = settings.PGS_DEPLOYMENT
+    return [name, {"production": "danger", "test": "warning"}.get(name, "info")]
+
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": _("PGS back office"),
+    "SITE_HEADER": _("PGS back office"),
+    "SITE_SYMBOL": "groups",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_LANGUAGES": True,
+    "ENVIRONMENT": "config.settings.back_office.name_environment",
+    "COLORS": {
+        "primary": {
+            "50": "#fff4ed",
+            "100": "#ffe6d5",
+            "200": "#feccaa",
+            "300": "#fdaa74",
+            "400": "#fb7d3c",
+            "500": "#f95d16",
+            "600": "#ea430c",
+            "700": "#c2300c",
+            "800": "#9a2812",
+            "900": "#7c2412",
+            "950": "#430f07",
+        },
+    },
+    "SIDEBAR": {
+        "show_search": True,
+        "navigation": [
+            {
+                "title": _("Sale"),
+                "items": [
+                    _link(_("Activities"), "local_fire_department", "activity_activity_changelist", "activity.view_activity"),
+                    _link(_("Products"), "inventory_2", "product_product_changelist", "product.view_product"),
+                    _link(_("SKUs"), "sell", "product_sku_changelist", "product.view_sku"),
+                    _link(_("Merchants"), "storefront", "product_merchant_changelist", "product.view_merchant"),
+                ],
+            },
+            {
+                "title": _("Trade"),
+                "items": [
+                    _link(_("Orders"), "receipt_long", "order_order_changelist", "order.view_order"),
+                    _link(_("Groups"), "groups", "group_group_changelist", "group.view_group"),
+                    _link(_("Shipments"), "local_shipping", "delivery_shipment_changelist", "delivery.view_shipment"),
+                ],
+            },
+            {
+                "title": _("Money"),
+                "items": [
+                    _link(_("Payments"), "payments", "payment_payment_changelist", "payment.view_payment"),
+                    _link(_("Refunds"), "currency_exchange", "payment_refund_changelist", "payment.view_refund"),
+                    _link(_("Notices"), "mark_email_read", "payment_notice_changelist", "payment.view_notice"),
+                ],
+            },
+            {
+                "title": _("People"),
+                "items": [
+                    _link(_("Members"), "person", "member_member_changelist", "member.view_member"),
+                    _link(_("Operators"), "badge", "auth_user_changelist", "auth.view_user"),
+                    _link(_("Audit log"), "history", "auditlog_logentry_changelist", "auditlog.view_logentry"),
+                ],
+            },
+        ],
+    },
+}
