@@ -200,9 +200,7 @@ def test_a_refusal_of_what_is_there_all_the_time_is_seen():
 def test_a_batch_is_judged_in_its_order_over_several_activities():
     first = make_sale(stock=2)
     second = next(
-        other
-        for other in (make_sale(stock=1) for _ in range(40))
-        if partition_of(other.pk) == partition_of(first.pk)
+        other for other in (make_sale(stock=1) for _ in range(40)) if partition_of(other.pk) == partition_of(first.pk)
     )
     verdicts = word(
         make_admission(first, member_id=1),
@@ -231,9 +229,7 @@ def test_groups_are_joined_filled_and_full():
     client = ledger(partition_of(activity.pk))
     group = client.hgetall(group_key(activity_id=activity.pk, group_id=group_id))
     assert group[b"held"] == b"3"
-    assert {group[b"m:1"], group[b"m:2"], group[b"m:3"]} == {
-        str(order).encode() for order in (order_ids(activity))
-    }
+    assert {group[b"m:1"], group[b"m:2"], group[b"m:3"]} == {str(order).encode() for order in (order_ids(activity))}
     assert client.pttl(group_key(activity_id=activity.pk, group_id=group_id)) > 48 * 3_600_000
 
 
