@@ -13,7 +13,7 @@ from pgs_web.display.activity.services import finish_stock_pass
 from pgs_web.display.activity.states import ActivityState
 from pgs_web.display.activity.tests.making import give_stock, make_activity, make_running, make_sku
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(databases="__all__")
 URL = "/api/v1/activities/"
 
 

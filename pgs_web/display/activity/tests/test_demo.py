@@ -8,7 +8,7 @@ from pgs_web.display.activity.models import Activity
 from pgs_web.display.activity.services import approve_activity, end_activity, start_due_activities
 from pgs_web.display.product.demo.loading import load_demo_catalogue
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(databases="__all__")
 
 
 def test_sizes_prices_and_windows_differ():

@@ -36,7 +36,7 @@ def state_of(activity):
     return Activity.objects.values_list("state", flat=True).get(pk=activity.pk)
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(databases="__all__")
 @pytest.mark.parametrize("old", ALL_STATES)
 @pytest.mark.parametrize("to", ALL_STATES)
 def test_only_the_moves_of_the_table_are_made(old, to):
@@ -57,7 +57,7 @@ def test_only_the_moves_of_the_table_are_made(old, to):
     assert activity.logs.count() == logs
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(databases="__all__")
 def test_an_unknown_activity_is_not_found():
     with pytest.raises(NotFound):
         pause_activity(activity_id=987_654, actor="me")
@@ -65,7 +65,7 @@ def test_an_unknown_activity_is_not_found():
         submit_for_review(activity_id=987_654, actor="me")
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(databases="__all__")
 def test_the_whole_way():
     activity = make_activity()
     assert submit_for_review(activity_id=activity.pk, actor="author")
@@ -82,7 +82,7 @@ def test_the_whole_way():
     assert all(before[1] == after[0] for before, after in pairwise(logs))
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(databases="__all__")
 def test_resumed_after_its_start_it_runs_and_ends():
     activity = make_running()
     assert pause_activity(activity_id=activity.pk, actor="ops")
@@ -95,7 +95,7 @@ def test_resumed_after_its_start_it_runs_and_ends():
         resume_activity(activity_id=activity.pk, actor="ops")
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(databases="__all__")
 def test_who_submitted_does_not_approve_unless_it_is_allowed():
     activity = make_activity()
     submit_for_review(activity_id=activity.pk, actor="author")
@@ -105,14 +105,14 @@ def test_who_submitted_does_not_approve_unless_it_is_allowed():
     assert approve_activity(activity_id=activity.pk, actor="author", allow_same_person=True)
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(databases="__all__")
 def test_an_approver_of_a_draft_is_refused():
     activity = make_activity()
     with pytest.raises(WrongActivityState):
         approve_activity(activity_id=activity.pk, actor="reviewer")
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(databases="__all__")
 def test_a_window_that_is_over_is_not_approved():
     now = database_now("default")
     activity = make_activity(starts_at=now - timedelta(hours=2), ends_at=now - timedelta(seconds=1))
@@ -121,7 +121,7 @@ def test_a_window_that_is_over_is_not_approved():
         approve_activity(activity_id=activity.pk, actor="reviewer")
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(databases="__all__")
 def test_the_reviewer_approves_what_they_saw():
     activity = make_activity()
     submit_for_review(activity_id=activity.pk, actor="author")
@@ -133,7 +133,7 @@ def test_the_reviewer_approves_what_they_saw():
     assert approve_activity(activity_id=activity.pk, actor="reviewer", rules_version=2)
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(databases="__all__")
 def test_rules_that_became_wrong_are_not_submitted():
     activity = make_activity()
     activity.sku.price_fen = activity.alone_price_fen - 1
@@ -143,7 +143,7 @@ def test_rules_that_became_wrong_are_not_submitted():
     assert set(caught.value.message_dict) == {"alone_price_fen"}
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(databases="__all__")
 def test_what_was_read_before_somebody_elses_move_is_not_written(monkeypatch):
     """A read that is out of date at once: the UPDATE must not find the row in the state that was read."""
     activity = make_running()
@@ -158,7 +158,7 @@ def test_what_was_read_before_somebody_elses_move_is_not_written(monkeypatch):
     assert not ActivityLog.objects.filter(to_state="PAUSED").exists()
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(databases="__all__")
 def test_long_names_are_cut_and_compared_cut():
     activity = make_activity()
     submit_for_review(activity_id=activity.pk, actor="长" * 150)
@@ -167,7 +167,7 @@ def test_long_names_are_cut_and_compared_cut():
     assert activity.logs.latest("id").actor == "长" * 80
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(databases="__all__", transaction=True)
 def test_of_many_at_once_each_move_follows_the_one_before():
     activity = make_running()
     barrier = threading.Barrier(8)

@@ -10,7 +10,7 @@ from pgs_web.display.activity.rules import RULE_FIELDS, change_rules, complete_r
 from pgs_web.display.activity.services import create_activity
 from pgs_web.display.activity.tests.making import NOON, make_sku, rules
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(databases="__all__")
 
 
 def errors_of(**changes):

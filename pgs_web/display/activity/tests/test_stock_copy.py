@@ -11,7 +11,7 @@ from pgs_web.display.activity.models import ActivityStock, StockSyncPass
 from pgs_web.display.activity.services import StockCopy, finish_stock_pass, record_stock, record_stocks
 from pgs_web.display.activity.tests.making import make_activity, make_sku
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(databases="__all__")
 
 
 def copy_of(activity, *, version, sold=0):

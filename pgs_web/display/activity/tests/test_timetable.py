@@ -25,7 +25,7 @@ def make_window(state, starts_in, ends_in, sku=None):
     )
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(databases="__all__")
 def test_only_what_is_due_starts():
     due = make_window(ActivityState.SCHEDULED, 0, 60)
     for state, starts_in in (("SCHEDULED", 30), ("DRAFT", -5), ("IN_REVIEW", -5), ("PAUSED", -5), ("WITHDRAWN", -5)):
@@ -37,7 +37,7 @@ def test_only_what_is_due_starts():
     assert (log.from_state, log.to_state, log.actor) == ("SCHEDULED", "RUNNING", "clock")
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(databases="__all__")
 def test_only_what_is_due_ends_paused_ones_too():
     running = make_window(ActivityState.RUNNING, -60, -2)
     paused = make_window(ActivityState.PAUSED, -60, -1)
@@ -49,14 +49,14 @@ def test_only_what_is_due_ends_paused_ones_too():
     assert list(logs) == [(running.pk, "RUNNING"), (paused.pk, "PAUSED")]
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(databases="__all__")
 def test_slept_over_its_whole_window_it_starts_and_ends():
     activity = make_window(ActivityState.SCHEDULED, -60, -1)
     assert start_due_activities() == [activity.pk]
     assert end_due_activities() == [activity.pk]
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(databases="__all__")
 def test_many_cost_the_same_statements_and_the_limit_holds():
     sku = make_sku()
     first, *rest = [make_window(ActivityState.SCHEDULED, -90 + number, 60, sku) for number in range(9)]
@@ -67,7 +67,7 @@ def test_many_cost_the_same_statements_and_the_limit_holds():
     assert len(one) == len(many)
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(databases="__all__", transaction=True)
 def test_several_beats_at_once_start_each_activity_once():
     sku = make_sku()
     ids = {make_window(ActivityState.SCHEDULED, -5, 60, sku).pk for _number in range(12)}

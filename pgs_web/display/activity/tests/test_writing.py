@@ -13,7 +13,7 @@ from pgs_web.display.activity.services import update_rules
 from pgs_web.display.activity.states import ActivityState
 from pgs_web.display.activity.tests.making import NOON, make_activity, make_running
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(databases="__all__")
 
 
 def change(activity, *, version=None, **changes):

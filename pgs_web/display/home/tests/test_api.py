@@ -12,7 +12,7 @@ from pgs_web.display.activity.tests.making import make_activity, make_running, m
 from pgs_web.display.home.selectors import OFFERS_SHOWN, PRODUCTS_SHOWN
 from pgs_web.display.product.models import Product
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(databases="__all__")
 URL = "/api/v1/home/"
 
 

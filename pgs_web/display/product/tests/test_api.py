@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from pgs_web.display.product.models import Merchant, Product, Sku
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(databases="__all__")
 URL = "/api/v1/products/"
 
 

@@ -14,7 +14,7 @@ from pgs_web.display.product.models import Merchant, Product, Sku
 from pgs_web.display.product.services import ensure_drill_sku, ensure_merchant, import_products
 from pgs_web.display.product.tests.test_invoice_reading import HEADER, LINE, write
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(databases="__all__")
 LINES = [
     LINE,
     LINE.replace("85123A", "22423").replace("WHITE HEART", "CAKESTAND").replace("2.55", "12.75"),

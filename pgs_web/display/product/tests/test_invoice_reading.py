@@ -95,7 +95,7 @@ def test_a_column_named_twice_is_told(tmp_path):
 
 def test_rows_of_another_length_are_all_told_at_the_end(tmp_path):
     path = write(tmp_path, HEADER, LINE, "1,2,3", LINE, f"{LINE},more", LINE)
-    seen = []
+    seen: list[int] = []
     with pytest.raises(DamagedFile) as caught:
         seen.extend(row.number for row in read_invoices(path))
     assert caught.value.lines == (3, 5)
@@ -169,7 +169,7 @@ def test_a_flipped_bit_in_gzip_data_is_told(tmp_path):
 
 def test_progress_is_heard(tmp_path):
     path = write(tmp_path, HEADER, *[LINE] * 5_000)
-    heard = []
+    heard: list[int] = []
     rows_of(path, on_bytes=heard.append)
     assert len(heard) >= 3
     assert heard[-1] == path.stat().st_size

@@ -70,7 +70,7 @@ def test_everything_else_is_no_picture(content):
     assert inspect_picture(content) is None
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(databases="__all__")
 def test_an_upload_is_named_after_its_content_whatever_it_was_called():
     product = make_product(picture=SimpleUploadedFile("../../evil.php", png()))
     product.full_clean()
@@ -82,7 +82,7 @@ def test_an_upload_is_named_after_its_content_whatever_it_was_called():
         assert stored.read() == png()
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(databases="__all__")
 @pytest.mark.parametrize("content", [SVG, b"<html></html>", png(6001, 1), png(0, 1), png() + b"\0" * MAX_PICTURE_BYTES])
 def test_a_hostile_upload_is_refused_in_forms_and_on_its_way_to_the_disk(content):
     with pytest.raises(ValidationError) as caught:
@@ -93,7 +93,7 @@ def test_a_hostile_upload_is_refused_in_forms_and_on_its_way_to_the_disk(content
     assert not Product.objects.exists()
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(databases="__all__")
 def test_a_product_with_one_of_our_drawings_can_still_be_edited():
     name = default_storage.save("products/drawn-1.svg", ContentFile(b"<svg/>"))
     product = make_product()
@@ -101,7 +101,7 @@ def test_a_product_with_one_of_our_drawings_can_still_be_edited():
     product.full_clean()
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(databases="__all__")
 def test_served_pictures_can_run_nothing(client):
     name = default_storage.save("products/served-1.svg", ContentFile(SVG))
     answer = client.get(f"/media/{name}")
@@ -113,7 +113,7 @@ def test_served_pictures_can_run_nothing(client):
     assert b"".join(answer.streaming_content) == SVG
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(databases="__all__")
 @pytest.mark.parametrize(
     "path",
     [
