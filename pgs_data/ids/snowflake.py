@@ -77,7 +77,7 @@ class IdSource:
             span = reserve_span(
                 owner=self._owner,
                 held=span.number if span is not None else None,
-                from_ms=max(unix_ms, self._last_ms + 1),
+                from_ms=unix_ms,
             )
         except IdSourceUnavailable:
             self._retry_at = monotonic() + RETRY_PAUSE_SECONDS

@@ -2,7 +2,7 @@
 -- KEYS numbers   hash: number -> "owner|ledger ms until which it is lent|last ms ever reserved"
 -- ARGV owner     random token of the asking process
 -- ARGV held      number that the owner believes to hold, -1 for none
--- ARGV from_ms   the owner's clock, or the millisecond after its last id when that is later
+-- ARGV from_ms   the owner's clock, or its last id's millisecond when that is later
 -- ARGV span_ms   how long the loan and the reserved span last
 -- ARGV count     how many numbers exist
 -- ARGV skew_ms   how far in the owner's future a span may start
@@ -39,7 +39,7 @@ local function lend(number, reserved)
     return { "LENT", number, string.format("%.0f", first), string.format("%.0f", last) }
 end
 
--- Renewal. The last span's unused rest stays the owner's: it may give out any millisecond after its last id.
+-- Renewal. The last span's unused rest stays the owner's: it knows which ids of it are given out.
 local mine = tonumber(held)
 if mine >= 0 then
     local who, _, reserved = read(mine)

@@ -215,6 +215,9 @@ def test_subqueries_of_another_node_are_refused(rows: None) -> None:
         Record.objects.filter(id=B, id__in=Note.objects.filter(record_id=A).values("record_id")),
         Record.objects.filter(id=B).annotate(t=Subquery(Note.objects.filter(record_id=A).values("text")[:1])),
         Record.objects.on_node("node1").filter(Exists(Note.objects.on_node("node0").filter(kind="same"))),
+        Record.objects.filter(
+            Exists(Note.objects.filter(Exists(Entry.objects.filter(record_id=A)), record_id=OuterRef("id"))), id=B
+        ),
         Record.objects.filter(id=B, label__in=User.objects.values("username")),
     ):
         with statements_by_node() as statements, pytest.raises(CrossShardQuery, match="subquery"):
