@@ -10,4 +10,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("pgs_web.display.product.urls")),
     path("", include("pgs_web.display.activity.urls")),
     path("", include("pgs_web.display.home.urls")),
+    path("", include("pgs_web.trade.intake.urls")),
 ]

@@ -1,0 +1,50 @@
+"""An order as its shopper sends it, and what they are told at once."""
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from pgs_web.api.fields import CodeField, IdField, StrictIntegerField
+from pgs_web.trade.order.models import OrderMode
+from pgs_web.trade.order.states import OrderState
+
+# More units than any offer's limit; the limit of the activity is judged by the admission.
+LARGEST_QUANTITY = 100_000
+
+
+class OrderRequestSerializer(serializers.Serializer[Any]):
+    """Other fields are ignored: prices, states and members are never taken from a request."""
+
+    activity_id = IdField(help_text=_("The offer to buy."))
+    quantity = StrictIntegerField(min_value=1, max_value=LARGEST_QUANTITY, help_text=_("Units."))
+    address_id = IdField(help_text=_("One of your addresses."))
+    group_id = IdField(
+        required=False, allow_null=True, default=None, help_text=_("The group to join; leave it out to open one.")
+    )
+    mode = CodeField(
+        codes=OrderMode.values, required=False, default=OrderMode.GROUP.value, help_text=_("`alone`: without a group.")
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["mode"] == OrderMode.ALONE and attrs["group_id"] is not None:
+            raise serializers.ValidationError(
+                {"group_id": [_("Leave it out: an order bought alone has no group.")]}, code="invalid"
+            )
+        return attrs
+
+
+class QueueSerializer(serializers.Serializer[Any]):
+    position = serializers.IntegerField(min_value=1, help_text=_("Your place among the orders to be written down."))
+    eta_seconds = serializers.IntegerField(min_value=0, help_text=_("When it will have been, by the present pace."))
+
+
+class AcceptedOrderSerializer(serializers.Serializer[Any]):
+    """The answer to an order that is in; the same key and body bring it again."""
+
+    order_id = IdField()
+    group_id = IdField(allow_null=True)
+    state = serializers.ChoiceField(choices=[OrderState.ACCEPTED.value])
+    amount_fen = serializers.IntegerField()
+    pay_by = serializers.DateTimeField()
+    queue = QueueSerializer()

@@ -1,0 +1,178 @@
+"""Orders over HTTP: shoppers place them and read their own."""
+
+import re
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.pagination import BasePagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
+from rest_framework.views import APIView
+
+from pgs_data.clock import from_ms
+from pgs_web.api.errors import NotFound
+from pgs_web.api.ids import read_id
+from pgs_web.api.pagination import PAGE_PARAMETERS, invalid_parameter, read_page_size
+from pgs_web.api.schema import refusals
+from pgs_web.api.trace import current_trace_id
+from pgs_web.trade.intake.errors import (
+    AlreadyInGroup,
+    Ended,
+    GroupClosed,
+    GroupFull,
+    KeyReused,
+    LimitExceeded,
+    NotStarted,
+    Paused,
+    SoldOut,
+)
+from pgs_web.trade.intake.selectors import get_own_order, list_own_orders
+from pgs_web.trade.intake.serializers import AcceptedOrderSerializer, OrderRequestSerializer
+from pgs_web.trade.intake.services import OrderRequest, PlacedOrder, place_order
+from pgs_web.trade.order.models import Order, OrderMode
+from pgs_web.trade.order.selectors import shipments_of
+from pgs_web.trade.order.serializers import OrderSerializer
+from pgs_web.trade.order.states import OrderState
+
+KEY_HEADER = "Idempotency-Key"
+# Visible ASCII, as the header's definition asks; it becomes part of a field in Redis, never of a key.
+KEY_PATTERN = re.compile(r"[!-~]{1,64}")
+
+
+class OwnOrdersPage(BasePagination):
+    """For the schema: the view pages by itself, because orders on their way are in no table."""
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        link = {"type": "string", "nullable": True, "format": "uri"}
+        return {
+            "type": "object",
+            "required": ["next", "previous", "results"],
+            "properties": {"next": link, "previous": link, "results": schema},
+        }
+
+    def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
+        return PAGE_PARAMETERS
+
+
+class OrdersView(APIView):
+    pagination_class = OwnOrdersPage
+
+    @extend_schema(
+        operation_id="orders_list",
+        summary="List your orders",
+        responses={200: OrderSerializer(many=True)},
+    )
+    def get(self, request: Request) -> Response:
+        """Your orders, newest first; accepted ones that aren't in a database yet are shown as ACCEPTED."""
+        page = list_own_orders(member_id=request.user.id, limit=read_page_size(request), **_read_cursor(request))
+        return Response(
+            {
+                "next": _link(request, "b", page.orders[-1].pk) if page.has_older and page.orders else None,
+                "previous": _link(request, "a", page.orders[0].pk) if page.has_newer and page.orders else None,
+                "results": _describe(page.orders),
+            }
+        )
+
+    @extend_schema(
+        operation_id="orders_place",
+        summary="Buy",
+        request=OrderRequestSerializer,
+        parameters=[
+            OpenApiParameter(
+                KEY_HEADER,
+                {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!-~]{1,64}$"},
+                OpenApiParameter.HEADER,
+                required=True,
+                description="Chosen by you, one an order: the same key and body again are the same order.",
+            )
+        ],
+        responses={
+            202: OpenApiResponse(AcceptedOrderSerializer, description="It is yours; pay until `pay_by`."),
+            **refusals(
+                NotFound,
+                SoldOut,
+                LimitExceeded,
+                GroupFull,
+                GroupClosed,
+                AlreadyInGroup,
+                NotStarted,
+                Ended,
+                Paused,
+                KeyReused,
+            ),
+        },
+    )
+    def post(self, request: Request) -> Response:
+        """Opens a group, joins one (`group_id`), or buys alone (`mode`). 202: the order is on disk."""
+        placed = place_order(_read_order(request))
+        return Response(
+            AcceptedOrderSerializer(_tell(placed)).data,
+            status=202,
+            headers={"Location": f"/api/v1/orders/{placed.order_id}/"},
+        )
+
+
+class OrderView(APIView):
+    @extend_schema(operation_id="orders_read", summary="Read an order", responses={200: OrderSerializer})
+    def get(self, request: Request, order_id: int) -> Response:
+        """One of your orders."""
+        order = get_own_order(member_id=request.user.id, order_id=order_id)
+        return Response(_describe([order])[0])
+
+
+def _read_order(request: Request) -> OrderRequest:
+    key = request.headers.get(KEY_HEADER, "")
+    wanted = OrderRequestSerializer(data=request.data)
+    is_valid = wanted.is_valid()
+    errors = dict(wanted.errors) if not is_valid else {}
+    if not KEY_PATTERN.fullmatch(key):
+        errors[KEY_HEADER] = [ErrorDetail(_("Send this header with 1 to 64 visible ASCII characters."), code="invalid")]
+    if errors:
+        raise ValidationError(errors)
+    order = wanted.validated_data
+    return OrderRequest(
+        member_id=request.user.id,
+        activity_id=order["activity_id"],
+        quantity=order["quantity"],
+        address_id=order["address_id"],
+        group_id=order["group_id"],
+        mode=OrderMode(order["mode"]),
+        idempotency_key=key,
+        trace_id=current_trace_id(),
+    )
+
+
+def _tell(placed: PlacedOrder) -> dict[str, Any]:
+    hold = placed.hold
+    return {
+        "order_id": placed.order_id,
+        "group_id": hold.group_id,
+        "state": OrderState.ACCEPTED.value,
+        "amount_fen": hold.amount_fen,
+        "pay_by": from_ms(hold.pay_by_ms),
+        "queue": {"position": hold.position, "eta_seconds": hold.eta_seconds},
+    }
+
+
+def _describe(orders: list[Order]) -> list[dict[str, Any]]:
+    context = {"shipments": shipments_of(orders), "server_time": timezone.now()}
+    return list(OrderSerializer(orders, many=True, context=context).data)
+
+
+def _read_cursor(request: Request) -> dict[str, int]:
+    """`b<id>` goes on before that order, `a<id>` after it."""
+    cursor = request.query_params.get("cursor")
+    if cursor is None:
+        return {}
+    order_id = read_id(cursor[1:])
+    if cursor[:1] not in {"a", "b"} or order_id is None:
+        raise invalid_parameter("cursor", _("Take the cursor from a page's next or previous."))
+    return {"before_id" if cursor[0] == "b" else "after_id": order_id}
+
+
+def _link(request: Request, side: str, order_id: int) -> str:
+    return replace_query_param(request.build_absolute_uri(), "cursor", f"{side}{order_id}")
