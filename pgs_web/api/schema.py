@@ -62,7 +62,8 @@ class ProblemAutoSchema(AutoSchema):
             "405": str(_("`method_not_allowed`: see the header Allow")),
             "503": describe_refusal(Unavailable),
         }
-        if self.get_auth():
+        # An empty requirement says that no sign-in is needed.
+        if any(self.get_auth()):
             problems["401"] = str(_("`not_authenticated`, `token_not_valid`: sign in or refresh"))
         if "{" in self.path:
             problems["404"] = describe_refusal(NotFound)

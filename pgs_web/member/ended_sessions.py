@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from pgs_data.redis.connections import RedisUnavailable, cache
 from pgs_web.member import keys
+from pgs_web.member.cache_break import cache_break
 from pgs_web.member.models import Member, SignedOutToken
 from pgs_web.member.states import MemberState
 from pgs_web.member.tokens import LONGEST_ACCESS, TokenClaims
@@ -17,11 +18,8 @@ LONGEST_ACCESS_MS = int(LONGEST_ACCESS / timedelta(milliseconds=1))
 # The score of COMPLETE: above every time, so that no clean-up removes it.
 NEVER_MS = 2**52
 CHUNK = 5000
-# After an error the cache isn't asked for this long: every request would wait for its timeout.
-BREAK_SECONDS = 1.0
 
 logger = structlog.get_logger(__name__)
-_broken_until = 0.0
 
 
 def unix_ms(moment: datetime) -> int:
@@ -30,13 +28,11 @@ def unix_ms(moment: datetime) -> int:
 
 def is_session_ended(claims: TokenClaims) -> bool:
     """Exact, by one Redis command; by the database while the cache Redis is down. For one request, not for a rush."""
-    global _broken_until
-    if time.monotonic() >= _broken_until:
+    if not cache_break.is_on():
         try:
             return _ask_cache(claims)
         except RedisUnavailable as error:
-            # Threads may set it at once: any of their values will do.
-            _broken_until = time.monotonic() + BREAK_SECONDS
+            cache_break.begin()
             logger.warning("ended_sessions_from_database", error=type(error).__name__)
     return _ask_database(claims)
 

@@ -1,7 +1,7 @@
 """What others may know about members and addresses."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import structlog
@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from pgs_data.encryption import decrypt_text, encrypt_text
 from pgs_data.redis.connections import RedisUnavailable, cache
 from pgs_web.member import keys
+from pgs_web.member.cache_break import cache_break
 from pgs_web.member.masks import mask_detail, mask_name, mask_nickname, mask_phone
 from pgs_web.member.models import Address, Member
 
@@ -56,15 +57,7 @@ def find_address_owners(address_ids: Iterable[int]) -> dict[int, int | None]:
     """Address id → the member it belongs to, None when it isn't there; one cache read and one query at most."""
     wanted = list(dict.fromkeys(address_ids))
     owners: dict[int, int | None] = {}
-    try:
-        pipeline = cache().pipeline(transaction=False)
-        for address_id in wanted:
-            pipeline.get(keys.address_owner(address_id))
-        remembered = pipeline.execute()
-    except RedisUnavailable as error:
-        logger.warning("address_owners_from_database", error=type(error).__name__)
-        remembered = [None] * len(wanted)
-    for address_id, owner in zip(wanted, remembered, strict=True):
+    for address_id, owner in zip(wanted, recall_address_owners(wanted), strict=True):
         if owner is not None:
             owners[address_id] = int(owner) or None
     missing = [address_id for address_id in wanted if address_id not in owners]
@@ -75,9 +68,25 @@ def find_address_owners(address_ids: Iterable[int]) -> dict[int, int | None]:
     return owners
 
 
+def recall_address_owners(address_ids: Sequence[int]) -> Sequence[bytes | None]:
+    """What Redis remembers of each: a member id, 0 for no address, None for not known."""
+    nothing = [None] * len(address_ids)
+    if not address_ids or cache_break.is_on():
+        return nothing
+    try:
+        pipeline = cache().pipeline(transaction=False)
+        for address_id in address_ids:
+            pipeline.get(keys.address_owner(address_id))
+        return pipeline.execute()
+    except RedisUnavailable as error:
+        cache_break.begin()
+        logger.warning("address_owners_from_database", error=type(error).__name__)
+        return nothing
+
+
 def remember_address_owners(owners: Mapping[int, int | None]) -> None:
     """Saves the coming order the database; losing it changes nothing."""
-    if not owners:
+    if not owners or cache_break.is_on():
         return
     try:
         pipeline = cache().pipeline(transaction=False)
@@ -86,6 +95,7 @@ def remember_address_owners(owners: Mapping[int, int | None]) -> None:
             pipeline.set(keys.address_owner(address_id), owner or 0, ex=seconds)
         pipeline.execute()
     except RedisUnavailable as error:
+        cache_break.begin()
         logger.warning("address_owners_not_remembered", error=type(error).__name__)
 
 

@@ -34,6 +34,12 @@ def signed_in(api, member):
 
 
 @pytest.fixture(autouse=True)
+def whole_cache():
+    """A test that stops Redis leaves no break to the next one."""
+    import_string("pgs_web.member.cache_break.cache_break").end()
+
+
+@pytest.fixture(autouse=True)
 def wide_rates(settings):
     """Tests of rates narrow them again."""
     settings.RATES = dict.fromkeys(settings.RATES, "10000/1")

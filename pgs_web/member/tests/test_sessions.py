@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from pgs_data.redis.connections import cache
 from pgs_web.member import ended_sessions, keys
+from pgs_web.member.cache_break import cache_break
 from pgs_web.member.ended_sessions import EndedSessionsMirror
 from pgs_web.member.errors import AlreadyInState
 from pgs_web.member.models import SignedOutToken
@@ -16,11 +17,6 @@ from pgs_web.member.services.sessions import end_session
 from pgs_web.member.tokens import issue_access_token, issue_tokens, read_access_token
 
 pytestmark = pytest.mark.django_db(databases="__all__")
-
-
-@pytest.fixture(autouse=True)
-def no_break(monkeypatch):
-    monkeypatch.setattr(ended_sessions, "_broken_until", 0.0)
 
 
 @pytest.fixture
@@ -182,12 +178,12 @@ def test_without_the_cache_the_database_knows(api, member, tokens, redis_server)
     assert get_me(api, bystander.access) == 200
 
 
-def test_signing_out_without_the_cache_is_503_and_ends_refreshing(api, member, tokens, redis_server, monkeypatch):
+def test_signing_out_without_the_cache_is_503_and_ends_refreshing(api, member, tokens, redis_server):
     redis_server.pause()
     assert sign_out(api, {"refresh": tokens.refresh}) == 503
     assert SignedOutToken.objects.count() == 1
     redis_server.resume()
-    monkeypatch.setattr(ended_sessions, "_broken_until", 0.0)
+    cache_break.end()
     assert sign_out(api, {"refresh": tokens.refresh}) == 204
     assert get_me(api, tokens.access) == 401
 

@@ -1,0 +1,111 @@
+"""The published schema of the whole API keeps its promises in form; tests/live asks the server."""
+
+import re
+
+import pytest
+from drf_spectacular.generators import SchemaGenerator
+
+from pgs_web.api.errors import Refusal
+from pgs_web.api.ids import LARGEST_ID, read_id
+from pgs_web.api.schema import ID_PATTERN, LINE_PATTERN
+
+PROBLEM = {"$ref": "#/components/schemas/Problem"}
+
+
+@pytest.fixture(scope="module")
+def schema():
+    return SchemaGenerator().get_schema(request=None, public=True)
+
+
+def operations(schema):
+    for path, methods in schema["paths"].items():
+        for method, operation in methods.items():
+            if method in {"get", "post", "put", "patch", "delete"}:
+                yield path, method, operation
+
+
+def test_the_calls_of_this_room_are_there(schema):
+    calls = {(path, method) for path, method, _ in operations(schema)}
+    assert calls >= {
+        ("/api/v1/auth/sms-codes/", "post"),
+        ("/api/v1/auth/tokens/", "post"),
+        ("/api/v1/auth/tokens/refresh/", "post"),
+        ("/api/v1/auth/sign-out/", "post"),
+        ("/api/v1/members/me/", "get"),
+        ("/api/v1/members/me/", "patch"),
+        ("/api/v1/members/me/addresses/", "get"),
+        ("/api/v1/members/me/addresses/", "post"),
+        ("/api/v1/members/me/addresses/{address_id}/", "get"),
+        ("/api/v1/members/me/addresses/{address_id}/", "patch"),
+        ("/api/v1/members/me/addresses/{address_id}/", "delete"),
+    }
+
+
+def test_every_call_tells_what_can_go_wrong(schema):
+    for path, method, operation in operations(schema):
+        answers = operation["responses"]
+        needed = {"400", "405", "503"}
+        if any(scheme for scheme in operation.get("security", [])):
+            needed.add("401")
+        if "{" in path:
+            needed.add("404")
+        if "requestBody" in operation:
+            needed |= {"413", "415"}
+        assert needed <= answers.keys(), (path, method)
+        for status, answer in answers.items():
+            assert "X-Trace-Id" in answer["headers"], (path, method, status)
+            if int(status) >= 400:
+                assert answer["content"] == {"application/problem+json": {"schema": PROBLEM}}, (path, method, status)
+            if status in {"429", "503"}:
+                assert "Retry-After" in answer["headers"]
+
+
+def test_every_call_has_a_name_and_a_place(schema):
+    names = [operation["operationId"] for _, _, operation in operations(schema)]
+    assert len(set(names)) == len(names)
+    for path, method, operation in operations(schema):
+        assert operation.get("tags") != ["api"], (path, method)
+        assert re.fullmatch("[a-z][a-z_]*", operation["operationId"]), (path, method)
+
+
+def test_every_refusal_is_listed(schema):
+    listed = schema["components"]["schemas"]["Problem"]["description"]
+    for code in Refusal.kinds:
+        assert f"`{code}`" in listed
+
+
+def test_signing_in_needs_no_token_and_own_data_does(schema):
+    assert not any(schema["paths"]["/api/v1/auth/tokens/"]["post"].get("security", []))
+    assert schema["paths"]["/api/v1/members/me/"]["get"]["security"] == [{"memberToken": []}]
+    assert schema["components"]["securitySchemes"]["memberToken"]["scheme"] == "bearer"
+
+
+@pytest.mark.parametrize(
+    "text", ["1", "42", "1234567890123456789", "9" * 18, "9079256848778919937", "9222999999999999999"]
+)
+def test_the_pattern_of_ids_is_what_is_read(text):
+    assert re.search(ID_PATTERN, text)
+    assert read_id(text) == int(text) <= LARGEST_ID
+
+
+@pytest.mark.parametrize("text", ["", "0", "01", "-1", "1.0", "9223372036854775808", "9" * 19, "9" * 20, "１"])
+def test_and_nothing_else(text):
+    assert not re.search(ID_PATTERN, text)
+    assert read_id(text) is None
+
+
+def test_the_pattern_of_lines():
+    for text in ("a", " a b ", "礼物 🎁"):
+        assert re.search(LINE_PATTERN, text)
+    for text in ("", " ", "\n", "a\nb", "\x00", "a\x7f"):
+        assert not re.search(LINE_PATTERN, text.removesuffix("\n") if text == "\n" else text)
+
+
+@pytest.mark.django_db(databases="__all__")
+@pytest.mark.parametrize(("path", "kind"), [("schema", "application/vnd.oai.openapi"), ("docs", "text/html")])
+def test_it_is_published_to_everybody(client, path, kind):
+    response = client.get(f"/api/v1/{path}/")
+    assert response.status_code == 200
+    assert response.headers["Content-Type"].startswith(kind)
+    assert b"https://cdn" not in response.content
+    assert b"<script>" not in response.content

@@ -1,0 +1,270 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connection, connections
+
+from pgs_data.redis.connections import cache
+from pgs_web.member import keys
+from pgs_web.member.errors import TooManyAddresses
+from pgs_web.member.models import Address
+from pgs_web.member.selectors import (
+    find_address_owners,
+    get_address_snapshot,
+    get_address_snapshots,
+    get_masked_names,
+    has_address,
+    read_address_snapshot,
+)
+from pgs_web.member.services.addresses import MOST_ADDRESSES, change_address, create_address, remove_address
+
+pytestmark = pytest.mark.django_db(databases="__all__")
+LIST = "/api/v1/members/me/addresses/"
+VALUES = {
+    "receiver_name": "欧阳小明",
+    "phone": "13800138000",
+    "province": "浙江省",
+    "city": "杭州市",
+    "district": "西湖区",
+    "detail": "文三路 90 号 🎁",
+}
+
+
+def place(address_id):
+    return f"{LIST}{address_id}/"
+
+
+@pytest.fixture
+def address(member):
+    return create_address(member_id=member.id, **VALUES)
+
+
+@pytest.fixture
+def foreign(other):
+    return create_address(member_id=other.id, **VALUES)
+
+
+def test_an_address_from_beginning_to_end(signed_in, member):
+    created = signed_in.post(LIST, VALUES)
+    assert created.status_code == 201
+    body = created.json()
+    assert body == {"address_id": body["address_id"], **VALUES, "is_default": True}
+    assert signed_in.get(place(body["address_id"])).json() == body
+
+    changed = signed_in.patch(place(body["address_id"]), {"city": "宁波市", "phone": "+8613900139000"})
+    assert changed.status_code == 200
+    assert changed.json() == {**body, "city": "宁波市", "phone": "13900139000"}
+
+    assert signed_in.delete(place(body["address_id"])).status_code == 204
+    for response in (
+        signed_in.get(place(body["address_id"])),
+        signed_in.patch(place(body["address_id"]), {"city": "x"}),
+        signed_in.delete(place(body["address_id"])),
+    ):
+        assert response.status_code == 404
+    assert signed_in.get(LIST).json()["results"] == []
+    # Orders that name it can still be shipped.
+    assert Address.objects.get().detail == VALUES["detail"]
+
+
+def test_lists_are_masked_and_paged(signed_in, member, foreign):
+    ids = [create_address(member_id=member.id, **VALUES).id for _ in range(5)]
+    page = signed_in.get(f"{LIST}?page_size=3").json()
+    assert set(page) == {"next", "previous", "results"}
+    assert [int(each["address_id"]) for each in page["results"]] == ids[:1:-1]
+    first = page["results"][0]
+    assert (first["receiver_name"], first["phone"], first["detail"]) == ("欧***", "138****8000", "文三路****")
+    rest = signed_in.get(page["next"]).json()
+    assert [int(each["address_id"]) for each in rest["results"]] == ids[1::-1]
+    assert signed_in.get(rest["previous"]).json()["results"] == page["results"]
+
+
+@pytest.mark.parametrize("query", ["page_size=0", "page_size=101", "page_size=abc", "page_size=１", "page_size=",
+    "page_size=-1",
+    "cursor=", "cursor=%F0%9F%8E%81", "cursor=abc", "cursor=cD14", "cursor=cD05OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk=",
+    "cursor=bz05OTk5OQ==", "cursor=cj0y", "cursor=" + "A" * 4000, "cursor=cD0xAHA9MQ=="])  # fmt: skip
+def test_cursors_and_sizes_from_elsewhere(signed_in, query):
+    response = signed_in.get(f"{LIST}?{query}")
+    # cursor= is base64 of nothing: the first page.
+    assert response.status_code == (200 if query == "cursor=" else 400), response.content
+
+
+def test_anothers_address_is_like_one_that_is_not_there(signed_in, foreign):
+    answers = [
+        signed_in.get(place(foreign.id)),
+        signed_in.patch(place(foreign.id), {"city": "x"}),
+        signed_in.delete(place(foreign.id)),
+    ]
+    missing = [
+        signed_in.get(place(10**9)),
+        signed_in.patch(place(10**9), {"city": "x"}),
+        signed_in.delete(place(10**9)),
+    ]
+    for answer, control in zip(answers, missing, strict=True):
+        assert answer.status_code == control.status_code == 404
+        assert {**answer.json(), "trace_id": ""} == {**control.json(), "trace_id": ""}
+    foreign.refresh_from_db()
+    assert (foreign.city, foreign.deleted_at) == ("杭州市", None)
+
+
+@pytest.mark.parametrize("name", ["receiver_name", "phone", "province", "city", "detail"])
+@pytest.mark.parametrize("value", ["", "  ", None, 1, True, [], {}, "x" * 201, "a\r\nb", "a\u0000b", "\u202e"])
+def test_each_field_is_checked(signed_in, address, name, value):
+    assert signed_in.post(LIST, {**VALUES, name: value}).status_code == 400
+    assert signed_in.patch(place(address.id), {name: value}).status_code == 400
+    assert Address.objects.count() == 1
+
+
+def test_a_missing_field(signed_in):
+    for name in ("receiver_name", "phone", "province", "city", "detail"):
+        body = {key: value for key, value in VALUES.items() if key != name}
+        problem = signed_in.post(LIST, body).json()
+        assert [(error["field"], error["code"]) for error in problem["errors"]] == [(name, "required")]
+
+
+def test_fields_that_are_not_the_shoppers_are_not_obeyed(signed_in, member, other, address):
+    body = {
+        **VALUES,
+        "member_id": str(other.id),
+        "member": other.id,
+        "id": 77,
+        "address_id": "77",
+        "deleted_at": "2020-01-01",
+    }
+    created = signed_in.post(LIST, body).json()
+    assert created["address_id"] != "77"
+    assert Address.objects.get(id=created["address_id"]).member_id == member.id
+    signed_in.patch(place(address.id), {"member_id": str(other.id), "address_id": "77", "is_default": True})
+    address.refresh_from_db()
+    assert (address.member_id, address.deleted_at) == (member.id, None)
+
+
+def test_one_default(signed_in, member):
+    first, second, third = (
+        signed_in.post(LIST, {**VALUES, **extra}).json() for extra in ({}, {}, {"is_default": True})
+    )
+    assert [each["is_default"] for each in (first, second, third)] == [True, False, True]
+    assert list(Address.objects.filter(is_default=True).values_list("id", flat=True)) == [int(third["address_id"])]
+    signed_in.patch(place(second["address_id"]), {"is_default": True})
+    assert list(Address.objects.filter(is_default=True).values_list("id", flat=True)) == [int(second["address_id"])]
+
+
+def test_20_addresses_are_enough(signed_in, member, address):
+    for _ in range(MOST_ADDRESSES - 1):
+        create_address(member_id=member.id, **VALUES)
+    response = signed_in.post(LIST, VALUES)
+    assert (response.status_code, response.json()["code"]) == (409, "too_many_addresses")
+    remove_address(member_id=member.id, address_id=address.id)
+    assert signed_in.post(LIST, VALUES).status_code == 201
+
+
+@pytest.mark.django_db(databases="__all__", transaction=True)
+class TestAtOnce:
+    def run(self, count, act):
+        start = threading.Barrier(count)
+
+        def one(_number):
+            try:
+                start.wait()
+                act()
+            except TooManyAddresses:
+                return False
+            else:
+                return True
+            finally:
+                connections.close_all()
+
+        with ThreadPoolExecutor(count) as pool:
+            return list(pool.map(one, range(count)))
+
+    def test_no_21st_address_and_no_second_default(self, member):
+        for _ in range(MOST_ADDRESSES - 4):
+            create_address(member_id=member.id, **VALUES)
+        outcomes = self.run(8, lambda: create_address(member_id=member.id, **VALUES, is_default=True))
+        assert sum(outcomes) == 4
+        assert Address.objects.count() == MOST_ADDRESSES
+        assert Address.objects.filter(is_default=True).count() == 1
+
+
+class TestOwners:
+    def test_in_a_rush_the_database_is_asked_once(self, member, other, address, django_assert_num_queries):
+        cache().flushdb()
+        with django_assert_num_queries(1):
+            assert has_address(member_id=member.id, address_id=address.id)
+        with django_assert_num_queries(0):
+            for _ in range(10):
+                assert has_address(member_id=member.id, address_id=address.id)
+                assert not has_address(member_id=other.id, address_id=address.id)
+
+    def test_a_new_address_and_a_looked_at_one_are_known_already(
+        self, signed_in, member, address, django_assert_num_queries
+    ):
+        with django_assert_num_queries(0):
+            assert has_address(member_id=member.id, address_id=address.id)
+        cache().flushdb()
+        signed_in.get(LIST)
+        with django_assert_num_queries(0):
+            assert has_address(member_id=member.id, address_id=address.id)
+
+    def test_what_is_not_there(self, member, address):
+        assert not has_address(member_id=member.id, address_id=10**18)
+        remove_address(member_id=member.id, address_id=address.id)
+        assert not has_address(member_id=member.id, address_id=address.id)
+
+    def test_it_is_remembered_for_a_while_only(self, member, address, settings):
+        assert 0 < cache().ttl(keys.address_owner(address.id)) <= settings.ADDRESS_OWNER_SECONDS
+        assert not has_address(member_id=member.id, address_id=10**18)
+        assert 0 < cache().ttl(keys.address_owner(10**18)) <= 2
+
+    def test_many_at_once(self, member, other, address, foreign, django_assert_num_queries):
+        cache().delete(keys.address_owner(foreign.id))
+        with django_assert_num_queries(1):
+            owners = find_address_owners([address.id, foreign.id, 10**18, address.id])
+        assert owners == {address.id: member.id, foreign.id: other.id, 10**18: None}
+        assert find_address_owners([]) == {}
+
+    def test_without_redis_the_database_knows(self, member, other, address, redis_server):
+        redis_server.pause()
+        assert has_address(member_id=member.id, address_id=address.id)
+        assert not has_address(member_id=other.id, address_id=address.id)
+
+
+class TestSnapshots:
+    def test_a_snapshot_is_opaque_and_comes_back(self, member, address):
+        snapshot = get_address_snapshot(member.id, address.id)
+        assert VALUES["phone"] not in snapshot
+        assert read_address_snapshot(snapshot).detail == VALUES["detail"]
+        masked = read_address_snapshot(snapshot).masked()
+        assert (masked.receiver_name, masked.phone, masked.detail) == ("欧***", "138****8000", "文三路****")
+
+    def test_it_does_not_change_with_the_address(self, member, address):
+        before = get_address_snapshot(member.id, address.id)
+        change_address(member_id=member.id, address_id=address.id, city="宁波市")
+        assert read_address_snapshot(before).city == "杭州市"
+        assert read_address_snapshot(get_address_snapshot(member.id, address.id)).city == "宁波市"
+
+    def test_a_removed_address_can_still_be_shipped_to(self, member, address):
+        remove_address(member_id=member.id, address_id=address.id)
+        assert get_address_snapshot(member.id, address.id)
+
+    def test_anothers_is_not_given(self, member, foreign):
+        assert get_address_snapshot(member.id, foreign.id) is None
+        assert get_address_snapshot(member.id, 10**18) is None
+
+    def test_many_by_one_query(self, member, other, address, foreign, django_assert_num_queries):
+        with django_assert_num_queries(1):
+            snapshots = get_address_snapshots([(member.id, address.id), (other.id, foreign.id), (member.id, 10**18)])
+        assert set(snapshots) == {address.id, foreign.id}
+
+
+def test_the_table_holds_no_personal_data_in_plain_text(address):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT receiver_name, phone, detail FROM member_address")
+        for stored in cursor.fetchone():
+            assert stored.startswith("demo:")
+
+
+def test_members_see_each_other_masked(member, other, django_assert_num_queries):
+    with django_assert_num_queries(1):
+        names = get_masked_names([member.id, other.id, 10**18])
+    assert names == {member.id: "小*", other.id: f"***{other.id % 100:02d}", 10**18: "***00"}
