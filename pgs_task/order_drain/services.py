@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import structlog
 
-from pgs_data.redis.connections import RedisUnavailable
+from pgs_data.redis.connections import RedisUnavailable, ledger
 from pgs_data.sharding.slots import node_aliases
 from pgs_task.order_drain.consuming import PartitionDrain
 from pgs_task.order_drain.lanes import NodeLanes
+from pgs_web.trade.intake.keys import INTAKE_GROUP, intake_key
 
 log = structlog.get_logger(__name__)
 
@@ -73,8 +74,17 @@ def trim_intake(*, partitions: Sequence[int]) -> int:
     for partition in partitions:
         consumer = PartitionDrain(partition).consumer
         removed += consumer.trim_behind()
-        consumer.forget_idle_consumers(idle_ms=FORGET_AFTER_MS)
+        if _has_group(partition):
+            consumer.forget_idle_consumers(idle_ms=FORGET_AFTER_MS)
     return removed
+
+
+def _has_group(partition: int) -> bool:
+    """Whether any drain has ever read the partition's stream."""
+    client, stream = ledger(partition), intake_key(partition)
+    return bool(client.exists(stream)) and any(
+        group["name"].decode() == INTAKE_GROUP for group in client.xinfo_groups(stream)
+    )
 
 
 def _watch(stop: threading.Event, readers: Sequence[threading.Thread], partitions: Sequence[int]) -> bool:

@@ -1,0 +1,304 @@
+"""The drain reads, writes, acknowledges and counts; whoever dies, nothing is lost and nothing doubled."""
+
+import json
+import threading
+from io import StringIO
+
+import msgspec
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import OperationalError
+
+from pgs_data.redis.connections import ledger
+from pgs_data.redis.partitions import partition_of
+from pgs_data.sharding.slots import alias_of_id, node_aliases
+from pgs_task.order_drain import consuming, persisting
+from pgs_task.order_drain.consuming import PartitionDrain
+from pgs_task.order_drain.services import drain_until, trim_intake
+from pgs_task.order_drain.tests.making import MEMBERS_ON_THREE_NODES, counters, drain, facts_in_stream, pending
+from pgs_web.trade.group.models import Group, Seat
+from pgs_web.trade.group.states import GroupState, SeatState
+from pgs_web.trade.intake.documents import read_document
+from pgs_web.trade.intake.keys import flow_key, intake_key, set_aside_key
+from pgs_web.trade.intake.tests.making import admit, make_admission, stream_of
+from pgs_web.trade.order.models import Order
+from pgs_web.trade.order.states import OrderState
+from pgs_web.trade.stock.holds import HoldState
+from pgs_web.trade.stock.selectors import read_holds, read_stock
+from pgs_web.trade.stock.tests.making import make_sale
+
+# The consumer drops old connections, and with them the transaction that another kind of test runs in.
+pytestmark = pytest.mark.django_db(databases="__all__", transaction=True)
+
+
+def count_orders() -> int:
+    return sum(Order.objects.on_node(alias).count() for alias in node_aliases())
+
+
+def rewrite(activity, place, **changes):
+    """Replaces a document in the stream, as a broken program would have written it; the hold is as it was."""
+    client, stream = ledger(partition_of(activity.pk)), intake_key(partition_of(activity.pk))
+    entries = client.xrange(stream)
+    client.delete(stream)
+    for number, (_entry, fields) in enumerate(entries):
+        packed = fields[b"d"]
+        if number == place:
+            packed = msgspec.msgpack.encode(msgspec.structs.replace(read_document(packed), **changes))
+        client.xadd(stream, {"d": packed})
+
+
+def test_orders_are_written_acknowledged_counted_and_trimmed():
+    activity = make_sale(stock=50)
+    admit(*(make_admission(activity, member_id=member * 10) for member in range(1, 31)))
+    one = drain(activity)
+    assert (one.persisted, one.rejected, one.put_off) == (30, 0, 0)
+    assert counters(activity) == {"accepted": 30, "persisted": 30, "rejected": 0, "foreign": 0}
+    assert count_orders() == 30
+    assert pending(activity) == 0
+    assert int(ledger().hget(flow_key(partition_of(activity.pk)), "rate")) > 0
+    partition = partition_of(activity.pk)
+    assert trim_intake(partitions=[partition]) >= 29
+    assert ledger(partition).xlen(intake_key(partition)) <= 1
+
+
+def test_nothing_unwritten_is_trimmed():
+    activity = make_sale(stock=50)
+    admit(make_admission(activity, member_id=1))
+    assert trim_intake(partitions=[partition_of(activity.pk)]) == 0
+    drain(activity)
+    admit(make_admission(activity, member_id=2))
+    trim_intake(partitions=[partition_of(activity.pk)])
+    assert facts_in_stream(activity)[-1].member_id == 2
+    drain(activity)
+    assert count_orders() == 2
+
+
+def test_dead_between_commit_and_ack(monkeypatch):
+    activity = make_sale(stock=50)
+    admit(*(make_admission(activity, member_id=member * 10) for member in range(1, 11)))
+
+    class KilledError(BaseException):
+        """Nothing catches it, as nothing catches SIGKILL."""
+
+    def die(**_arguments):
+        raise KilledError
+
+    with monkeypatch.context() as dying:
+        dying.setattr(consuming, "ack_entries", die)
+        with pytest.raises(KilledError):
+            drain(activity)
+    assert count_orders() == 10
+    assert counters(activity)["persisted"] == 0
+    assert pending(activity) == 10
+    colleague = drain(activity, claim_idle_ms=1)
+    assert colleague.persisted == 10
+    assert count_orders() == 10
+    assert counters(activity) == {"accepted": 10, "persisted": 10, "rejected": 0, "foreign": 0}
+    assert pending(activity) == 0
+
+
+def test_an_answer_that_was_lost_after_the_ack_counts_once():
+    activity = make_sale(stock=50)
+    admit(*(make_admission(activity, member_id=member) for member in (1, 2)))
+    drain(activity)
+    entries = [entry.decode() for entry, _fields in stream_of(activity)]
+    again = consuming.ack_entries(
+        partition=partition_of(activity.pk),
+        persisted=entries,
+        rejected=[(entries[0], 5, "contradictory")],
+        rate=0,
+    )
+    assert again == (0, 0)
+    assert counters(activity) == {"accepted": 2, "persisted": 2, "rejected": 0, "foreign": 0}
+
+
+def test_garbage_does_not_hold_up_its_neighbours():
+    activity = make_sale(stock=50)
+    partition = partition_of(activity.pk)
+    for member in range(1, 6):
+        admit(make_admission(activity, member_id=member))
+        ledger(partition).xadd(intake_key(partition), {"d": b"\xc1garbage"})
+        ledger(partition).xadd(intake_key(partition), {"something": "else"})
+    one = drain(activity)
+    assert one.persisted == 5
+    assert counters(activity) == {"accepted": 5, "persisted": 5, "rejected": 0, "foreign": 10}
+    aside = ledger(partition).xrange(set_aside_key(partition))
+    assert len(aside) == 10
+    assert aside[0][1][b"reason"] == b"unreadable"
+    assert aside[0][1][b"d"] == b"\xc1garbage"
+    assert pending(activity) == 0
+
+
+@pytest.mark.parametrize("changes", [{"quantity": 2}, {"version": 9}])
+def test_a_poisoned_order_is_rejected_and_its_units_go_back(changes):
+    activity = make_sale(stock=4)
+    admit(*(make_admission(activity, member_id=member) for member in (1, 2, 3)))
+    poisoned = facts_in_stream(activity)[1]
+    rewrite(activity, 1, **changes)
+    one = drain(activity)
+    assert (one.persisted, one.rejected) == (2, 1)
+    assert counters(activity) == {"accepted": 3, "persisted": 2, "rejected": 1, "foreign": 0}
+    stock = read_stock(activity.pk)
+    assert (stock.remain, stock.lock, stock.sold) == (2, 2, 0)
+    hold = read_holds([(activity.pk, poisoned.id)])[poisoned.id]
+    assert hold.state is HoldState.REJECTED
+    assert hold.reason == ("contradictory" if "quantity" in changes else "unreadable")
+    assert not Order.objects.filter(pk=poisoned.id).exists()
+
+
+def test_a_leader_whose_order_is_refused_leaves_the_group_to_the_others():
+    activity = make_sale(stock=9, group_size=3)
+    first = make_admission(activity, member_id=1, key="used-last-week")
+    admit(first, make_admission(activity, member_id=251, join=first.open_group_id))
+    leader, joiner = facts_in_stream(activity)
+    Order.objects.create(
+        id=leader.id + 1, member_id=1, idempotency_key="used-last-week", activity_id=1, sku_id=1, merchant_id=1,
+        mode="alone", quantity=1, unit_price_fen=1, amount_fen=1, address_id=1, state=OrderState.COMPLETED,
+        accepted_at=leader.accepted_at, pay_by=leader.pay_by,
+    )  # fmt: skip
+    one = drain(activity)
+    assert (one.persisted, one.rejected) == (1, 1)
+    hold = read_holds([(activity.pk, leader.id)])[leader.id]
+    assert (hold.state, hold.reason) == (HoldState.REJECTED, "idempotency_key_reused")
+    group = Group.objects.get(pk=leader.group.id)
+    assert (group.state, group.leader_member_id) == (GroupState.FORMING, 251)
+    states = {seat.order_id: seat.state for seat in Seat.objects.filter(group_id=group.pk)}
+    assert states == {leader.id: SeatState.RELEASED, joiner.id: SeatState.HELD}
+    # Dead between rejection and acknowledgement: the same again.
+    assert counters(activity) == {"accepted": 2, "persisted": 1, "rejected": 1, "foreign": 0}
+
+
+def test_dead_between_rejection_and_ack(monkeypatch):
+    activity = make_sale(stock=4)
+    admit(make_admission(activity, member_id=1))
+    rewrite(activity, 0, quantity=2)
+
+    class KilledError(BaseException):
+        pass
+
+    def die(**_arguments):
+        raise KilledError
+
+    with monkeypatch.context() as dying:
+        dying.setattr(consuming, "ack_entries", die)
+        with pytest.raises(KilledError):
+            drain(activity)
+    assert read_stock(activity.pk).remain == 4
+    assert drain(activity, claim_idle_ms=1).rejected == 1
+    assert read_stock(activity.pk).remain == 4
+    assert counters(activity) == {"accepted": 1, "persisted": 0, "rejected": 1, "foreign": 0}
+
+
+def test_an_order_that_is_written_is_never_rejected():
+    activity = make_sale(stock=4)
+    admit(make_admission(activity, member_id=1))
+    (facts,) = facts_in_stream(activity)
+    persisting.persist_orders([facts])
+    rewrite(activity, 0, quantity=2)
+    one = drain(activity)
+    assert (one.persisted, one.rejected, one.put_off) == (0, 0, 1)
+    assert read_stock(activity.pk).lock == 1
+    assert pending(activity) == 1
+
+
+def test_a_node_that_is_away_keeps_its_entries_and_no_others(monkeypatch):
+    activity = make_sale(stock=50)
+    admit(*(make_admission(activity, member_id=member) for member in (*MEMBERS_ON_THREE_NODES, 2, 252, 502)))
+    write_orders = persisting.write_orders
+
+    def fail(alias, orders):
+        if alias == "node1":
+            raise OperationalError(2006, "gone away")
+        write_orders(alias, orders)
+
+    with monkeypatch.context() as outage:
+        outage.setattr(persisting, "write_orders", fail)
+        one = drain(activity)
+    assert one.persisted == 4
+    assert count_orders() == 4
+    assert pending(activity) == 2
+    assert counters(activity)["rejected"] == 0
+    assert drain(activity, claim_idle_ms=1).persisted == 2
+    assert {alias_of_id(facts.id) for facts in facts_in_stream(activity)} == set(node_aliases())
+    assert count_orders() == 6
+    assert counters(activity) == {"accepted": 6, "persisted": 6, "rejected": 0, "foreign": 0}
+
+
+def test_an_unforeseen_error_keeps_what_was_promised(monkeypatch):
+    activity = make_sale(stock=4)
+    admit(*(make_admission(activity, member_id=member) for member in (1, 2)))
+    read_facts = consuming.read_facts
+    bad = facts_in_stream(activity)[0].id
+
+    def fail(packed):
+        facts = read_facts(packed)
+        if facts.id == bad:
+            raise RuntimeError("a bug")
+        return facts
+
+    with monkeypatch.context() as broken:
+        broken.setattr(consuming, "read_facts", fail)
+        assert drain(activity).persisted == 1
+    assert pending(activity) == 1
+    assert read_stock(activity.pk).lock == 2
+    assert drain(activity, claim_idle_ms=1).persisted == 1
+
+
+def call(*arguments):
+    output = StringIO()
+    call_command(*arguments, stdout=output)
+    return output.getvalue()
+
+
+def test_command_once_over_all_partitions():
+    activities = [make_sale(stock=9) for _ in range(3)]
+    for activity in activities:
+        admit(make_admission(activity, member_id=1), make_admission(activity, member_id=251))
+    assert json.loads(call("drain_orders", "--once", "--json")) == {"persisted": 6, "rejected": 0, "put_off": 0}
+    assert json.loads(call("drain_orders", "--once", "--json", "--partitions", "0-3,5")) == {
+        "persisted": 0,
+        "rejected": 0,
+        "put_off": 0,
+    }
+
+
+@pytest.mark.parametrize("partitions", ["x", "5-3", "1,,2", "16", "-1"])
+def test_command_refuses_wrong_partitions(partitions):
+    with pytest.raises(CommandError):
+        call("drain_orders", "--once", f"--partitions={partitions}")
+
+
+def test_lanes_write_all_partitions_until_they_are_stopped():
+    activities = [make_sale(stock=100, member_limit=2) for _ in range(4)]
+    for activity in activities:
+        admit(*(make_admission(activity, member_id=member * 7) for member in range(1, 61)))
+    stop = threading.Event()
+    reports = []
+    drains = [
+        threading.Thread(target=lambda: reports.append(drain_until(stop, partitions=range(16)))) for _ in range(2)
+    ]
+    for one in drains:
+        one.start()
+    late = threading.Event()
+    while not late.wait(0.05) and count_orders() < 240:
+        pass
+    for activity in activities:
+        admit(*(make_admission(activity, member_id=member * 7) for member in range(61, 81)))
+    while not late.wait(0.05) and count_orders() < 320:
+        pass
+    stop.set()
+    for one in drains:
+        one.join(timeout=30)
+    assert sum(report.persisted for report in reports) == 320
+    assert count_orders() == 320
+    for activity in activities:
+        counted = counters(activity)
+        assert counted["persisted"] == counted["accepted"]
+        assert pending(activity) == 0
+    names = {consumer["name"] for consumer in ledger().xinfo_consumers(intake_key(0), "drain")}
+    assert names == set()
+
+
+def test_a_drain_has_its_own_name():
+    names = {PartitionDrain(0).consumer.consumer_name for _ in range(3)}
+    assert len(names) == 3
