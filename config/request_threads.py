@@ -7,7 +7,7 @@ arrival order on the event loop, where waiting is cheap.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -36,24 +36,45 @@ class WholeRequestHandler(ASGIHandler):
 
 
 class RequestThreads:
-    """ASGI application around Django's; paths in `unbounded_paths` don't wait for a thread of the set."""
+    """ASGI application around Django's; paths in `unbounded_paths` don't wait for a thread of the set.
 
-    def __init__(self, application: Application, *, count: int, unbounded_paths: frozenset[str] = frozenset()) -> None:
+    Paths below a prefix of `apart` have a set of their own: views that call this very server would otherwise hold all
+    the threads that could answer them.
+    """
+
+    def __init__(
+        self,
+        application: Application,
+        *,
+        count: int,
+        unbounded_paths: frozenset[str] = frozenset(),
+        apart: Mapping[str, int] | None = None,
+    ) -> None:
         self.application = application
         self.unbounded_paths = unbounded_paths
-        # Last in, first out: under little load the same few threads, and their connections, do all the work.
-        self._free: asyncio.LifoQueue[ThreadPoolExecutor] = asyncio.LifoQueue()
-        for number in range(count):
-            self._free.put_nowait(ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"request-{number}"))
+        self._free = _make_threads(count, name="request")
+        self._apart = {
+            prefix: _make_threads(threads, name=prefix.strip("/")) for prefix, threads in (apart or {}).items()
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in self.unbounded_paths:
             await self.application(scope, receive, send)
             return
-        executor = await self._free.get()
+        path: str = scope["path"]
+        free = next((threads for prefix, threads in self._apart.items() if path.startswith(prefix)), self._free)
+        executor = await free.get()
         try:
             async with ThreadSensitiveContext(executor=executor):
                 await self.application(scope, receive, send)
         finally:
             # A shopper who hung up leaves a view running on its thread: the next request given it waits for its end.
-            self._free.put_nowait(executor)
+            free.put_nowait(executor)
+
+
+def _make_threads(count: int, *, name: str) -> asyncio.LifoQueue[ThreadPoolExecutor]:
+    # Last in, first out: under little load the same few threads, and their connections, do all the work.
+    free: asyncio.LifoQueue[ThreadPoolExecutor] = asyncio.LifoQueue()
+    for number in range(count):
+        free.put_nowait(ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"{name}-{number}"))
+    return free

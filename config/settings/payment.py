@@ -16,7 +16,7 @@ SANDBOX_NOTICE_BASE_URL: str = env("SANDBOX_NOTICE_BASE_URL", default="")
 
 # Seconds until the gateway is asked about a payment whose notice didn't come, then between further questions; the
 # last one repeats until the payment is decided.
-PAYMENT_QUERY_SECONDS: list[int] = env.list("PAYMENT_QUERY_SECONDS", cast=int, default=[30, 60, 120, 300, 900, 3600])
+PAYMENT_QUERY_SECONDS: list[int] = env.list("PAYMENT_QUERY_SECONDS", cast=int, default=[10, 30, 60, 300, 900, 3600])
 # A payment that is open so long after its order's pay-by time is closed at the gateway, not only asked about.
 PAYMENT_CLOSE_AFTER_SECONDS: int = env.int("PAYMENT_CLOSE_AFTER_SECONDS", default=60)
 # Seconds between the tries of a refund (each ± a fifth); after the last one a person decides. Together about 20 hours,

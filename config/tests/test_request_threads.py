@@ -64,6 +64,22 @@ def test_probes_get_in_while_every_thread_is_busy():
     assert application.most_inside == 2
 
 
+def test_pages_that_call_this_server_have_threads_apart():
+    async def ask_back(scope: Any, receive: Any, send: Any) -> None:
+        await sync_to_async(time.sleep, thread_sensitive=True)(0.005)
+        if scope["path"] == "/bank/pay/":
+            await threads({"type": "http", "path": "/notices/"}, receive, send)
+
+    threads = RequestThreads(ask_back, count=2, apart={"/bank/": 2})
+    scopes = [{"type": "http", "path": "/bank/pay/"}] * 10
+
+    async def ask_all() -> list[Any]:
+        # Without threads apart, two of them would hold both threads and wait for a third one for ever.
+        return await asyncio.wait_for(asyncio.gather(*(threads(scope, None, None) for scope in scopes)), timeout=20)  # type: ignore[arg-type]
+
+    assert asyncio.run(ask_all()) == [None] * 10
+
+
 def test_one_after_the_other_uses_one_thread_and_its_connections():
     application = CountingApplication()
     threads = RequestThreads(application, count=8)

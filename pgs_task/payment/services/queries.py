@@ -1,5 +1,6 @@
 """Asks the gateways about payments whose notice didn't come."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +21,9 @@ from pgs_task.payment.services.results import apply_trade_answer
 from pgs_task.payment.states import PaymentState
 from pgs_web.api.errors import OUTAGES
 
+# Stops asking after this, so that a slow gateway doesn't stretch one run without end.
+RUN_SECONDS = 45.0
+
 log = structlog.get_logger(__name__)
 
 
@@ -32,13 +36,14 @@ class QueryReport:
     nodes_down: int = 0
 
 
-def query_waiting_payments(*, limit: int = 100) -> QueryReport:
+def query_waiting_payments(*, limit: int = 500) -> QueryReport:
     """Asks about up to `limit` due payments a node, the longest due first; one that is paid takes a notice's way.
 
-    Each is asked after PAYMENT_QUERY_SECONDS, less and less often. Dying in between costs those that were picked and
-    not asked one more wait. Every node is served, also when another one is down.
+    Each is asked after PAYMENT_QUERY_SECONDS, less and less often. Dying in between, or running out of time, costs
+    those that were picked and not asked one more wait. Every node is served, also when another one is down.
     """
     report = QueryReport()
+    stop_at = time.monotonic() + RUN_SECONDS
     for alias in node_aliases():
         try:
             now, payments = _pick_due(alias, limit)
@@ -47,6 +52,8 @@ def query_waiting_payments(*, limit: int = 100) -> QueryReport:
             report.nodes_down += 1
             continue
         for payment in payments:
+            if time.monotonic() >= stop_at:
+                return report
             _ask(payment, now, report)
     return report
 

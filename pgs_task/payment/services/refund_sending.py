@@ -31,7 +31,7 @@ from pgs_web.trade.order.services import finish_refund
 # A refund that was picked and never reported is due again after this; longer than any call to a gateway.
 LEASE_SECONDS = 60
 # Picked together: what a crash between picking and sending delays by a lease.
-PICKED_TOGETHER = 20
+PICKED_TOGETHER = 10
 # Stops picking after this, so that a slow gateway doesn't stretch one run without end.
 RUN_SECONDS = 20.0
 JITTER = 0.2

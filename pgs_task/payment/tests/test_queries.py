@@ -9,6 +9,7 @@ from pgs_task.payment.models import Payment
 from pgs_task.payment.sandbox_gateway.models import FaultKind, SandboxTrade
 from pgs_task.payment.sandbox_gateway.models import TradeState as BankState
 from pgs_task.payment.sandbox_gateway.services import close_trade, set_fault
+from pgs_task.payment.selectors import unheard_payments
 from pgs_task.payment.services import queries as queries_module
 from pgs_task.payment.services import query_waiting_payments
 from pgs_task.payment.states import NoticeOutcome, PaymentState
@@ -32,7 +33,10 @@ pytestmark = pytest.mark.django_db(databases="__all__")
 
 def test_nothing_is_asked_before_it_is_due():
     payment = make_payment()
+    make_payment()
+    assert unheard_payments() == []
     take_at_gateway(payment)
+    assert unheard_payments() == [payment.pk]
     assert query_waiting_payments().asked == 0
     assert fresh(payment).state == PaymentState.WAITING
 
@@ -44,6 +48,7 @@ def test_a_lost_notice_is_made_up_for(member_id):
     let_time_pass(payment, seconds=31)
     report = query_waiting_payments()
     assert (report.asked, report.paid) == (1, 1)
+    assert unheard_payments() == []
     assert (fresh(payment).state, fresh(payment).trade_no) == (PaymentState.SUCCEEDED, trade.trade_no)
     assert order_of(payment).state == OrderState.TO_SHIP
     # The notice comes after all.
