@@ -10,7 +10,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from pgs_data.private_servers.running import RunningServer
-from tests import fast_flush, private_run
+from tests import cloned_nodes, fast_flush, private_run
 
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_reset_sequences", "live_server", "redis_server"}
 _REDIS = pytest.StashKey[RunningServer]()
@@ -47,6 +47,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if real:
         config.hook.pytest_deselected(items=real)
         items[:] = [item for item in items if not item.get_closest_marker("real")]
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
+    """Names of xdist's workers first; then the nodes are set to be copied."""
+    cloned_nodes.install()
 
 
 @pytest.fixture(scope="session")
