@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from django.core.exceptions import ValidationError as InvalidValue
-from django.db.models import Field, IntegerField, QuerySet
+from django.db.models import Field, IntegerField
 from django.utils.encoding import force_str
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ErrorDetail, ValidationError
@@ -28,15 +28,15 @@ class PageCursor(CursorPagination):
     max_page_size = LARGEST_PAGE
     page_size_query_param = "page_size"
     ordering: Any = "-id"
-    cursor_query_description = _("Where to go on: taken from `next` or `previous` of the page before.")
-    page_size_query_description = _("How many results a page holds, 1 to 100.")
+    cursor_query_description: Any = _("Where to go on: taken from `next` or `previous` of the page before.")
+    page_size_query_description: Any = _("How many results a page holds, 1 to 100.")
     # Of many rows with one position: DRF's own cut-off.
     offset_cutoff = 1000
 
     def get_page_size(self, request: Request) -> int:
         return read_page_size(request)
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: APIView | None = None) -> Any:
+    def paginate_queryset(self, queryset: Any, request: Request, view: APIView | None = None) -> Any:
         self.model = queryset.model
         return super().paginate_queryset(queryset, request, view)
 
@@ -54,7 +54,7 @@ class PageCursor(CursorPagination):
             ) from error
         return cursor
 
-    def check_position(self, position: str) -> None:
+    def check_position(self, position: Any) -> None:
         """Raises when the first ordering column couldn't hold this: the database must never be asked with it."""
         if "\x00" in position:
             raise ValueError("NUL")
@@ -109,7 +109,8 @@ def read_cursor(encoded: str, *, offset_cutoff: int) -> Cursor:
     offset, reverse = int(tokens.get("o", ["0"])[0]), tokens.get("r", ["0"])[0]
     if not 0 <= offset <= offset_cutoff or reverse not in {"0", "1"}:
         raise ValueError("out of range")
-    return Cursor(offset=offset, reverse=reverse == "1", position=tokens.get("p", [None])[0])
+    position: Any = tokens.get("p", [None])[0]
+    return Cursor(offset=offset, reverse=reverse == "1", position=position)
 
 
 def force_integer(value: Any) -> int:

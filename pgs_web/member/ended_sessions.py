@@ -3,6 +3,7 @@
 import threading
 import time
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from django.utils import timezone
@@ -62,7 +63,7 @@ def rebuild_ended_sessions() -> None:
     until_ms = unix_ms(timezone.now()) + LONGEST_ACCESS_MS
     sids = SignedOutToken.objects.filter(signed_out_at__gte=since).values_list("sid", flat=True)
     members = Member.objects.filter(blocked_at__gte=since, state=MemberState.BLOCKED.value).values_list("id", flat=True)
-    entries: dict[str | bytes, float] = {}
+    entries: dict[str, float] = {}
     for sid in sids.iterator(chunk_size=CHUNK):
         entries[keys.ended_session(sid)] = until_ms
         if len(entries) >= CHUNK:
@@ -121,7 +122,7 @@ class EndedSessionsMirror:
         offset = 0
         highest = self._read_up_to_ms
         while True:
-            page = cache().zrangebyscore(
+            page: Any = cache().zrangebyscore(
                 keys.ENDED_SESSIONS, lowest, NEVER_MS - 1, start=offset, num=CHUNK, withscores=True
             )
             known.update(entry for entry, _score in page)

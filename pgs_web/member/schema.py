@@ -12,6 +12,7 @@ from pgs_web.member.serializers import PhoneField, SignInCodeField
 
 class MemberTokenScheme(OpenApiAuthenticationExtension):
     target_class = MemberTokenAuthentication
+    match_subclasses = True
     name = "memberToken"
 
     def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def reencrypt_column(model: type[models.Model], field: EncryptedTextField, *, al
     connection = connections[alias]
     quote = connection.ops.quote_name
     pk = model._meta.pk
-    table, key, column = quote(model._meta.db_table), quote(str(pk.column)), quote(field.column)
+    table, key, column = quote(model._meta.db_table), quote(str(pk.column)), quote(str(field.column))
     # Names come from the models, values are parameters.
     read = f"SELECT {key}, {column} FROM {table} WHERE {key} > %s AND {column} IS NOT NULL ORDER BY {key} LIMIT {CHUNK}"  # noqa: S608
     write = f"UPDATE {table} SET {column} = %s WHERE {key} = %s AND {column} = %s"  # noqa: S608

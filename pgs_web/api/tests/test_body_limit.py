@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 from django.core.handlers.asgi import ASGIHandler
@@ -10,6 +11,8 @@ from pgs_web.api.body_limit import BodyLimit
 from pgs_web.api.limits import LARGEST_BODY
 
 CHUNK = 4096
+DJANGO: Any = ASGIHandler()
+NOTHING: Any = None
 
 
 class Client:
@@ -63,7 +66,7 @@ class Client:
 
 @pytest.fixture
 def app():
-    return BodyLimit(ASGIHandler())
+    return BodyLimit(DJANGO)
 
 
 pytestmark = pytest.mark.urls("pgs_web.api.tests.broken_views")
@@ -96,7 +99,7 @@ def test_the_refusal_is_a_problem_with_a_trace_id(app):
 
 def test_without_the_door_django_would_take_it_all():
     """The control: Django alone reads ten million bytes before any view is asked."""
-    client = Client(size=10**7).ask(ASGIHandler())
+    client = Client(size=10**7).ask(DJANGO)
     assert client.taken == 10**7
 
 
@@ -114,5 +117,5 @@ def test_other_paths_and_lifespans_pass():
         seen.append(scope)
 
     Client(size=10**7, path="/admin/upload/").ask(BodyLimit(record))
-    asyncio.run(BodyLimit(record)({"type": "lifespan"}, None, None))
+    asyncio.run(BodyLimit(record)({"type": "lifespan"}, NOTHING, NOTHING))
     assert len(seen) == 2

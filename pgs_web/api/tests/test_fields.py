@@ -18,7 +18,7 @@ def test_everything_else_is_refused(value):
         StrictIntegerField(min_value=1, max_value=99).run_validation(value)
 
 
-NOT_IDS = [
+NOT_IDS: list[object] = [
     *("", "0", "01", "+1", "-1", " 1", "1 ", "1\n", "\n1", "1\x00", "1.0", "1e3", "0x1", "1_000", "１２", "١", "²"),
     *(str(2**63), "9" * 19, "9" * 400, "{1}", "1}", "1\r\nSET x 1", 1, 1.0, True, None, [], {}, b"1"),
 ]

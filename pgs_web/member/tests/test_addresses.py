@@ -1,5 +1,6 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from django.db import connection, connections
@@ -20,7 +21,7 @@ from pgs_web.member.services.addresses import MOST_ADDRESSES, change_address, cr
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 LIST = "/api/v1/members/me/addresses/"
-VALUES = {
+VALUES: Any = {
     "receiver_name": "欧阳小明",
     "phone": "13800138000",
     "province": "浙江省",
@@ -229,23 +230,29 @@ class TestOwners:
         assert not has_address(member_id=other.id, address_id=address.id)
 
 
+def snapshot(member, address):
+    stored = get_address_snapshot(member.id, address.id)
+    assert stored is not None
+    return stored
+
+
 class TestSnapshots:
     def test_a_snapshot_is_opaque_and_comes_back(self, member, address):
-        snapshot = get_address_snapshot(member.id, address.id)
-        assert VALUES["phone"] not in snapshot
-        assert read_address_snapshot(snapshot).detail == VALUES["detail"]
-        masked = read_address_snapshot(snapshot).masked()
+        stored = snapshot(member, address)
+        assert VALUES["phone"] not in stored
+        assert read_address_snapshot(stored).detail == VALUES["detail"]
+        masked = read_address_snapshot(stored).masked()
         assert (masked.receiver_name, masked.phone, masked.detail) == ("欧***", "138****8000", "文三路****")
 
     def test_it_does_not_change_with_the_address(self, member, address):
-        before = get_address_snapshot(member.id, address.id)
+        before = snapshot(member, address)
         change_address(member_id=member.id, address_id=address.id, city="宁波市")
         assert read_address_snapshot(before).city == "杭州市"
-        assert read_address_snapshot(get_address_snapshot(member.id, address.id)).city == "宁波市"
+        assert read_address_snapshot(snapshot(member, address)).city == "宁波市"
 
     def test_a_removed_address_can_still_be_shipped_to(self, member, address):
         remove_address(member_id=member.id, address_id=address.id)
-        assert get_address_snapshot(member.id, address.id)
+        assert snapshot(member, address)
 
     def test_anothers_is_not_given(self, member, foreign):
         assert get_address_snapshot(member.id, foreign.id) is None

@@ -6,6 +6,7 @@ import re
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import parse_qsl, quote
 
 import pytest
@@ -18,8 +19,21 @@ from pgs_web.member.sms.registry import open_provider
 SECRET = "testSecret"
 
 
+class GatewayServer(ThreadingHTTPServer):
+    """What it received, the nonces it saw, an answer to give whatever comes, and how long it takes."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Gateway)
+        self.received: list[dict[str, str]] = []
+        self.nonces: set[str] = set()
+        self.answer: Any = None
+        self.delay = 0.0
+
+
 class Gateway(BaseHTTPRequestHandler):
     """Judges requests as the documentation of the signature says, written apart from the adapter."""
+
+    server: GatewayServer
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
@@ -52,8 +66,7 @@ class Gateway(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def gateway():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Gateway)
-    server.received, server.nonces, server.answer, server.delay = [], set(), None, 0
+    server = GatewayServer()
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield server
