@@ -1,8 +1,11 @@
-"""Orders as their shoppers' clients read them."""
+"""An order as its shopper sees it."""
 
+from datetime import UTC, datetime
 from typing import Any
 
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from pgs_web.api.fields import IdField
@@ -11,59 +14,46 @@ from pgs_web.trade.order.models import Order, OrderMode
 from pgs_web.trade.order.states import OrderState
 
 
-class ShipmentSerializer(serializers.ModelSerializer[Shipment]):
-    class Meta:
-        model = Shipment
-        fields = ("carrier", "tracking_no", "shipped_at")
-        read_only_fields = fields
+class ShipmentSerializer(serializers.Serializer[Shipment]):
+    """Where the parcel is looked up."""
+
+    carrier = serializers.CharField()
+    tracking_no = serializers.CharField()
+    shipped_at = serializers.DateTimeField(default_timezone=UTC)
 
 
-class OrderSerializer(serializers.ModelSerializer[Order]):
-    """One order; give `shipments` (order id → Shipment) and `server_time` in the context."""
+class OrderSerializer(serializers.Serializer[Order]):
+    """Context: `shipments` (order id → shipment, see selectors.shipments_of) and `server_time`."""
 
-    order_id = IdField(source="pk")
+    id = IdField(source="pk")
+    state = serializers.ChoiceField(choices=[state.value for state in OrderState])
+    reason = serializers.CharField(
+        allow_blank=True, help_text=_("Why it was cancelled, refunded or rejected; empty otherwise.")
+    )
+    mode = serializers.ChoiceField(choices=OrderMode.values)
     activity_id = IdField()
     sku_id = IdField()
-    merchant_id = IdField()
     group_id = IdField(allow_null=True)
+    quantity = serializers.IntegerField()
+    unit_price_fen = serializers.IntegerField()
+    discount_fen = serializers.IntegerField()
+    amount_fen = serializers.IntegerField()
     address_id = IdField()
-    mode = serializers.ChoiceField(choices=OrderMode.values)
-    state = serializers.ChoiceField(choices=[state.value for state in OrderState])
-    shipment = serializers.SerializerMethodField()
+    accepted_at = serializers.DateTimeField(default_timezone=UTC)
+    pay_by = serializers.DateTimeField(default_timezone=UTC, help_text=_("Unpaid at this moment, it is cancelled."))
+    paid_at = serializers.DateTimeField(default_timezone=UTC, allow_null=True)
     refund_by = serializers.DateTimeField(
-        allow_null=True, help_text=_("While REFUNDING: until then the money is back.")
+        default_timezone=UTC, allow_null=True, help_text=_("While REFUNDING: until then you have your money back.")
     )
-    server_time = serializers.SerializerMethodField(help_text=_("The shop's clock."))
+    shipment = serializers.SerializerMethodField()
+    server_time = serializers.SerializerMethodField()
 
-    class Meta:
-        model = Order
-        fields = (
-            "order_id",
-            "state",
-            "reason",
-            "mode",
-            "activity_id",
-            "sku_id",
-            "merchant_id",
-            "group_id",
-            "address_id",
-            "quantity",
-            "unit_price_fen",
-            "discount_fen",
-            "amount_fen",
-            "accepted_at",
-            "pay_by",
-            "paid_at",
-            "refund_by",
-            "shipment",
-            "server_time",
-        )
-        read_only_fields = fields
+    @extend_schema_field(ShipmentSerializer(allow_null=True))
+    def get_shipment(self, order: Order) -> dict[str, Any] | None:
+        shipment = self.context.get("shipments", {}).get(order.pk)
+        return None if shipment is None else ShipmentSerializer(shipment).data
 
-    def get_shipment(self, order: Order) -> ShipmentSerializer(allow_null=True):  # type: ignore[valid-type]
-        shipment = self.context["shipments"].get(order.pk)
-        return ShipmentSerializer(shipment).data if shipment else None
-
-    def get_server_time(self, order: Order) -> serializers.DateTimeField():  # type: ignore[valid-type]
-        value: Any = serializers.DateTimeField().to_representation(self.context["server_time"])
-        return value
+    @extend_schema_field(serializers.DateTimeField())
+    def get_server_time(self, order: Order) -> str:  # noqa: ARG002 - the clock is the same for all of them
+        moment: datetime = self.context.get("server_time") or timezone.now()
+        return str(serializers.DateTimeField(default_timezone=UTC).to_representation(moment))
