@@ -22,16 +22,17 @@ class DatabaseNow(Func):
 
     def as_sql(
         self,
-        compiler: SQLCompiler,  # noqa: ARG002 - Django's signature
+        compiler: SQLCompiler,
         connection: BaseDatabaseWrapper,
-        **context: Any,  # noqa: ARG002
-    ) -> tuple[str, list[str | int]]:
+        *_args: Any,
+        **_context: Any,
+    ) -> tuple[str, tuple[str | int, ...]]:
         if connection.vendor == "sqlite":
             # Three digits after the second, as text that compares with what Django stores (it drops ".000000" only).
-            return "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'now', %s)", [f"{self.after.total_seconds():+.3f} seconds"]
+            return "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'now', %s)", (f"{self.after.total_seconds():+.3f} seconds",)
         # CURRENT_TIMESTAMP would follow the session's time zone; Django stores UTC.
         microseconds = self.after // timedelta(microseconds=1)
-        return "TIMESTAMPADD(MICROSECOND, %s, UTC_TIMESTAMP(6))", [microseconds]
+        return "TIMESTAMPADD(MICROSECOND, %s, UTC_TIMESTAMP(6))", (microseconds,)
 
 
 def database_now(alias: str) -> datetime:
@@ -43,17 +44,6 @@ def database_now(alias: str) -> datetime:
         (value,) = cursor.fetchone()
     moment = datetime.fromisoformat(value) if isinstance(value, str) else value
     return moment.replace(tzinfo=UTC)
-
-
-def to_ms(moment: datetime) -> int:
-    """Whole milliseconds since 1970 of an aware moment, as messages and Redis carry it."""
-    # Integer arithmetic: a float of seconds has no room for every microsecond.
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
-
-
-def from_ms(milliseconds: int) -> datetime:
-    """The aware UTC moment of milliseconds since 1970."""
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
 
 
 def to_ms(moment: datetime) -> int:

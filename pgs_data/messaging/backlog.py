@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import redis
 
@@ -36,13 +37,13 @@ def stream_backlog(client: redis.Redis, stream: str, group: str) -> StreamBacklo
     groups = client.xinfo_groups(stream) if client.exists(stream) else []
     facts = next((facts for facts in groups if facts["name"] == group.encode()), None)
     last_delivered = facts["last-delivered-id"].decode() if facts else "0-0"
-    next_entries = client.xrange(stream, min=f"({last_delivered}", count=1)
+    next_entries: Any = client.xrange(stream, min=f"({last_delivered}", count=1)
     undelivered = 0
     if next_entries:
         lag = facts["lag"] if facts else client.xlen(stream)
         # Redis knows no lag after entries were deleted from the middle; then at least the one that was found.
         undelivered = max(1, lag or 0)
-    pending = client.xpending(stream, group) if facts else {"pending": 0, "min": None}
+    pending: Any = client.xpending(stream, group) if facts else {"pending": 0, "min": None}
     oldest = pending["min"] or (next_entries[0][0] if next_entries else None)
     return StreamBacklog(
         undelivered=undelivered, pending=pending["pending"], oldest_id=oldest.decode() if oldest else None

@@ -194,7 +194,7 @@ class Relay:
         for row, reason, seconds in failures:
             row.attempts += 1
             row.last_error = reason[:ERROR_LENGTH]
-            row.available_at = DatabaseNow(after=timedelta(seconds=seconds))  # type: ignore[assignment]
+            row.available_at = DatabaseNow(after=timedelta(seconds=seconds))
             rows.append(row)
         # One statement. A row that a late former holder deleted meanwhile simply isn't updated.
         self._rows().bulk_update(rows, ["attempts", "last_error", "available_at"])

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 import redis
 import structlog
@@ -151,7 +152,7 @@ class StreamConsumer:
 
     def _claim(self) -> list[Entry]:
         # Dying here: the claimed entries are ours, and are claimed from us by others after claim_idle_ms.
-        cursor, pairs, *deleted = self.client.xautoclaim(
+        answer = self.client.xautoclaim(
             self.stream,
             self.group,
             self.consumer_name,
@@ -159,6 +160,7 @@ class StreamConsumer:
             start_id=self._claim_after,
             count=self.batch_size,
         )
+        cursor, pairs, *deleted = cast(Any, answer)
         self._claim_after = cursor.decode()
         if self._claim_after == "0-0":
             self._claim_at = time.monotonic() + self.claim_idle_ms / 2000
@@ -230,7 +232,7 @@ class StreamConsumer:
     def _leave(self) -> None:
         try:
             self._remove_consumers(name=self.consumer_name, idle_ms=0)
-        except (*RedisUnavailable, redis.ResponseError) as error:
+        except redis.RedisError as error:
             # Only a name is left behind; forget_idle_consumers finds it.
             log.info("stream_consumer_name_left", stream=self.stream, error=str(error))
 

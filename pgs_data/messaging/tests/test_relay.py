@@ -320,6 +320,22 @@ def test_node_that_comes_back_is_served_by_the_same_thread():
     assert not thread.is_alive()
 
 
+@pytest.mark.real
+def test_connection_that_the_server_ends_is_replaced():
+    told = Recorder()
+    with relaying({"told": told}, nodes=[NODE]):
+        for _round in range(3):
+            with connections[NODE].cursor() as cursor:
+                cursor.execute(
+                    "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()"
+                )
+                for (identity,) in cursor.fetchall():
+                    cursor.execute(f"KILL {identity:d}")
+            told.messages.clear()
+            tell(1)
+            wait_for(lambda: len(told.messages) == 1)
+
+
 def test_redis_that_is_down_stops_relaying_until_it_is_back(redis_server: RunningServer):
     told = Recorder()
     with relaying({"told": told}, ttl_ms=600):

@@ -124,7 +124,8 @@ def test_lock_has_one_owner(clustered: list[RunningServer]):
 
 def test_stream_is_consumed_claimed_and_trimmed(clustered: list[RunningServer]):
     client = blocking("ledger", 5, block_ms=50)
-    stream, seen = "{p05}intake", []
+    stream = "{p05}intake"
+    seen: list[int] = []
     for number in range(10):
         client.xadd(stream, {"number": number})
 
