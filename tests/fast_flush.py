@@ -30,7 +30,7 @@ def remember_furniture() -> None:
 
 def install() -> None:
     """Replaces the flush of Django's TransactionTestCase in this process."""
-    TransactionTestCase._fixture_teardown = _fixture_teardown  # type: ignore[method-assign]
+    TransactionTestCase._fixture_teardown = _fixture_teardown  # type: ignore[attr-defined]
 
 
 def _fixture_teardown(test_case: TransactionTestCase) -> None:

@@ -17,6 +17,7 @@ from pgs_data.private_servers.ports import is_listening
 PR_SET_PDEATHSIG = 1
 # Loaded before any fork: between fork and exec nothing may be imported.
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+HAS_PROCESS_FILES = Path("/proc/self/cmdline").exists()
 # Servers sit in sbin, which an ordinary user's PATH doesn't have on Debian.
 SERVER_FOLDERS = "/usr/local/sbin:/usr/sbin:/sbin"
 
@@ -161,7 +162,7 @@ def end_leftover(pid_file: Path, mark: str) -> bool:
 
 def command_line(pid: int) -> str:
     """The command line of a process, empty when there is none such or it is a zombie."""
-    if sys.platform == "linux":
+    if HAS_PROCESS_FILES:
         try:
             return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
