@@ -1,12 +1,8 @@
 """A consumer of one Redis stream: each entry is handled at least once, whoever dies in between."""
 
-import os
-import secrets
-import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 import redis
@@ -15,8 +11,11 @@ from django.db import close_old_connections
 
 from pgs_data.lua.loader import Script
 from pgs_data.messaging.bisecting import handle_batch
+from pgs_data.messaging.entries import Entry, entries_of_answer, read_entries, unique_consumer_name
 from pgs_data.messaging.pauses import pause_after
 from pgs_data.redis.connections import RedisUnavailable
+
+__all__ = ["Ack", "Entry", "EntryHandler", "SetAside", "StreamConsumer", "unique_consumer_name"]
 
 log = structlog.get_logger(__name__)
 
@@ -27,22 +26,9 @@ _remove_idle_consumers = Script.load("pgs_data", "remove_idle_consumers")
 _trim_behind_groups = Script.load("pgs_data", "trim_behind_groups")
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One entry of a stream; values are as they were written."""
-
-    id: str
-    fields: dict[str, bytes]
-
-
 EntryHandler = Callable[[Sequence[Entry]], None]
 SetAside = Callable[[Entry, str], None]
 Ack = Callable[[Sequence[Entry]], None]
-
-
-def unique_consumer_name(prefix: str) -> str:
-    """A name that no other process has or had: a restarted one must not take over what it left by mere name."""
-    return f"{prefix}-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 class StreamConsumer:
@@ -148,7 +134,7 @@ class StreamConsumer:
         answer = self.client.xreadgroup(
             self.group, self.consumer_name, {self.stream: after}, count=self.batch_size, block=block
         )
-        return [_entry(*pair) for _stream, pairs in answer or [] for pair in pairs]
+        return entries_of_answer(answer)
 
     def _claim(self) -> list[Entry]:
         # Dying here: the claimed entries are ours, and are claimed from us by others after claim_idle_ms.
@@ -166,7 +152,7 @@ class StreamConsumer:
             self._claim_at = time.monotonic() + self.claim_idle_ms / 2000
         if deleted and deleted[0]:
             self._report_lost([identity.decode() for identity in deleted[0]])
-        return self._without_lost([_entry(*pair) for pair in pairs if pair[0] is not None])
+        return self._without_lost(read_entries(pairs))
 
     def _handle(self, entries: list[Entry]) -> None:
         # A worker lives for weeks: a database connection that broke or grew old is replaced before it is needed.
@@ -239,10 +225,6 @@ class StreamConsumer:
     def _wait(self, failures: int) -> None:
         seconds = pause_after(failures, first_seconds=FIRST_PAUSE_SECONDS, longest_seconds=LONGEST_PAUSE_SECONDS)
         self._stop.wait(seconds)
-
-
-def _entry(identity: bytes, fields: dict[bytes, bytes] | None) -> Entry:
-    return Entry(id=identity.decode(), fields={name.decode(): value for name, value in (fields or {}).items()})
 
 
 def _refuse_impatient(client: redis.Redis, block_ms: int) -> None:
