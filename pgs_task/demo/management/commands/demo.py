@@ -56,8 +56,10 @@ class Command(BaseCommand):
 
     def _serve(self, book: AddressBook, root: Path, console: Console, *, plays: bool, is_once: bool) -> None:
         launcher = Launcher(book=book, root=root, table=settings.PROCESSES)
-        # Ctrl-C and TERM both unwind through `finally`, which ends everything that was started.
-        signal.signal(signal.SIGTERM, _interrupt)
+        # Ctrl-C and TERM both unwind through `finally`, which ends everything that was started. Set for INT too: a
+        # shell starts background jobs with it ignored.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _interrupt)
         holds = True
         try:
             self._start(launcher, root, console)
