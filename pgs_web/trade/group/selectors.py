@@ -2,9 +2,118 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
 
-from pgs_web.trade.group.models import Seat
-from pgs_web.trade.group.states import ACTIVE_SEATS
+from django.db.models import Count, F, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+
+from pgs_data.clock import DatabaseNow
+from pgs_data.sharding.querysets import ShardedQuerySet
+from pgs_data.sharding.scatter import scatter
+from pgs_web.api.errors import NotFound
+from pgs_web.trade.group.admitted import AdmittedGroup, find_admitted_group
+from pgs_web.trade.group.models import Group, Seat
+from pgs_web.trade.group.states import ACTIVE_SEATS, GroupState
+
+# Of the groups of a node, those that end first; among these the fullest come first.
+JOINABLE_A_NODE = 100
+# Of a group's members; the page says how many there are.
+MEMBERS_SHOWN = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupView:
+    """A group as the page behind its link shows it; member_ids are who holds a seat, first come first."""
+
+    id: int
+    activity_id: int
+    size: int
+    price_fen: int
+    state: GroupState
+    reason: str
+    opened_at: datetime
+    deadline: datetime
+    leader_member_id: int
+    member_ids: list[int]
+
+    @property
+    def seats_left(self) -> int:
+        """Places that can still be taken; none once it is decided."""
+        return max(self.size - len(self.member_ids), 0) if self.state == GroupState.FORMING else 0
+
+    @classmethod
+    def of_row(cls, group: Group, *, member_ids: list[int]) -> Self:
+        """From the databases."""
+        return cls(
+            id=group.pk,
+            activity_id=group.activity_id,
+            size=group.size,
+            price_fen=group.price_fen,
+            state=GroupState(group.state),
+            reason=group.reason,
+            opened_at=group.opened_at,
+            deadline=group.deadline,
+            leader_member_id=group.leader_member_id,
+            member_ids=member_ids,
+        )
+
+    @classmethod
+    def of_admitted(cls, group: AdmittedGroup) -> Self:
+        """From the ledger: it was opened and is not written down yet, so nothing was decided about it."""
+        return cls(
+            id=group.id,
+            activity_id=group.activity_id,
+            size=group.size,
+            price_fen=group.price_fen,
+            state=GroupState.FORMING,
+            reason="",
+            opened_at=group.opened_at,
+            deadline=group.deadline,
+            leader_member_id=group.leader_member_id,
+            member_ids=group.member_ids,
+        )
+
+
+def get_group_page(group_id: int) -> GroupView:
+    """The group, from its node or, while its first order is still in the stream, from the ledger; raises NotFound.
+
+    Raises OperationalError while its node is away; RedisUnavailable while it is not on its node and the ledger is away.
+    """
+    group = Group.objects.filter(pk=group_id).first()
+    if group is None:
+        admitted = find_admitted_group(group_id)
+        if admitted is not None:
+            return GroupView.of_admitted(admitted)
+        # It may have been written down, and its hash decided upon, between the two reads.
+        group = Group.objects.filter(pk=group_id).first()
+    if group is None:
+        raise NotFound()
+    seats = Seat.objects.filter(group_id=group_id, state__in=ACTIVE_SEATS).order_by("joined_at", "pk")
+    return GroupView.of_row(group, member_ids=list(seats.values_list("member_id", flat=True)))
+
+
+def list_joinable_groups(activity_id: int) -> list[Group]:
+    """Groups with a free place and time left, each with `seats_left`; the fullest first, then the soonest to end.
+
+    Bounded: a node gives the JOINABLE_A_NODE that end first, found by an index; one query a node.
+    """
+    groups = scatter(lambda groups: _joinable(groups, activity_id), Group, limit_per_node=JOINABLE_A_NODE)
+    for group in groups:
+        group.seats_left = group.size - group.taken  # type: ignore[attr-defined]
+    return sorted(groups, key=lambda group: (group.seats_left, group.deadline, group.pk))  # type: ignore[attr-defined]
+
+
+def _joinable(groups: "ShardedQuerySet[Group]", activity_id: int) -> "QuerySet[Group]":
+    seats = Seat.objects.filter(group_id=OuterRef("pk"), state__in=ACTIVE_SEATS).order_by().values("group_id")
+    taken = Subquery(seats.annotate(taken=Count("pk")).values("taken"), output_field=IntegerField())
+    return (
+        groups.filter(activity_id=activity_id, state=GroupState.FORMING, deadline__gt=DatabaseNow())
+        .annotate(taken=Coalesce(taken, 0))
+        .filter(taken__lt=F("size"))
+        .order_by("deadline", "pk")
+    )
 
 
 def orders_with_active_seats(alias: str, group_ids: Iterable[int]) -> dict[int, list[int]]:

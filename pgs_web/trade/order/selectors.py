@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from pgs_data.sharding.slots import alias_of_slot, slot_of_key
+from pgs_data.sharding.slots import alias_of_slot, slot_of_id, slot_of_key
 from pgs_web.api.errors import NotFound
 from pgs_web.trade.delivery.models import Shipment
 from pgs_web.trade.order.errors import refuse_unwritten
@@ -20,6 +20,9 @@ def register_unwritten_reader(reader: UnwrittenReader) -> None:
 
 def get_order(*, order_id: int, member_id: int | None = None) -> Order:
     """The order, of this member when one is given; raises NotFound, or WrongState while it is still in the stream."""
+    if member_id is not None and slot_of_id(order_id) != slot_of_key(member_id):
+        # An order's id carries its member's slot: nobody has to be asked about another's.
+        raise NotFound()
     order = find_order(order_id=order_id, member_id=member_id)
     if order is not None:
         return order

@@ -54,6 +54,6 @@ class OrderSerializer(serializers.Serializer[Order]):
         return None if shipment is None else ShipmentSerializer(shipment).data
 
     @extend_schema_field(serializers.DateTimeField())
-    def get_server_time(self, order: Order) -> str:  # noqa: ARG002 - the clock is the same for all of them
+    def get_server_time(self, order: Order) -> str:
         moment: datetime = self.context.get("server_time") or timezone.now()
         return str(serializers.DateTimeField(default_timezone=UTC).to_representation(moment))

@@ -1,0 +1,68 @@
+"""Groups that were opened and are not in their database yet, read from the ledger."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from pgs_data.clock import from_ms
+from pgs_data.ids.snowflake import time_of_id
+from pgs_data.redis.connections import ledger
+from pgs_web.trade.group.keys import possible_group_keys
+
+log = structlog.get_logger(__name__)
+
+# A group is written down within milliseconds, or, when its node is away, within the time that this node is away.
+# Older ids are not looked for, so that made-up ones cost the ledger nothing.
+LONGEST_WAIT = timedelta(hours=24)
+CLOCKS_APART = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdmittedGroup:
+    """What admission knows of a group; members in the order in which they came."""
+
+    id: int
+    activity_id: int
+    size: int
+    price_fen: int
+    opened_at: datetime
+    deadline: datetime
+    leader_member_id: int
+    member_ids: list[int]
+
+
+def find_admitted_group(group_id: int) -> AdmittedGroup | None:
+    """The group's hash, looked for in all partitions in one round trip a server; raises RedisUnavailable."""
+    age = datetime.now(UTC) - time_of_id(group_id)
+    if not -CLOCKS_APART <= age <= LONGEST_WAIT:
+        return None
+    pipelines = {}
+    for partition, key in possible_group_keys(group_id).items():
+        # Partitions of one server share a client, so they share a round trip.
+        client = ledger(partition)
+        pipeline = pipelines.setdefault(id(client), client.pipeline(transaction=False))
+        pipeline.hgetall(key)
+    answers = [answer for pipeline in pipelines.values() for answer in pipeline.execute()]
+    found = next((answer for answer in answers if answer), None)
+    return None if found is None else _read_hash(group_id, found)
+
+
+def _read_hash(group_id: int, fields: dict[bytes, bytes]) -> AdmittedGroup | None:
+    try:
+        orders = [(int(order_id), int(name[2:])) for name, order_id in fields.items() if name.startswith(b"m:")]
+        # An id begins with its slot, so its time has to be read out of it.
+        orders.sort(key=lambda order: (time_of_id(order[0]), order))
+        return AdmittedGroup(
+            id=group_id,
+            activity_id=int(fields[b"activity_id"]),
+            size=int(fields[b"size"]),
+            price_fen=int(fields[b"price_fen"]),
+            opened_at=from_ms(int(fields[b"opened_ms"])),
+            deadline=from_ms(int(fields[b"deadline_ms"])),
+            leader_member_id=int(fields[b"leader_member_id"]),
+            member_ids=[member_id for _, member_id in orders],
+        )
+    except (KeyError, ValueError):
+        log.exception("group_hash_unreadable", group_id=group_id, fields=sorted(fields))
+        return None
