@@ -7,7 +7,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 PYTEST_WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest --numprocesses $(PYTEST_WORKERS) --dist worksteal
 # Checks look at the code, not at anybody's running shop.
-CHECK_ENV := PGS_ENV_FILE=/dev/null SQLITE_FOLDER=build/check DJANGO_SETTINGS_MODULE=config.settings.test
+CHECK_ENV := PGS_ENV_FILE=/dev/null SQLITE_FOLDER=build/check LOG_LEVEL=WARNING
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-clean test test-fast check lock format coverage debian-packages messages
@@ -34,12 +34,12 @@ check: $(VENV)/.fast ## Format, lint, types, import contracts, settings, migrati
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
 	@mkdir -p build/check
-	PGS_ENV_FILE=/dev/null SQLITE_FOLDER=build/check DJANGO_SETTINGS_MODULE=config.settings.demo $(BIN)/python manage.py check
-	$(CHECK_ENV) $(BIN)/python manage.py makemigrations --check --dry-run
-	$(CHECK_ENV) $(BIN)/python manage.py lintmigrations --no-cache --warnings-as-errors
+	$(CHECK_ENV) DJANGO_SETTINGS_MODULE=config.settings.demo $(BIN)/python manage.py check
+	$(CHECK_ENV) DJANGO_SETTINGS_MODULE=config.settings.test $(BIN)/python manage.py makemigrations --check --dry-run
+	$(CHECK_ENV) DJANGO_SETTINGS_MODULE=config.settings.test $(BIN)/python manage.py lintmigrations --warnings-as-errors -q ok ignore
 	@bash .ci/debian_packages gettext
 	$(BIN)/python .ci/check_messages.py
-	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml config pgs_admin pgs_data pgs_task pgs_web
+	$(BIN)/bandit --quiet -ll -ii --recursive --configfile pyproject.toml config pgs_admin pgs_data pgs_task pgs_web
 
 format: $(VENV)/.fast ## Format the code and repair what the linter can
 	$(BIN)/ruff format .
