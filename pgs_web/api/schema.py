@@ -6,7 +6,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import Direction, OpenApiResponse
+from drf_spectacular.utils import Direction, OpenApiResponse, PolymorphicProxySerializer
 
 from pgs_web.api.errors import PROBLEM_TYPE, BodyTooLarge, NotFound, Refusal, TooManyRequests, Unavailable
 from pgs_web.api.fields import CodeField, IdField, LineField, StrictBooleanField, StrictIntegerField
@@ -54,6 +54,13 @@ class ProblemAutoSchema(AutoSchema):
             if status in RETRY_STATUSES:
                 headers["Retry-After"] = {"$ref": "#/components/headers/RetryAfter"}
         return dict(sorted(responses.items()))
+
+    def _get_request_body(self, direction: Direction = "request") -> dict[str, Any] | None:
+        body: dict[str, Any] | None = super()._get_request_body(direction)
+        if body and isinstance(self.get_request_serializer(), PolymorphicProxySerializer):
+            # One of several bodies, each with fields that must be there.
+            body["required"] = True
+        return body
 
     def common_problems(self) -> dict[str, str]:
         """Status → what it means, for this call."""

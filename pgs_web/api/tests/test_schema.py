@@ -77,6 +77,7 @@ def test_every_refusal_is_listed(schema):
 def test_signing_in_needs_no_token_and_own_data_does(schema):
     assert not any(schema["paths"]["/api/v1/auth/tokens/"]["post"].get("security", []))
     assert schema["paths"]["/api/v1/members/me/"]["get"]["security"] == [{"memberToken": []}]
+    assert schema["paths"]["/api/v1/auth/tokens/"]["post"]["requestBody"]["required"] is True
     assert schema["components"]["securitySchemes"]["memberToken"]["scheme"] == "bearer"
 
 
