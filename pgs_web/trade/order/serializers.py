@@ -26,6 +26,8 @@ class OrderSerializer(serializers.Serializer[Order]):
     """Context: `shipments` (order id → shipment, see selectors.shipments_of) and `server_time`."""
 
     id = IdField(source="pk")
+    # The name that the answer to its placing gave it.
+    order_id = IdField(source="pk")
     state = serializers.ChoiceField(choices=[state.value for state in OrderState])
     reason = serializers.CharField(
         allow_blank=True, help_text=_("Why it was cancelled, refunded or rejected; empty otherwise.")
