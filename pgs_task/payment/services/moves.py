@@ -18,7 +18,7 @@ class MovedMeanwhile(RuntimeError):
 
 
 def lock_order(*, order_id: int) -> Order | None:
-    """The order's row, locked until the node transaction around ends; what is decided about its money waits here.
+    """The order's row, locked until the node transaction around ends; all that is decided about its money waits here.
 
     SQLite has no row locks and needs none: its transaction began with BEGIN IMMEDIATE, there is no second writer.
     """
