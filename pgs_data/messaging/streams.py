@@ -21,6 +21,8 @@ log = structlog.get_logger(__name__)
 
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 2.0
+# New entries wait less: a batch of one bad moment says little about the next.
+LONGEST_PAUSE_OF_NEW_SECONDS = 0.5
 
 _remove_idle_consumers = Script.load("pgs_data", "remove_idle_consumers")
 _trim_behind_groups = Script.load("pgs_data", "trim_behind_groups")
@@ -32,7 +34,7 @@ Ack = Callable[[Sequence[Entry]], None]
 
 
 class StreamConsumer:
-    """Reads a stream for a group: own unanswered entries first, then those of dead consumers, then new ones.
+    """Reads a stream for a group: own unanswered entries and those of dead consumers first, in turns with new ones.
 
     `client` must wait longer than block_ms (`connections.blocking`). `handler` gets entries in batches; it may get an
     entry again after a crash, or while still busy with it for more than claim_idle_ms: its effect must be repeatable.
@@ -73,8 +75,10 @@ class StreamConsumer:
         # Where to go on reading what was delivered to this name and not answered; None when all of it was seen.
         self._own_after: str | None = "0"
         self._claim_after = "0-0"
-        self._claim_at = 0.0
-        self._put_off_in_a_row = 0
+        self._old_at = 0.0
+        self._is_turn_of_old = True
+        # Batches in a row of which not one entry could be handled, for new and for old ones.
+        self._put_off = {"new": 0, "old": 0}
 
     def run(self) -> None:
         """Consumes until stop(); waits out a Redis that is away; raises what isn't an outage of Redis."""
@@ -86,9 +90,11 @@ class StreamConsumer:
             except RedisUnavailable as error:
                 failures += 1
                 # The answer that was lost may have delivered entries to us: they are found in our own pending list.
-                self._own_after = "0"
+                self._own_after, self._old_at = "0", 0.0
                 log.warning("stream_unreachable", stream=self.stream, failures=failures, error=str(error))
-                self._wait(failures)
+                self._stop.wait(
+                    pause_after(failures, first_seconds=FIRST_PAUSE_SECONDS, longest_seconds=LONGEST_PAUSE_SECONDS)
+                )
         self._leave()
 
     def stop(self) -> None:
@@ -98,7 +104,7 @@ class StreamConsumer:
     def run_once(self) -> int:
         """One read and its handling; returns the number of entries read, 0 after block_ms without any."""
         try:
-            entries = self._next_entries()
+            age, entries = self._next_entries()
         except redis.ResponseError as error:
             if not str(error).startswith(("NOGROUP", "UNBLOCKED")):
                 raise
@@ -106,7 +112,7 @@ class StreamConsumer:
             self._create_group()
             return 0
         if entries:
-            self._handle(entries)
+            self._handle(entries, age=age)
         return len(entries)
 
     def trim_behind(self) -> int:
@@ -117,20 +123,28 @@ class StreamConsumer:
         """Removes names of this group that have nothing pending and were silent for idle_ms; returns how many."""
         return int(self._remove_consumers(name="", idle_ms=idle_ms))
 
-    def _next_entries(self) -> list[Entry]:
-        if self._own_after is not None:
-            entries = self._read(self._own_after)
-            self._own_after = entries[-1].id if entries else None
+    def _next_entries(self) -> tuple[str, list[Entry]]:
+        # In turns: while a node is down thousands may be pending, and each look at them may cost a timeout. New
+        # entries, which may be another node's, mustn't queue behind them.
+        if self._is_turn_of_old and time.monotonic() >= self._old_at:
+            entries = self._read_own() or self._claim()
             if entries:
-                return self._without_lost(entries)
-        if time.monotonic() >= self._claim_at:
-            claimed = self._claim()
-            if claimed:
-                return claimed
-        return self._read(">")
+                self._is_turn_of_old = False
+                return "old", entries
+        self._is_turn_of_old = True
+        return "new", self._read(">")
+
+    def _read_own(self) -> list[Entry]:
+        if self._own_after is None:
+            return []
+        entries = self._read(self._own_after)
+        self._own_after = entries[-1].id if entries else None
+        return self._without_lost(entries)
 
     def _read(self, after: str) -> list[Entry]:
-        block = self.block_ms if after == ">" else None
+        has_old = self._own_after is not None or self._claim_after != "0-0"
+        # Own pending entries are answered at once; waiting for new ones while old ones are due would be idle.
+        block = None if after != ">" or (has_old and time.monotonic() >= self._old_at) else self.block_ms
         answer = self.client.xreadgroup(
             self.group, self.consumer_name, {self.stream: after}, count=self.batch_size, block=block
         )
@@ -149,12 +163,12 @@ class StreamConsumer:
         cursor, pairs, *deleted = cast(Any, answer)
         self._claim_after = cursor.decode()
         if self._claim_after == "0-0":
-            self._claim_at = time.monotonic() + self.claim_idle_ms / 2000
+            self._old_at = time.monotonic() + self.claim_idle_ms / 2000
         if deleted and deleted[0]:
             self._report_lost([identity.decode() for identity in deleted[0]])
         return self._without_lost(read_entries(pairs))
 
-    def _handle(self, entries: list[Entry]) -> None:
+    def _handle(self, entries: list[Entry], *, age: str) -> None:
         # A worker lives for weeks: a database connection that broke or grew old is replaced before it is needed.
         close_old_connections()
         # Dying before an ack repeats the entries; dying after it has nothing left to do.
@@ -166,11 +180,16 @@ class StreamConsumer:
                 "stream_entries_put_off", stream=self.stream, count=len(outcome.put_off), reason=outcome.put_off[0][1]
             )
         if len(outcome.put_off) < len(entries):
-            self._put_off_in_a_row = 0
+            self._put_off[age] = 0
+            return
+        # Whatever is missing needs time. Old entries leave that time to the new ones.
+        self._put_off[age] += 1
+        longest = LONGEST_PAUSE_SECONDS if age == "old" else LONGEST_PAUSE_OF_NEW_SECONDS
+        pause = pause_after(self._put_off[age], first_seconds=FIRST_PAUSE_SECONDS, longest_seconds=longest)
+        if age == "old":
+            self._old_at = max(self._old_at, time.monotonic() + pause)
         else:
-            # Not one could be handled: whatever is missing needs time, and new entries need it too.
-            self._put_off_in_a_row += 1
-            self._wait(self._put_off_in_a_row)
+            self._stop.wait(pause)
 
     def _set_aside(self, entry: Entry, error: Exception) -> None:
         reason = f"{type(error).__name__}: {error}"
@@ -221,10 +240,6 @@ class StreamConsumer:
         except redis.RedisError as error:
             # Only a name is left behind; forget_idle_consumers finds it.
             log.info("stream_consumer_name_left", stream=self.stream, error=str(error))
-
-    def _wait(self, failures: int) -> None:
-        seconds = pause_after(failures, first_seconds=FIRST_PAUSE_SECONDS, longest_seconds=LONGEST_PAUSE_SECONDS)
-        self._stop.wait(seconds)
 
 
 def _refuse_impatient(client: redis.Redis, block_ms: int) -> None:

@@ -152,7 +152,30 @@ def test_own_entries_without_an_answer_are_read_first(client):
     recorder = Recorder()
     with running(consumer(client, recorder, consumer_name="mine")):
         wait_for(lambda: pending(client) == 0 and len(recorder.numbers) == 15)
-    assert recorder.numbers == list(range(15))
+    # A batch of the own ones, a batch of new ones, the rest of the own ones.
+    assert recorder.numbers == [*range(10), 12, 13, 14, 10, 11]
+
+
+def test_new_entries_flow_past_many_old_ones_that_cannot_be_handled(client):
+    add(client, 200)
+    client.xgroup_create(STREAM, GROUP, id="0")
+    client.xreadgroup(GROUP, "dead", {STREAM: ">"}, count=200)
+    recorder = Recorder()
+
+    def handle(entries) -> None:
+        if any(int(entry.fields["number"]) < 200 for entry in entries):
+            # As long as a server that doesn't answer takes.
+            time.sleep(0.2)
+            raise RetryLater("node0 is down")
+        recorder(entries)
+
+    with running(consumer(client, recorder, handler=handle, batch_size=2, claim_idle_ms=1)):
+        for first in range(200, 220, 2):
+            started_at = time.monotonic()
+            add(client, 2, first=first)
+            wait_for(lambda: recorder.numbers[-1:] == [first + 1])  # noqa: B023 - called within the round
+            assert time.monotonic() - started_at < 1
+    assert pending(client) == 200
 
 
 def test_poison_is_set_aside_alone(client):
