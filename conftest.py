@@ -1,6 +1,7 @@
 """Private servers for the whole suite: nothing that was running before is used, nothing runs on afterwards."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -37,6 +38,9 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[_REDIS] = redis_server
     # pytest-django sets Django up after this hook, if the settings have been read.
     assert settings.DATABASES
+    if is_controller:
+        # A worker that inherited it would read the settings at once, before its own servers run.
+        os.environ.pop("DJANGO_SETTINGS_MODULE", None)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
