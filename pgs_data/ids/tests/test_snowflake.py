@@ -117,8 +117,12 @@ def test_a_fork_while_a_thread_makes_ids_leaves_the_child_no_held_lock(fresh_sou
     with fresh_source._lock:
         child = os.fork()
         if child == 0:
-            made = bool(new_id(slot=1))
-            os._exit(0 if made else 1)
+            status = 1
+            try:
+                status = 0 if new_id(slot=1) else 1
+            finally:
+                # Whatever happened: the child must not go on as a second test run.
+                os._exit(status)
         deadline = time.monotonic() + 10
         while (ended := os.waitpid(child, os.WNOHANG)) == (0, 0) and time.monotonic() < deadline:
             time.sleep(0.01)
