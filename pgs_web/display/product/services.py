@@ -1,6 +1,6 @@
 """Writing the catalogue."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -8,14 +8,13 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from pgs_data.clock import database_now
+from pgs_data.clock import DatabaseNow, database_now
 from pgs_web.display.product.invoices.catalogue import FoundProduct
 from pgs_web.display.product.models import Merchant, Product, Sku
 
 PRODUCTS_A_CHUNK = 500
 # A SKU's code is the merchant's and the product's joined by a dash, and has room for 60 characters.
 LONGEST_MERCHANT_CODE = 39
-DRILL = "drill"
 
 
 @dataclass(slots=True)
@@ -49,18 +48,16 @@ def import_products(*, merchant: Merchant, found: Iterable[FoundProduct]) -> Imp
     return counts
 
 
-def ensure_drill_sku(*, price_fen: int) -> Sku:
-    """A SKU at this normal price that load tests and drills can sell when nobody names one; the same one each time."""
-    merchant = ensure_merchant(code=DRILL, name="演练商户", name_en="Drill merchant")
-    product, _is_new = Product.objects.get_or_create(
-        merchant=merchant,
-        code=str(price_fen),
-        defaults={"title": f"演练商品 {price_fen} 分", "title_en": f"Drill product at {price_fen} fen"},
-    )
-    sku, _is_new = Sku.objects.get_or_create(
-        code=f"{DRILL}-{price_fen}", defaults={"product": product, "price_fen": price_fen}
-    )
-    return sku
+def save_catalogue_row(*, row: Merchant | Product | Sku) -> None:
+    """Check a merchant, product or SKU as a whole and store it; raises ValidationError with the messages by field."""
+    row.full_clean()
+    row.save()
+
+
+def change_shelf(*, product_ids: Collection[int], is_on_shelf: bool) -> int:
+    """Put products on the shelf or take them off, in one statement; how many changed. Running activities go on."""
+    products = Product.objects.filter(pk__in=product_ids).exclude(is_on_shelf=is_on_shelf)
+    return products.update(is_on_shelf=is_on_shelf, updated_at=DatabaseNow())
 
 
 def sku_code(merchant: Merchant, product_code: str) -> str:

@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from pgs_data.clock import database_now
 from pgs_web.display.activity.models import Activity
+from pgs_web.display.activity.selectors import list_activities
 from pgs_web.display.activity.services import finish_stock_pass
 from pgs_web.display.activity.states import ActivityState
 from pgs_web.display.activity.tests.making import give_stock, make_activity, make_running, make_sku
@@ -206,8 +207,9 @@ def test_a_cursor_belongs_to_its_ordering(client):
     for _number in range(3):
         make_running()
     following = client.get(f"{URL}?ordering=price_fen&page_size=1").json()["next"]
-    answer = client.get(following.replace("ordering=price_fen", "ordering=ends_at"))
-    assert answer.status_code == 400
+    for other in ("ends_at", "-price_fen", "-id"):
+        answer = client.get(following.replace("ordering=price_fen", f"ordering={other}"))
+        assert answer.status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -257,3 +259,9 @@ def test_times_of_answers_are_utc_and_the_databases(client):
     answer = client.get(URL).json()
     moment = datetime.fromisoformat(answer["server_time"])
     assert abs((moment - database_now("default")).total_seconds()) < 5
+
+
+def test_whoever_asks_for_hidden_states_gets_none_of_them():
+    made = {state: make_activity(state=state).pk for state in ActivityState}
+    found = set(list_activities(states=set(ActivityState)).values_list("id", flat=True))
+    assert found == {made[ActivityState(name)] for name in ("SCHEDULED", "RUNNING", "PAUSED", "ENDED")}

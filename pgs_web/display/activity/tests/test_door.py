@@ -96,6 +96,15 @@ def test_resumed_after_its_start_it_runs_and_ends():
 
 
 @pytest.mark.django_db(databases="__all__")
+@pytest.mark.parametrize("state", [ActivityState.DRAFT, ActivityState.IN_REVIEW])
+def test_resuming_is_no_way_round_the_review(state):
+    activity = make_activity(state=state)
+    with pytest.raises(WrongActivityState):
+        resume_activity(activity_id=activity.pk, actor="author")
+    assert state_of(activity) == state
+
+
+@pytest.mark.django_db(databases="__all__")
 def test_who_submitted_does_not_approve_unless_it_is_allowed():
     activity = make_activity()
     submit_for_review(activity_id=activity.pk, actor="author")

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from pgs_web.display.product import services
 from pgs_web.display.product.invoices.catalogue import FoundProduct
 from pgs_web.display.product.models import Merchant, Product, Sku
-from pgs_web.display.product.services import ensure_drill_sku, ensure_merchant, import_products
+from pgs_web.display.product.services import ensure_merchant, import_products
 from pgs_web.display.product.tests.test_invoice_reading import HEADER, LINE, write
 
 pytestmark = pytest.mark.django_db(databases="__all__")
@@ -165,10 +165,3 @@ def test_a_chunk_costs_the_same_statements_whatever_its_size():
     with CaptureQueriesContext(connections["default"]) as many:
         import_products(merchant=merchant, found=found[3:])
     assert len(many) == len(few)
-
-
-def test_drills_have_a_sku_at_every_price():
-    sku = ensure_drill_sku(price_fen=100)
-    assert ensure_drill_sku(price_fen=100).pk == sku.pk
-    assert ensure_drill_sku(price_fen=101).pk != sku.pk
-    assert (sku.price_fen, sku.product.is_on_shelf, sku.product.merchant.is_open) == (100, True, True)
