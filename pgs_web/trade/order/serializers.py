@@ -35,6 +35,7 @@ class OrderSerializer(serializers.Serializer[Order]):
     mode = serializers.ChoiceField(choices=OrderMode.values)
     activity_id = IdField()
     sku_id = IdField()
+    merchant_id = IdField()
     group_id = IdField(allow_null=True)
     quantity = serializers.IntegerField()
     unit_price_fen = serializers.IntegerField()
