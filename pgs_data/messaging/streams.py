@@ -21,7 +21,6 @@ log = structlog.get_logger(__name__)
 
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 2.0
-# New entries wait less: a batch of one bad moment says little about the next.
 LONGEST_PAUSE_OF_NEW_SECONDS = 0.5
 
 _remove_idle_consumers = Script.load("pgs_data", "remove_idle_consumers")

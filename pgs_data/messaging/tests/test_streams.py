@@ -156,7 +156,8 @@ def test_own_entries_without_an_answer_are_read_first(client):
     assert recorder.numbers == [*range(10), 12, 13, 14, 10, 11]
 
 
-def test_new_entries_flow_past_many_old_ones_that_cannot_be_handled(client):
+@pytest.mark.parametrize("kept", [1, 2])
+def test_new_entries_flow_past_many_old_ones_that_cannot_be_handled(client, kept):
     add(client, 200)
     client.xgroup_create(STREAM, GROUP, id="0")
     client.xreadgroup(GROUP, "dead", {STREAM: ">"}, count=200)
@@ -166,7 +167,7 @@ def test_new_entries_flow_past_many_old_ones_that_cannot_be_handled(client):
         if any(int(entry.fields["number"]) < 200 for entry in entries):
             # As long as a server that doesn't answer takes.
             time.sleep(0.2)
-            raise RetryLater("node0 is down")
+            raise RetryLater("node0 is down", only=[entry.id for entry in entries[:kept]])
         recorder(entries)
 
     with running(consumer(client, recorder, handler=handle, batch_size=2, claim_idle_ms=1)):
@@ -175,7 +176,7 @@ def test_new_entries_flow_past_many_old_ones_that_cannot_be_handled(client):
             add(client, 2, first=first)
             wait_for(lambda: recorder.numbers[-1:] == [first + 1])  # noqa: B023 - called within the round
             assert time.monotonic() - started_at < 1
-    assert pending(client) == 200
+    assert pending(client) >= 100
 
 
 def test_poison_is_set_aside_alone(client):
