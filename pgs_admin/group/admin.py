@@ -1,0 +1,66 @@
+"""Groups in the back office."""
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.decorators import display
+
+from pgs_admin.sharded import ShardedAdmin
+from pgs_admin.tables import ROWS_SHOWN, show_table, show_yuan
+from pgs_web.trade.group.models import Group, GroupLog, Seat
+from pgs_web.trade.group.states import GroupState
+
+STATE_COLOURS = {
+    GroupState.FORMING.value: "info",
+    GroupState.SUCCEEDED.value: "success",
+    GroupState.FAILED.value: "danger",
+    GroupState.SETTLED.value: "warning",
+}
+
+
+@admin.register(Group)
+class GroupAdmin(ShardedAdmin):
+    list_display = ("id", "show_state", "activity_id", "leader_member_id", "show_seats", "opened_at", "deadline")
+    list_filter = ("state",)
+    search_fields = ("id", "activity_id", "leader_member_id")
+    search_help_text = gettext_lazy("Number of a group, an activity or a leader")
+    fields = (
+        ("id", "show_state", "reason"),
+        ("activity_id", "leader_member_id", "show_seats", "show_price"),
+        ("opened_at", "deadline", "decided_at"),
+        "show_members",
+        "show_log",
+    )
+
+    @display(description=gettext_lazy("state"), label=STATE_COLOURS)
+    def show_state(self, group: Group) -> str:
+        return group.state
+
+    @display(description=gettext_lazy("paid / size"))
+    def show_seats(self, group: Group) -> str:
+        return f"{group.paid_count} / {group.size}"
+
+    @display(description=gettext_lazy("group price"))
+    def show_price(self, group: Group) -> str:
+        return show_yuan(group.price_fen)
+
+    @display(description=gettext_lazy("seats"))
+    def show_members(self, group: Group) -> SafeString:
+        rows = Seat.objects.filter(group_id=group.pk).order_by("id")[:ROWS_SHOWN]
+        return show_table(
+            [_("order"), _("member"), _("state"), _("joined at")],
+            ([row.order_id, row.member_id, row.state, row.joined_at] for row in rows),
+        )
+
+    @display(description=gettext_lazy("log"))
+    def show_log(self, group: Group) -> SafeString:
+        rows = GroupLog.objects.filter(group_id=group.pk).order_by("sequence")[:ROWS_SHOWN]
+        return show_table(
+            [_("at"), _("from"), _("to"), _("reason"), _("by")],
+            ([row.at, row.from_state, row.to_state, row.reason, row.actor] for row in rows),
+        )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Group | None = None) -> list[str]:
+        return [name for group in self.fields for name in ((group,) if isinstance(group, str) else group)]

@@ -1,0 +1,132 @@
+"""Members in the back office: masked, unless somebody says why not."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+
+from pgs_admin.acts import make_act
+from pgs_admin.tables import ROWS_SHOWN, show_table
+from pgs_data.encryption import blind_index
+from pgs_web.member.masks import mask_detail, mask_name, mask_phone
+from pgs_web.member.models import Address, Member
+from pgs_web.member.services.sessions import block_member, unblock_member
+from pgs_web.member.states import MemberState
+
+
+def _unmask(request: HttpRequest, member_id: int, values: dict[str, Any]) -> str:
+    member = Member.objects.get(pk=member_id)
+    addresses = Address.objects.filter(member_id=member_id, deleted_at=None).order_by("id")[:ROWS_SHOWN]
+    places = "; ".join(
+        f"{one.receiver_name} {one.phone} {one.province}{one.city}{one.district}{one.detail}" for one in addresses
+    )
+    # Shown once, as a message; the page itself stays masked.
+    return _("Phone: %(phone)s. Addresses: %(places)s") % {"phone": member.phone or "-", "places": places or "-"}
+
+
+def _block(request: HttpRequest, member_id: int, values: dict[str, Any]) -> str:
+    block_member(member_id=member_id)
+    return _("The member is blocked and signed out everywhere.")
+
+
+def _unblock(request: HttpRequest, member_id: int, values: dict[str, Any]) -> str:
+    unblock_member(member_id=member_id)
+    return _("The member can sign in again.")
+
+
+@admin.register(Member)
+class MemberAdmin(ModelAdmin):
+    list_display = ("id", "username", "nickname", "show_phone", "show_state", "created_at")
+    list_filter = ("state",)
+    search_fields = ("username",)
+    search_help_text = gettext_lazy("Member number, whole phone number, or the beginning of a username")
+    ordering = ("-id",)
+    sortable_by = ()
+    show_full_result_count = False
+    list_per_page = 50
+    actions_detail = ["unmask", "block", "unblock"]
+    fields = (("id", "username", "nickname"), ("show_phone", "show_state"), "created_at", "show_addresses")
+    readonly_fields = ("id", "username", "nickname", "show_phone", "show_state", "created_at", "show_addresses")
+
+    unmask = make_act(
+        name="unmask",
+        title=gettext_lazy("Show personal data"),
+        permission="member.unmask_member",
+        model=Member,
+        deed=_unmask,
+        icon="visibility",
+        question=gettext_lazy("Shown once. Who saw what, when and why is kept."),
+    )
+    block = make_act(
+        name="block",
+        title=gettext_lazy("Block"),
+        permission="member.block_member",
+        model=Member,
+        deed=_block,
+        icon="block",
+        question=gettext_lazy("The member is signed out everywhere and can't sign in."),
+    )
+    unblock = make_act(
+        name="unblock",
+        title=gettext_lazy("Unblock"),
+        permission="member.block_member",
+        model=Member,
+        deed=_unblock,
+        icon="lock_open",
+    )
+
+    @display(description=gettext_lazy("phone"))
+    def show_phone(self, member: Member) -> str:
+        return mask_phone(member.phone)
+
+    @display(
+        description=gettext_lazy("state"),
+        label={MemberState.ACTIVE.value: "success", MemberState.BLOCKED.value: "danger"},
+    )
+    def show_state(self, member: Member) -> str:
+        return member.state
+
+    @display(description=gettext_lazy("addresses"))
+    def show_addresses(self, member: Member) -> SafeString:
+        rows = member.addresses.filter(deleted_at=None).order_by("id")[:ROWS_SHOWN]
+        return show_table(
+            [_("address"), _("receiver"), _("phone"), _("place"), _("street")],
+            (
+                [
+                    row.pk,
+                    mask_name(row.receiver_name),
+                    mask_phone(row.phone),
+                    f"{row.province}{row.city}{row.district}",
+                    mask_detail(row.detail),
+                ]
+                for row in rows
+            ),
+        )
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Member], search_term: str
+    ) -> tuple[QuerySet[Member], bool]:
+        """By what an index can find: a number, a whole phone number, the beginning of a username."""
+        word = search_term.strip()
+        if not word:
+            return queryset, False
+        if word.isascii() and word.isdigit():
+            if len(word) == 11:
+                return queryset.filter(phone_index=blind_index(word, purpose="member.phone")), False
+            return (queryset.filter(pk=int(word)) if len(word) < 19 else queryset.none()), False
+        return queryset.filter(username__startswith=word.lower()), False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Member | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Member | None = None) -> bool:
+        return False

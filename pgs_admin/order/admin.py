@@ -1,0 +1,177 @@
+"""Orders and shipments in the back office."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.decorators import display
+
+from pgs_admin.acts import make_act
+from pgs_admin.audit import actor_of
+from pgs_admin.sharded import ShardedAdmin
+from pgs_admin.tables import show_table, show_yuan
+from pgs_task.payment.models import Payment, Refund
+from pgs_web.trade.delivery.models import Shipment
+from pgs_web.trade.order.models import Order
+from pgs_web.trade.order.selectors import order_history
+from pgs_web.trade.order.services import cancel_order, start_refund
+from pgs_web.trade.order.states import CancelReason, OrderState, RefundReason
+from pgs_web.trade.stock.models import StockEntry
+
+STATE_COLOURS = {
+    OrderState.UNPAID.value: "warning",
+    OrderState.AWAITING_GROUP.value: "info",
+    OrderState.TO_SHIP.value: "info",
+    OrderState.SHIPPED.value: "success",
+    OrderState.COMPLETED.value: "success",
+    OrderState.REFUNDING.value: "warning",
+    OrderState.CANCELLED.value: "danger",
+    OrderState.REFUNDED.value: "danger",
+}
+
+
+def _cancel(request: HttpRequest, order_id: int, values: dict[str, Any]) -> str:
+    cancel_order(order_id=order_id, reason=CancelReason.BY_OPERATOR, actor=actor_of(request))
+    return _("The order is cancelled; its stock and seat go back in a moment.")
+
+
+def _refund(request: HttpRequest, order_id: int, values: dict[str, Any]) -> str:
+    moved = start_refund(order_id=order_id, reason=RefundReason.BY_OPERATOR, actor=actor_of(request))
+    if moved is None:
+        return _("Nothing to do: the order is not in a state that can be refunded here.")
+    return _("The refund is on its way.")
+
+
+@admin.register(Order)
+class OrderAdmin(ShardedAdmin):
+    list_display = (
+        "id",
+        "show_state",
+        "member_id",
+        "activity_id",
+        "group_id",
+        "quantity",
+        "show_amount",
+        "accepted_at",
+    )
+    list_filter = ("state", "mode")
+    search_fields = ("id", "member_id", "group_id", "activity_id")
+    search_help_text = gettext_lazy("Number of an order, member, group or activity")
+    actions_detail = ["cancel_order", "refund_order"]
+    fields = (
+        ("id", "show_state", "reason"),
+        ("member_id", "activity_id", "show_group"),
+        ("mode", "quantity", "show_amount"),
+        ("accepted_at", "pay_by", "paid_at", "refund_by"),
+        "show_log",
+        "show_ledger",
+        "show_payments",
+        "show_refunds",
+        "show_shipment",
+    )
+
+    cancel_order = make_act(
+        name="cancel_order",
+        title=gettext_lazy("Cancel"),
+        permission="order.cancel_order",
+        model=Order,
+        deed=_cancel,
+        icon="cancel",
+        question=gettext_lazy("Only an unpaid order can be cancelled."),
+    )
+    refund_order = make_act(
+        name="refund_order",
+        title=gettext_lazy("Refund"),
+        permission="order.refund_order",
+        model=Order,
+        deed=_refund,
+        icon="currency_exchange",
+        question=gettext_lazy("All of the money goes back the way it came."),
+    )
+
+    @display(description=gettext_lazy("state"), label=STATE_COLOURS)
+    def show_state(self, order: Order) -> str:
+        return order.state
+
+    @display(description=gettext_lazy("amount"))
+    def show_amount(self, order: Order) -> str:
+        return show_yuan(order.amount_fen)
+
+    @display(description=gettext_lazy("group"))
+    def show_group(self, order: Order) -> SafeString | str:
+        if order.group_id is None:
+            return "-"
+        return format_html(
+            '<a href="{}">{}</a>', reverse("admin:group_group_change", args=[order.group_id]), order.group_id
+        )
+
+    @display(description=gettext_lazy("log"))
+    def show_log(self, order: Order) -> SafeString:
+        rows = order_history(order_id=order.pk)
+        return show_table(
+            [_("at"), _("from"), _("to"), _("reason"), _("by")],
+            ([row.at, row.from_state, row.to_state, row.reason, row.actor] for row in rows),
+        )
+
+    @display(description=gettext_lazy("stock ledger"))
+    def show_ledger(self, order: Order) -> SafeString:
+        rows = StockEntry.objects.filter(order_id=order.pk).order_by("id")
+        return show_table([_("at"), _("movement"), _("units")], ([row.at, row.movement, row.quantity] for row in rows))
+
+    @display(description=gettext_lazy("payments"))
+    def show_payments(self, order: Order) -> SafeString:
+        rows = Payment.objects.using(order._state.db).filter(order_id=order.pk).order_by("id")
+        return show_table(
+            [_("payment"), _("gateway"), _("amount"), _("state"), _("trade number"), _("paid at")],
+            (
+                [_link_to_payment(row), row.gateway, show_yuan(row.amount_fen), row.state, row.trade_no, row.paid_at]
+                for row in rows
+            ),
+        )
+
+    @display(description=gettext_lazy("refunds"))
+    def show_refunds(self, order: Order) -> SafeString:
+        rows = Refund.objects.using(order._state.db).filter(order_id=order.pk).order_by("id")
+        return show_table(
+            [_("number"), _("amount"), _("state"), _("reason"), _("tries"), _("latest by"), _("finished at")],
+            (
+                [
+                    row.refund_no,
+                    show_yuan(row.amount_fen),
+                    row.state,
+                    row.reason,
+                    row.attempts,
+                    row.latest_by,
+                    row.finished_at,
+                ]
+                for row in rows
+            ),
+        )
+
+    @display(description=gettext_lazy("shipment"))
+    def show_shipment(self, order: Order) -> SafeString:
+        rows = Shipment.objects.filter(order_id=order.pk)
+        return show_table(
+            [_("carrier"), _("tracking number"), _("shipped at")],
+            ([row.carrier, row.tracking_no, row.shipped_at] for row in rows),
+        )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Order | None = None) -> list[str]:
+        return [name for group in self.fields for name in ((group,) if isinstance(group, str) else group)]
+
+
+def _link_to_payment(payment: Payment) -> SafeString:
+    return format_html('<a href="{}">{}</a>', reverse("admin:payment_payment_change", args=[payment.pk]), payment.pk)
+
+
+@admin.register(Shipment)
+class ShipmentAdmin(ShardedAdmin):
+    ordering = ("-order_id",)
+    list_display = ("order_id", "carrier", "tracking_no", "shipped_at")
+    search_fields = ("order_id",)
+    search_help_text = gettext_lazy("Number of an order")

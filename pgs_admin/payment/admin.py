@@ -1,0 +1,160 @@
+"""Payments, their notices and refunds in the back office."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from pgs_admin.acts import ReasonForm, make_act
+from pgs_admin.sharded import ShardedAdmin
+from pgs_admin.tables import ROWS_SHOWN, show_table, show_yuan
+from pgs_task.payment.models import Notice, Payment, Refund
+from pgs_task.payment.services import retry_refund
+from pgs_task.payment.states import PaymentState, RefundState
+
+PAYMENT_COLOURS = {
+    PaymentState.WAITING.value: "info",
+    PaymentState.SUCCEEDED.value: "success",
+    PaymentState.LATE.value: "warning",
+    PaymentState.CLOSED.value: "danger",
+    PaymentState.REFUNDED.value: "warning",
+}
+REFUND_COLOURS = {
+    RefundState.WAITING.value: "info",
+    RefundState.PROCESSING.value: "info",
+    RefundState.SUCCEEDED.value: "success",
+    RefundState.FAILED.value: "warning",
+    RefundState.MANUAL.value: "danger",
+}
+
+
+class RetryForm(ReasonForm):
+    refund_no = forms.CharField(label=gettext_lazy("Refund number"), max_length=64, widget=UnfoldAdminTextInputWidget)
+
+
+def _retry(request: HttpRequest, payment_id: int, values: dict[str, Any]) -> str:
+    refund = retry_refund(payment_id=payment_id, refund_no=values["refund_no"])
+    return _("%(number)s will be tried again now.") % {"number": refund.refund_no}
+
+
+@admin.register(Payment)
+class PaymentAdmin(ShardedAdmin):
+    list_display = ("id", "show_state", "order_id", "member_id", "gateway", "show_amount", "trade_no", "created_at")
+    list_filter = ("state", "gateway")
+    search_fields = ("id", "order_id", "member_id")
+    search_help_text = gettext_lazy("Number of a payment, an order or a member")
+    actions_detail = ["retry_refund"]
+    fields = (
+        ("id", "show_state", "gateway"),
+        ("show_order", "member_id"),
+        ("show_amount", "currency", "show_refunded"),
+        ("trade_no", "created_at", "expires_at", "paid_at"),
+        "show_refunds",
+        "show_notices",
+    )
+
+    retry_refund = make_act(
+        name="retry_refund",
+        title=gettext_lazy("Try the refund again"),
+        permission="payment.retry_refund",
+        model=Payment,
+        deed=_retry,
+        form_class=RetryForm,
+        icon="replay",
+        question=gettext_lazy("For a refund on the desk (MANUAL): the gateway is asked about the earlier tries first."),
+    )
+
+    @display(description=gettext_lazy("state"), label=PAYMENT_COLOURS)
+    def show_state(self, payment: Payment) -> str:
+        return payment.state
+
+    @display(description=gettext_lazy("amount"))
+    def show_amount(self, payment: Payment) -> str:
+        return show_yuan(payment.amount_fen)
+
+    @display(description=gettext_lazy("refunded"))
+    def show_refunded(self, payment: Payment) -> str:
+        return show_yuan(payment.refunded_fen)
+
+    @display(description=gettext_lazy("order"))
+    def show_order(self, payment: Payment) -> SafeString:
+        url = reverse("admin:order_order_change", args=[payment.order_id])
+        return format_html('<a href="{}">{}</a>', url, payment.order_id)
+
+    @display(description=gettext_lazy("refunds"))
+    def show_refunds(self, payment: Payment) -> SafeString:
+        rows = Refund.objects.filter(payment_id=payment.pk).order_by("id")[:ROWS_SHOWN]
+        return show_table(
+            [_("number"), _("amount"), _("state"), _("reason"), _("tries"), _("last error"), _("finished at")],
+            (
+                [
+                    row.refund_no,
+                    show_yuan(row.amount_fen),
+                    row.state,
+                    row.reason,
+                    row.attempts,
+                    row.last_error,
+                    row.finished_at,
+                ]
+                for row in rows
+            ),
+        )
+
+    @display(description=gettext_lazy("notices"))
+    def show_notices(self, payment: Payment) -> SafeString:
+        rows = Notice.objects.filter(payment_id=payment.pk).order_by("id")[:ROWS_SHOWN]
+        return show_table(
+            [_("received at"), _("status"), _("amount"), _("outcome"), _("raw text")],
+            ([row.received_at, row.status, show_yuan(row.amount_fen), row.outcome, row.raw] for row in rows),
+        )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Payment | None = None) -> list[str]:
+        return [name for group in self.fields for name in ((group,) if isinstance(group, str) else group)]
+
+
+class _PartOfPayment(ShardedAdmin):
+    """A list whose rows lead to their payment; they have no page of their own."""
+
+    list_display_links = None
+
+    @display(description=gettext_lazy("payment"))
+    def show_payment(self, row: Notice | Refund) -> SafeString:
+        url = reverse("admin:payment_payment_change", args=[row.payment_id])
+        return format_html('<a href="{}">{}</a>', url, row.payment_id)
+
+    @display(description=gettext_lazy("amount"))
+    def show_amount(self, row: Notice | Refund) -> str:
+        return show_yuan(row.amount_fen)
+
+
+@admin.register(Refund)
+class RefundAdmin(_PartOfPayment):
+    ordering = ("-payment_id",)
+    list_display = (
+        *("refund_no", "show_state", "show_payment", "order_id", "show_amount", "reason", "attempts"),
+        *("latest_by", "last_error"),
+    )
+    list_filter = ("state", "reason")
+    search_fields = ("payment_id", "order_id")
+    search_help_text = gettext_lazy("Number of a payment or an order")
+
+    @display(description=gettext_lazy("state"), label=REFUND_COLOURS)
+    def show_state(self, refund: Refund) -> str:
+        return refund.state
+
+
+@admin.register(Notice)
+class NoticeAdmin(_PartOfPayment):
+    ordering = ("-payment_id",)
+    list_display = ("notice_id", "show_payment", "status", "outcome", "show_amount", "received_at")
+    list_filter = ("outcome",)
+    search_fields = ("payment_id",)
+    search_help_text = gettext_lazy("Number of a payment")

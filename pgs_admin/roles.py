@@ -1,0 +1,61 @@
+"""Which operator may do what: four roles, and permissions for acts that Django has no name for."""
+
+from collections.abc import Mapping
+
+from django.contrib.auth.models import Group as Role
+from django.contrib.auth.models import Permission
+from django.contrib.contenttypes.models import ContentType
+from django.utils.translation import gettext_noop
+
+# app_label.model → codename → what it allows.
+ACTS: Mapping[str, Mapping[str, str]] = {
+    "activity.activity": {
+        "steer_activity": gettext_noop("Can submit, pause, resume, end and withdraw activities"),
+        "approve_activity": gettext_noop("Can approve activities"),
+    },
+    "order.order": {
+        "cancel_order": gettext_noop("Can cancel unpaid orders"),
+        "refund_order": gettext_noop("Can refund paid orders"),
+    },
+    "payment.refund": {"retry_refund": gettext_noop("Can let a refund be tried again")},
+    "member.member": {
+        "unmask_member": gettext_noop("Can see a member's phone and addresses in plain text"),
+        "block_member": gettext_noop("Can block members"),
+    },
+}
+# What anybody in the back office may look at.
+SHOWN = (
+    *("product.merchant", "product.product", "product.sku", "activity.activity", "activity.activitylog"),
+    *("order.order", "group.group", "delivery.shipment", "payment.payment", "payment.refund", "payment.notice"),
+    *("member.member", "member.address"),
+)
+_VIEW = frozenset(f"{name.split('.')[0]}.view_{name.split('.')[1]}" for name in SHOWN)
+_EDIT = frozenset(f"product.{act}_{model}" for model in ("merchant", "product", "sku") for act in ("add", "change")) | {
+    "activity.add_activity",
+    "activity.change_activity",
+}
+
+ROLES: Mapping[str, frozenset[str]] = {
+    "viewer": _VIEW,
+    "operations": _VIEW | _EDIT | {"activity.steer_activity", "activity.approve_activity"},
+    "service": _VIEW | {"order.cancel_order", "order.refund_order", "member.unmask_member", "member.block_member"},
+    "finance": _VIEW | {"order.refund_order", "payment.retry_refund", "auditlog.view_logentry"},
+}
+
+
+def ensure_roles() -> None:
+    """Makes acts and roles exactly what this file says; repeatable. Operators keep the roles that they were given."""
+    for name, acts in ACTS.items():
+        content_type = ContentType.objects.get_by_natural_key(*name.split("."))
+        for codename, meaning in acts.items():
+            Permission.objects.update_or_create(
+                content_type=content_type, codename=codename, defaults={"name": meaning}
+            )
+    known = {f"{app}.{codename}": pk for pk, app, codename in _all_permissions()}
+    for name, wanted in ROLES.items():
+        role, _is_new = Role.objects.get_or_create(name=name)
+        role.permissions.set([known[permission] for permission in wanted])
+
+
+def _all_permissions() -> list[tuple[int, str, str]]:
+    return list(Permission.objects.values_list("pk", "content_type__app_label", "codename"))

@@ -1,0 +1,42 @@
+"""Small tables inside a detail page; every cell is escaped."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+# A detail page shows so many rows of a kind and says when there are more.
+ROWS_SHOWN = 100
+
+
+def show_table(headers: Sequence[Any], rows: Iterable[Sequence[Any]]) -> SafeString:
+    """Rows as an HTML table, or a dash when there are none."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    if not cells:
+        return format_html("{}", "-")
+    head = format_html_join("", '<th class="text-left px-2 py-1">{}</th>', ((header,) for header in headers))
+    lines = format_html_join(
+        "",
+        "<tr>{}</tr>",
+        ((format_html_join("", '<td class="px-2 py-1">{}</td>', ((value,) for value in row)),) for row in cells),
+    )
+    return format_html('<table class="w-full"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>', head, lines)
+
+
+def show_yuan(fen: int | None) -> str:
+    """¥12.34 of 1234 fen."""
+    if fen is None:
+        return "-"
+    sign = "-" if fen < 0 else ""
+    return f"{sign}¥{abs(fen) // 100:,}.{abs(fen) % 100:02d}"
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return date_format(timezone.localtime(value), "Y-m-d H:i:s")
+    return _("none") if value is None or value == "" else value
