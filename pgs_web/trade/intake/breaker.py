@@ -26,20 +26,38 @@ class Breaker:
     @contextmanager
     def guard(self, partition: int) -> Iterator[None]:
         """Around a call of the partition's ledger; raises Unavailable without calling while the ledger hangs."""
-        # Partitions without a Redis of their own share one, and hang together.
-        ledger = partition if partition in settings.LEDGER_PARTITION_URLS else None
+        ledger = _ledger_of(partition)
         self._enter(ledger)
         started = time.monotonic()
         try:
             yield
         except RedisUnavailable as error:
             if time.monotonic() - started >= SLOW_SECONDS:
-                with self._lock:
-                    self._closed_until[ledger] = time.monotonic() + CLOSED_SECONDS
+                self._close(ledger)
             raise Unavailable() from error
         if self._closed_until:
             with self._lock:
                 self._closed_until.pop(ledger, None)
+
+    @contextmanager
+    def guard_patient_call(self) -> Iterator[None]:
+        """Around a call that bridges a hanging ledger by what it has in store; raises Unavailable when it had to wait.
+
+        Its answer is good, but who goes on with it would wait at the same ledger a second time.
+        """
+        # Without taking the turn to try, which the next call of this caller needs.
+        with self._lock:
+            if time.monotonic() < self._closed_until.get(None, 0.0):
+                raise Unavailable()
+        started = time.monotonic()
+        yield
+        if time.monotonic() - started >= SLOW_SECONDS:
+            self._close(None)
+            raise Unavailable()
+
+    def _close(self, ledger: int | None) -> None:
+        with self._lock:
+            self._closed_until[ledger] = time.monotonic() + CLOSED_SECONDS
 
     def _enter(self, ledger: int | None) -> None:
         if not self._closed_until:
@@ -53,3 +71,8 @@ class Breaker:
                 raise Unavailable()
             # This caller tries; the others wait for its result, or for the next turn.
             self._closed_until[ledger] = now + CLOSED_SECONDS
+
+
+def _ledger_of(partition: int) -> int | None:
+    """Partitions without a Redis of their own share one, and hang together."""
+    return partition if partition in settings.LEDGER_PARTITION_URLS else None

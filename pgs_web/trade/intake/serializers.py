@@ -1,5 +1,6 @@
 """An order as its shopper sends it, and what they are told at once."""
 
+from datetime import UTC
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -46,5 +47,8 @@ class AcceptedOrderSerializer(serializers.Serializer[Any]):
     group_id = IdField(allow_null=True)
     state = serializers.ChoiceField(choices=[OrderState.ACCEPTED.value])
     amount_fen = serializers.IntegerField()
-    pay_by = serializers.DateTimeField()
+    pay_by = serializers.DateTimeField(default_timezone=UTC)
     queue = QueueSerializer()
+    server_time = serializers.DateTimeField(
+        default_timezone=UTC, help_text=_("When the order was accepted, by the shop's clock.")
+    )

@@ -1,6 +1,7 @@
 """An order is placed: its key is claimed, then it is admitted; no database is touched on the way of an honest order."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -66,13 +67,16 @@ class PlacedOrder:
     hold: Hold
 
 
-def place_order(request: OrderRequest) -> PlacedOrder:
+def place_order(request: OrderRequest, *, check_shopper: Callable[[], None]) -> PlacedOrder:
     """Admits the order, once for a key however often it is sent; it is on disk when this returns.
 
-    Raises a refusal of errors.py, NotFound for an unknown activity or group or a foreign address, and Unavailable when
-    the ledger doesn't answer: then the order may be in or not, and the same request again brings the truth.
+    `check_shopper` raises when the member may not buy. Raises a refusal of errors.py, NotFound for an unknown activity
+    or group or a foreign address, and Unavailable when the ledger doesn't answer: then the order may be in or not, and
+    the same request again brings the truth.
     """
+    # First, because it asks the ledger: while that hangs, nobody waits for a second server before hearing no.
     order_id = claim_order_id(request)
+    check_shopper()
     # After the claim, before the admission: the body, address included, is what the key is bound to, and every
     # admission under it passes here.
     if not has_address(member_id=request.member_id, address_id=request.address_id):
@@ -87,7 +91,8 @@ def place_order(request: OrderRequest) -> PlacedOrder:
 def claim_order_id(request: OrderRequest) -> int:
     """The order id that the member's key stands for, new or from before; raises KeyReused, Unavailable."""
     try:
-        proposed = new_id(slot=slot_of_key(request.member_id))
+        with _breaker.guard_patient_call():
+            proposed = new_id(slot=slot_of_key(request.member_id))
     except IdSourceUnavailable as error:
         raise Unavailable() from error
     home = partition_of(request.member_id)

@@ -6,6 +6,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
@@ -19,6 +20,7 @@ from pgs_web.api.ids import read_id
 from pgs_web.api.pagination import PAGE_PARAMETERS, invalid_parameter, read_page_size
 from pgs_web.api.schema import refusals
 from pgs_web.api.trace import current_trace_id
+from pgs_web.trade.intake.authentication import RushTokenAuthentication, refuse_ended_session
 from pgs_web.trade.intake.errors import (
     AlreadyInGroup,
     Ended,
@@ -60,6 +62,10 @@ class OwnOrdersPage(BasePagination):
 
 class OrdersView(APIView):
     pagination_class = OwnOrdersPage
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        is_rush = self.request is not None and self.request.method == "POST"
+        return [RushTokenAuthentication()] if is_rush else super().get_authenticators()
 
     @extend_schema(
         operation_id="orders_list",
@@ -108,7 +114,11 @@ class OrdersView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Opens a group, joins one (`group_id`), or buys alone (`mode`). 202: the order is on disk."""
-        placed = place_order(_read_order(request))
+        placed = place_order(
+            _read_order(request),
+            # `auth` is what the authenticator read from the token.
+            check_shopper=lambda: refuse_ended_session(request.auth),
+        )
         return Response(
             AcceptedOrderSerializer(_tell(placed)).data,
             status=202,
@@ -155,6 +165,8 @@ def _tell(placed: PlacedOrder) -> dict[str, Any]:
         "amount_fen": hold.amount_fen,
         "pay_by": from_ms(hold.pay_by_ms),
         "queue": {"position": hold.position, "eta_seconds": hold.eta_seconds},
+        # The moment of the admission: a repetition is told the same as the first time.
+        "server_time": from_ms(hold.accepted_ms),
     }
 
 
