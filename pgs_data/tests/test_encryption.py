@@ -52,7 +52,10 @@ def test_rotation_encrypts_with_the_first_key_and_reads_both(settings):
 
 
 @pytest.mark.parametrize(
-    "configured", ["", "demo", "demo:", ":AAAA", "demo:not base64", "demo:QUFB", f"{make_key('a')},{make_key('a')}"]
+    "configured",
+    ["", "demo", "demo:", ":AAAA", "demo:not base64", "demo:QUFB", f"{make_key('a')},{make_key('a')}"],
+    # The last one is random: every process must call the case the same.
+    ids=["empty", "no key", "empty key", "no id", "not base64", "too short", "twice"],
 )
 def test_unusable_keys_are_named_and_never_shown(configured):
     with pytest.raises(ImproperlyConfigured) as caught:
