@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from pgs_data.private_servers.ports import LOOPBACK, free_port
@@ -37,10 +38,12 @@ PRIVATE_SETTINGS: dict[str, str] = {
 PORT_TRIES = 5
 
 
-def start_mariadb(data_dir: Path, *, name: str, port: int | None = None, server_id: int = 1) -> RunningServer:
+def start_mariadb(
+    data_dir: Path, *, name: str, beside: Sequence[str] = (), port: int | None = None, server_id: int = 1
+) -> RunningServer:
     """Starts a server with an empty database `name` (made when missing); raises `ServerStartFailed`.
 
-    Its url signs in as root without a password, on the loopback interface only. A socket's path is limited to
+    `beside` names more databases for the same server. Its url signs in as root without a password, on the loopback interface only. A socket's path is limited to
     about 100 characters, so `data_dir` has to be short. The caller's process owns the server.
     """
     program = find_server("mariadbd", "mysqld")
@@ -53,7 +56,10 @@ def start_mariadb(data_dir: Path, *, name: str, port: int | None = None, server_
     (folder / "tmp").mkdir(exist_ok=True)
     _install_once(installer, folder)
     (folder / "init.sql").write_text(
-        f"CREATE DATABASE IF NOT EXISTS `{name}` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;\n"
+        "".join(
+            f"CREATE DATABASE IF NOT EXISTS `{one}` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;\n"
+            for one in (name, *beside)
+        )
     )
     config_path = folder / "my.cnf"
     for tries_left in range(PORT_TRIES if port is None else 1, 0, -1):

@@ -42,7 +42,11 @@ class Launcher:
             return
         for number, name in enumerate(MARIADB_SERVERS, start=1):
             server = start_mariadb(
-                folder / name, name=f"pgs_{name}", port=self.book.mariadb_ports[name], server_id=number
+                folder / name,
+                name=f"pgs_{name}",
+                beside=["pgs_backup"] if name == "default" else [],
+                port=self.book.mariadb_ports[name],
+                server_id=number,
             )
             self._keep(WatchedProcess(name, "mariadb", server.url, server))
 
