@@ -7,6 +7,7 @@ from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_of
 from pgs_data.sharding.slots import slot_of_id, slot_of_key
 from pgs_web.display.activity.models import Activity
+from pgs_web.trade.intake.documents import OrderDocument, read_document
 from pgs_web.trade.intake.keys import intake_key
 from pgs_web.trade.intake.messages import Admission, Admitted
 from pgs_web.trade.intake.scripts import admit_orders
@@ -43,6 +44,12 @@ def make_admission(
 def admit(*orders: Admission) -> list[Admitted]:
     """Verdicts on orders of one activity, judged in one call."""
     return admit_orders(partition=partition_of(orders[0].activity_id), orders=orders)
+
+
+def documents_of(activity: Activity) -> list[OrderDocument]:
+    """Documents of the activity's own orders in the stream that it shares with others."""
+    documents = [read_document(fields[b"d"]) for _entry, fields in stream_of(activity)]
+    return [document for document in documents if document.activity_id == str(activity.pk)]
 
 
 def stream_of(activity: Activity) -> list[tuple[bytes, dict[bytes, bytes]]]:
