@@ -83,7 +83,9 @@ def test_an_upload_is_named_after_its_content_whatever_it_was_called():
 
 
 @pytest.mark.django_db(databases="__all__")
-@pytest.mark.parametrize("content", [SVG, b"<html></html>", png(6001, 1), png(0, 1), jpeg() + b"\0" * MAX_PICTURE_BYTES])
+@pytest.mark.parametrize(
+    "content", [SVG, b"<html></html>", png(6001, 1), png(0, 1), jpeg() + b"\0" * MAX_PICTURE_BYTES]
+)
 def test_a_hostile_upload_is_refused_in_forms_and_on_its_way_to_the_disk(content):
     with pytest.raises(ValidationError) as caught:
         make_product(picture=SimpleUploadedFile("picture.png", content)).full_clean()
