@@ -7,6 +7,7 @@ from typing import Any
 
 from config.settings.logging import LOGGING
 from config.settings.web import TRUSTED_PROXIES, WEB_BIND, WEB_GRACEFUL_SECONDS, WEB_WORKERS
+from pgs_data.private_servers.running import die_with
 
 bind = WEB_BIND
 workers = WEB_WORKERS
@@ -36,6 +37,13 @@ _counters = None
 if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
     _counters = tempfile.TemporaryDirectory(prefix="pgs-metrics-")
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = _counters.name
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """A worker dies with its master: orphans would keep the port, and the next master could not listen."""
+    die = die_with(server.pid)
+    if die:
+        die()
 
 
 def child_exit(server: Any, worker: Any) -> None:

@@ -43,8 +43,9 @@ def start_mariadb(
 ) -> RunningServer:
     """Starts a server with an empty database `name` (made when missing); raises `ServerStartFailed`.
 
-    `beside` names more databases for the same server. Its url signs in as root without a password, on the loopback interface only. A socket's path is limited to
-    about 100 characters, so `data_dir` has to be short. The caller's process owns the server.
+    `beside` names more databases for the same server. Its url signs in as root without a password, on the loopback
+    interface only. A socket's path is limited to about 100 characters, so `data_dir` has to be short. The caller's
+    process owns the server.
     """
     program = find_server("mariadbd", "mysqld")
     installer = find_server("mariadb-install-db", "mysql_install_db")

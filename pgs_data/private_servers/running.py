@@ -85,7 +85,7 @@ class RunningServer:
                 cwd=self.working_dir or self.data_dir,
                 # Ctrl-C goes to the terminal's process group: our owner decides when we end.
                 start_new_session=True,
-                preexec_fn=_die_with(os.getpid()),
+                preexec_fn=die_with(os.getpid()),
             )
         # Killed before this line: the death signal ends the server too. Where there is no such signal (macOS)
         # an orphan without a pid file is possible in this instant only.
@@ -173,7 +173,8 @@ def command_line(pid: int) -> str:
     return answer.stdout
 
 
-def _die_with(parent_pid: int) -> Callable[[], None] | None:
+def die_with(parent_pid: int) -> Callable[[], None] | None:
+    """For a child to call right after the fork: the kernel kills it when the parent ends. None where it can't."""
     if _LIBC is None:
         return None
     prctl = _LIBC.prctl
