@@ -6,7 +6,8 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from django.core.exceptions import ValidationError as InvalidValue
-from django.db.models import Field, IntegerField
+from django.db import DataError
+from django.db.models import IntegerField
 from django.utils.encoding import force_str
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ErrorDetail, ValidationError
@@ -38,7 +39,13 @@ class PageCursor(CursorPagination):
 
     def paginate_queryset(self, queryset: Any, request: Request, view: APIView | None = None) -> Any:
         self.model = queryset.model
-        return super().paginate_queryset(queryset, request, view)
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except (ValueError, InvalidValue, OverflowError, DataError) as error:
+            if self.cursor_query_param not in request.query_params:
+                raise
+            # A position that only the query itself could judge: an annotation's, or another table's column.
+            raise invalid_cursor() from error
 
     def decode_cursor(self, request: Request) -> Cursor | None:
         encoded = request.query_params.get(self.cursor_query_param)
@@ -49,9 +56,7 @@ class PageCursor(CursorPagination):
             if cursor.position is not None:
                 self.check_position(cursor.position)
         except (ValueError, TypeError, Base64Error, InvalidValue, OverflowError) as error:
-            raise invalid_parameter(
-                self.cursor_query_param, _("Take the cursor from a page's next or previous.")
-            ) from error
+            raise invalid_cursor() from error
         return cursor
 
     def check_position(self, position: Any) -> None:
@@ -59,10 +64,9 @@ class PageCursor(CursorPagination):
         if "\x00" in position:
             raise ValueError("NUL")
         column = self.ordering[0].lstrip("-")
-        if "__" in column or column not in {field.name for field in self.model._meta.get_fields()}:
-            return
-        field = self.model._meta.get_field("id" if column == "pk" else column)
-        if not isinstance(field, Field):
+        named = {field.name: field for field in self.model._meta.concrete_fields}
+        field = self.model._meta.pk if column == "pk" else named.get(column)
+        if field is None:
             return
         value = field.to_python(position)
         if isinstance(field, IntegerField) and not -LARGEST_ID <= force_integer(value) <= LARGEST_ID:
@@ -127,6 +131,11 @@ def read_page_size(request: Request) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= LARGEST_PAGE):
         raise invalid_parameter("page_size", _("Give a whole number from 1 to 100."))
     return int(text)
+
+
+def invalid_cursor() -> ValidationError:
+    """The 400 for a cursor that no page wrote."""
+    return invalid_parameter("cursor", _("Take the cursor from a page's next or previous."))
 
 
 def invalid_parameter(name: str, detail: Any) -> ValidationError:

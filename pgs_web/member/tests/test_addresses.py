@@ -18,6 +18,7 @@ from pgs_web.member.selectors import (
     read_address_snapshot,
 )
 from pgs_web.member.services.addresses import MOST_ADDRESSES, change_address, create_address, remove_address
+from pgs_web.member.tokens import issue_access_token
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 LIST = "/api/v1/members/me/addresses/"
@@ -138,6 +139,12 @@ def test_fields_that_are_not_the_shoppers_are_not_obeyed(signed_in, member, othe
     signed_in.patch(place(address.id), {"member_id": str(other.id), "address_id": "77", "is_default": True})
     address.refresh_from_db()
     assert (address.member_id, address.deleted_at) == (member.id, None)
+
+
+def test_a_token_of_a_member_who_is_gone_adds_nothing(api):
+    headers = {"Authorization": f"Bearer {issue_access_token(member_id=10**12)}"}
+    assert api.post(LIST, VALUES, headers=headers).status_code == 404
+    assert not Address.objects.exists()
 
 
 def test_one_default(signed_in, member):
