@@ -30,9 +30,11 @@ class PrivateFolder:
 
     def __init__(self) -> None:
         remove_abandoned_folders()
-        self.path = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
-        self._lock = (self.path / "lock").open("w")
+        unnamed = Path(tempfile.mkdtemp(prefix="pgs-new-"))
+        self._lock = (unnamed / "lock").open("w")
         fcntl.flock(self._lock, fcntl.LOCK_EX)
+        # Only now does it bear the name that others look for: unlocked, it would count as abandoned.
+        self.path = unnamed.rename(unnamed.with_name(unnamed.name.replace("pgs-new-", FOLDER_PREFIX)))
 
     def remove(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)

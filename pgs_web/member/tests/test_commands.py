@@ -75,6 +75,7 @@ class TestCreateMembers:
         with pytest.raises(CommandError, match="prefix"):
             create(1)
 
+    @pytest.mark.slow
     def test_10_000_take_seconds(self):
         began = time.monotonic()
         assert len(create(10_000)) == 10_000
