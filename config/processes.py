@@ -17,7 +17,12 @@ PROCESSES: tuple[Process, ...] = (
     Process("drain", "drain", ("manage.py", "drain_orders")),
     Process("relay", "relay", ("manage.py", "relay_outbox")),
     Process("logistics", "consumer", ("manage.py", "consume_logistics")),
-    Process("worker", "celery", ("-m", "celery", "--app", "config.celery", "worker", "--loglevel", "INFO")),
+    # Threads: the jobs wait for databases, and a killed worker leaves no children behind.
+    Process(
+        "worker",
+        "celery",
+        ("-m", "celery", "--app", "config.celery", "worker", "--pool", "threads", "--loglevel", "INFO"),
+    ),
     Process("beat", "beat", ("-m", "celery", "--app", "config.celery", "beat", "--loglevel", "INFO", "--pidfile=")),
     Process("web", "web", ("-m", "gunicorn", "--config", "config/gunicorn.py", "config.asgi:application")),
 )

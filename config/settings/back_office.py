@@ -8,12 +8,11 @@ from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 
-
 def _link(title: Any, icon: str, name: str, permission: str) -> dict[str, Any]:
     return {
         "title": title,
         "icon": icon,
-        "link": reverse_lazy(f"admin:{name}"),
+        "link": reverse_lazy(name if ":" in name else f"admin:{name}"),
         "permission": lambda request: _may(request, permission),
     }
 
@@ -32,7 +31,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_TITLE": _("PGS back office"),
     "SITE_HEADER": _("PGS back office"),
     "SITE_SYMBOL": "groups",
-    "SHOW_HISTORY": True,
+    "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_LANGUAGES": True,
     "ENVIRONMENT": "config.settings.back_office.name_environment",
@@ -57,7 +56,12 @@ UNFOLD: dict[str, Any] = {
             {
                 "title": _("Sale"),
                 "items": [
-                    _link(_("Activities"), "local_fire_department", "activity_activity_changelist", "activity.view_activity"),
+                    _link(
+                        _("Activities"),
+                        "local_fire_department",
+                        "activity_activity_changelist",
+                        "activity.view_activity",
+                    ),
                     _link(_("Products"), "inventory_2", "product_product_changelist", "product.view_product"),
                     _link(_("SKUs"), "sell", "product_sku_changelist", "product.view_sku"),
                     _link(_("Merchants"), "storefront", "product_merchant_changelist", "product.view_merchant"),
@@ -77,6 +81,13 @@ UNFOLD: dict[str, Any] = {
                     _link(_("Payments"), "payments", "payment_payment_changelist", "payment.view_payment"),
                     _link(_("Refunds"), "currency_exchange", "payment_refund_changelist", "payment.view_refund"),
                     _link(_("Notices"), "mark_email_read", "payment_notice_changelist", "payment.view_notice"),
+                ],
+            },
+            {
+                "title": _("Running"),
+                "items": [
+                    _link(_("Flow"), "water", "back_office:flow", "messaging.watch_flow"),
+                    _link(_("Invariants"), "verified", "back_office:invariants", "messaging.check_invariants"),
                 ],
             },
             {
