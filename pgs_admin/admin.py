@@ -1,8 +1,11 @@
 """Django looks for an app's `admin` module: here are the back office's rooms."""
 
+from pgs_admin.activity import admin as activity
 from pgs_admin.group import admin as group
 from pgs_admin.member import admin as member
+from pgs_admin.operator import admin as operator
 from pgs_admin.order import admin as order
 from pgs_admin.payment import admin as payment
+from pgs_admin.product import admin as product
 
-__all__ = ["group", "member", "order", "payment"]
+__all__ = ["activity", "group", "member", "operator", "order", "payment", "product"]

@@ -22,6 +22,10 @@ ACTS: Mapping[str, Mapping[str, str]] = {
         "unmask_member": gettext_noop("Can see a member's phone and addresses in plain text"),
         "block_member": gettext_noop("Can block members"),
     },
+    "messaging.outboxmessage": {
+        "check_invariants": gettext_noop("Can run the invariant checks"),
+        "watch_flow": gettext_noop("Can see how much is on its way"),
+    },
 }
 # What anybody in the back office may look at.
 SHOWN = (
@@ -29,7 +33,7 @@ SHOWN = (
     *("order.order", "group.group", "delivery.shipment", "payment.payment", "payment.refund", "payment.notice"),
     *("member.member", "member.address"),
 )
-_VIEW = frozenset(f"{name.split('.')[0]}.view_{name.split('.')[1]}" for name in SHOWN)
+_VIEW = frozenset(f"{name.split('.')[0]}.view_{name.split('.')[1]}" for name in SHOWN) | {"messaging.watch_flow"}
 _EDIT = frozenset(f"product.{act}_{model}" for model in ("merchant", "product", "sku") for act in ("add", "change")) | {
     "activity.add_activity",
     "activity.change_activity",
@@ -37,9 +41,12 @@ _EDIT = frozenset(f"product.{act}_{model}" for model in ("merchant", "product", 
 
 ROLES: Mapping[str, frozenset[str]] = {
     "viewer": _VIEW,
-    "operations": _VIEW | _EDIT | {"activity.steer_activity", "activity.approve_activity"},
+    "operations": _VIEW
+    | _EDIT
+    | {"activity.steer_activity", "activity.approve_activity", "messaging.check_invariants"},
     "service": _VIEW | {"order.cancel_order", "order.refund_order", "member.unmask_member", "member.block_member"},
-    "finance": _VIEW | {"order.refund_order", "payment.retry_refund", "auditlog.view_logentry"},
+    "finance": _VIEW
+    | {"order.refund_order", "payment.retry_refund", "messaging.check_invariants", "auditlog.view_logentry"},
 }
 
 

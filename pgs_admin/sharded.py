@@ -5,15 +5,22 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.admin import ShowFacets
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db import DatabaseError, models
-from django.http import HttpRequest
+from django.db import models
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
+from pgs_admin.acts import ButtonsByState, say_outage
 from pgs_data.sharding.errors import ShardKeyMissing
-from pgs_data.sharding.slots import node_aliases
+from pgs_data.sharding.shard_keys import shard_field_of
+from pgs_data.sharding.slots import LARGEST_ID, node_aliases
+from pgs_web.api.errors import OUTAGES
 
 # Every row before the page is read on every node and thrown away: beyond this the operator has to narrow the search.
 DEEPEST_ROW = 2_000
@@ -24,6 +31,7 @@ class ShardedChangeList(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         """Django's hook: fills the page from all nodes, or from one when the search names a shard key."""
+        self.page_num = max(1, self.page_num)
         first = (self.page_num - 1) * self.list_per_page
         last = min(first + self.list_per_page, DEEPEST_ROW)
         pages: list[list[models.Model]] = []
@@ -35,7 +43,7 @@ class ShardedChangeList(ChangeList):
                 # Counted up to the depth only: a full count costs the size of the shop.
                 count += rows.order_by()[:DEEPEST_ROW].count()
                 pages.append(list(rows[:last]))
-            except DatabaseError:
+            except OUTAGES:
                 messages.warning(request, _("%(node)s does not answer; its rows are missing here.") % {"node": alias})
         merged = list(heapq.merge(*pages, key=self._sort_key(), reverse=True))
         self.result_count = self.full_result_count = min(count, DEEPEST_ROW)
@@ -48,7 +56,7 @@ class ShardedChangeList(ChangeList):
 
     def get_ordering(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> list[str]:
         """Newest first, always: other orders would need every row of every node."""
-        return list(self.model_admin.ordering)
+        return [*self.model_admin.ordering, "-pk"]
 
     def _nodes(self) -> list[str]:
         try:
@@ -58,10 +66,10 @@ class ShardedChangeList(ChangeList):
 
     def _sort_key(self) -> Callable[[models.Model], Any]:
         (field,) = (name.removeprefix("-") for name in self.model_admin.ordering)
-        return lambda row: getattr(row, field)
+        return lambda row: (getattr(row, field), row.pk)
 
 
-class ShardedAdmin(ModelAdmin):
+class ShardedAdmin(ButtonsByState, ModelAdmin):
     """Base of the pages about orders, groups and money: no adding, no changing, no deleting; actions call services.
 
     `ordering` names one descending field. Search fields are exact: numbers that people read from a screen.
@@ -71,10 +79,56 @@ class ShardedAdmin(ModelAdmin):
     list_per_page = 50
     sortable_by = ()
     show_full_result_count = False
+    # Counting a filter's values would need every node.
+    show_facets = ShowFacets.NEVER
     list_fullwidth = True
+    actions = None
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ShardedChangeList]:
         return ShardedChangeList
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> models.Model | None:
+        """The row of a page of its own; None for rows that are only found through another row's id."""
+        has_own_page = shard_field_of(self.model).primary_key
+        if not has_own_page or not _is_id(object_id) or from_field is not None:
+            return None
+        row: models.Model | None = self.get_queryset(request).filter(pk=int(object_id)).first()
+        return row
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The detail page, for looking only; a node that is away sends back to the list."""
+        if request.method not in {"GET", "HEAD"} or object_id is None:
+            # Before Django asks for the node of a model, which has several.
+            raise PermissionDenied
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        try:
+            response = super().changeform_view(request, object_id, form_url, extra_context)
+            # Here and not later: the tables read the node while the page is rendered.
+            return response.render() if isinstance(response, TemplateResponse) else response
+        except OUTAGES:
+            messages.error(request, say_outage())
+            return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"))
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        raise PermissionDenied
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        raise PermissionDenied
+
+    def get_readonly_fields(self, request: HttpRequest, obj: models.Model | None = None) -> list[str]:
+        """All of them."""
+        return [name for line in self.fields or () for name in ((line,) if isinstance(line, str) else line)]
 
     def get_search_results(
         self, request: HttpRequest, queryset: models.QuerySet[Any], search_term: str
@@ -83,7 +137,7 @@ class ShardedAdmin(ModelAdmin):
         words = search_term.split()
         if not words:
             return queryset, False
-        if not all(word.isascii() and word.isdigit() and len(word) < 20 for word in words):
+        if not all(_is_id(word) for word in words):
             return queryset.none(), False
         for word in words:
             wanted = models.Q()
@@ -100,3 +154,7 @@ class ShardedAdmin(ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         return False
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 20 and 0 < int(text) <= LARGEST_ID

@@ -8,7 +8,6 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
 
 # A detail page shows so many rows of a kind and says when there are more.
 ROWS_SHOWN = 100
@@ -39,4 +38,4 @@ def show_yuan(fen: int | None) -> str:
 def _cell(value: Any) -> Any:
     if isinstance(value, datetime):
         return date_format(timezone.localtime(value), "Y-m-d H:i:s")
-    return _("none") if value is None or value == "" else value
+    return "-" if value is None or value == "" else value

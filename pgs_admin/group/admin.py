@@ -1,7 +1,6 @@
 """Groups in the back office."""
 
 from django.contrib import admin
-from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -61,6 +60,3 @@ class GroupAdmin(ShardedAdmin):
             [_("at"), _("from"), _("to"), _("reason"), _("by")],
             ([row.at, row.from_state, row.to_state, row.reason, row.actor] for row in rows),
         )
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Group | None = None) -> list[str]:
-        return [name for group in self.fields for name in ((group,) if isinstance(group, str) else group)]

@@ -4,30 +4,34 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
-from pgs_admin.acts import make_act
+from pgs_admin.acts import ButtonsByState, make_act
 from pgs_admin.tables import ROWS_SHOWN, show_table
-from pgs_data.encryption import blind_index
 from pgs_web.member.masks import mask_detail, mask_name, mask_phone
 from pgs_web.member.models import Address, Member
+from pgs_web.member.phones import index_phone, read_phone
 from pgs_web.member.services.sessions import block_member, unblock_member
 from pgs_web.member.states import MemberState
 
 
-def _unmask(request: HttpRequest, member_id: int, values: dict[str, Any]) -> str:
+def _unmask(request: HttpRequest, member_id: int, values: dict[str, Any]) -> HttpResponse:
+    """Answers into the dialog: messages travel in a cookie, and addresses of pages stay in histories."""
     member = Member.objects.get(pk=member_id)
     addresses = Address.objects.filter(member_id=member_id, deleted_at=None).order_by("id")[:ROWS_SHOWN]
-    places = "; ".join(
-        f"{one.receiver_name} {one.phone} {one.province}{one.city}{one.district}{one.detail}" for one in addresses
+    table = show_table(
+        [_("receiver"), _("phone"), _("address")],
+        ([one.receiver_name, one.phone, f"{one.province}{one.city}{one.district}{one.detail}"] for one in addresses),
     )
-    # Shown once, as a message; the page itself stays masked.
-    return _("Phone: %(phone)s. Addresses: %(places)s") % {"phone": member.phone or "-", "places": places or "-"}
+    response = render(request, "pgs_admin/unmasked.html", {"member": member, "addresses": table})
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 def _block(request: HttpRequest, member_id: int, values: dict[str, Any]) -> str:
@@ -41,7 +45,7 @@ def _unblock(request: HttpRequest, member_id: int, values: dict[str, Any]) -> st
 
 
 @admin.register(Member)
-class MemberAdmin(ModelAdmin):
+class MemberAdmin(ButtonsByState, ModelAdmin):
     list_display = ("id", "username", "nickname", "show_phone", "show_state", "created_at")
     list_filter = ("state",)
     search_fields = ("username",)
@@ -50,6 +54,8 @@ class MemberAdmin(ModelAdmin):
     sortable_by = ()
     show_full_result_count = False
     list_per_page = 50
+    list_fullwidth = True
+    actions = None
     actions_detail = ["unmask", "block", "unblock"]
     fields = (("id", "username", "nickname"), ("show_phone", "show_state"), "created_at", "show_addresses")
     readonly_fields = ("id", "username", "nickname", "show_phone", "show_state", "created_at", "show_addresses")
@@ -70,6 +76,8 @@ class MemberAdmin(ModelAdmin):
         model=Member,
         deed=_block,
         icon="block",
+        states={MemberState.ACTIVE},
+        is_grave=True,
         question=gettext_lazy("The member is signed out everywhere and can't sign in."),
     )
     unblock = make_act(
@@ -79,6 +87,7 @@ class MemberAdmin(ModelAdmin):
         model=Member,
         deed=_unblock,
         icon="lock_open",
+        states={MemberState.BLOCKED},
     )
 
     @display(description=gettext_lazy("phone"))
@@ -116,9 +125,10 @@ class MemberAdmin(ModelAdmin):
         word = search_term.strip()
         if not word:
             return queryset, False
+        phone = read_phone(word)
+        if phone is not None:
+            return queryset.filter(phone_index=index_phone(phone)), False
         if word.isascii() and word.isdigit():
-            if len(word) == 11:
-                return queryset.filter(phone_index=blind_index(word, purpose="member.phone")), False
             return (queryset.filter(pk=int(word)) if len(word) < 19 else queryset.none()), False
         return queryset.filter(username__startswith=word.lower()), False
 

@@ -20,6 +20,7 @@ from pgs_web.trade.delivery.models import Shipment
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.selectors import order_history
 from pgs_web.trade.order.services import cancel_order, start_refund
+from pgs_web.trade.order.services.refunding import REFUNDABLE_BY_OPERATOR
 from pgs_web.trade.order.states import CancelReason, OrderState, RefundReason
 from pgs_web.trade.stock.models import StockEntry
 
@@ -82,6 +83,7 @@ class OrderAdmin(ShardedAdmin):
         model=Order,
         deed=_cancel,
         icon="cancel",
+        states={OrderState.UNPAID},
         question=gettext_lazy("Only an unpaid order can be cancelled."),
     )
     refund_order = make_act(
@@ -91,6 +93,7 @@ class OrderAdmin(ShardedAdmin):
         model=Order,
         deed=_refund,
         icon="currency_exchange",
+        states=REFUNDABLE_BY_OPERATOR,
         question=gettext_lazy("All of the money goes back the way it came."),
     )
 
@@ -160,9 +163,6 @@ class OrderAdmin(ShardedAdmin):
             [_("carrier"), _("tracking number"), _("shipped at")],
             ([row.carrier, row.tracking_no, row.shipped_at] for row in rows),
         )
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Order | None = None) -> list[str]:
-        return [name for group in self.fields for name in ((group,) if isinstance(group, str) else group)]
 
 
 def _link_to_payment(payment: Payment) -> SafeString:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
@@ -14,11 +15,13 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from pgs_admin.acts import ReasonForm, make_act
+from pgs_admin.filters import make_filter
 from pgs_admin.sharded import ShardedAdmin
 from pgs_admin.tables import ROWS_SHOWN, show_table, show_yuan
 from pgs_task.payment.models import Notice, Payment, Refund
 from pgs_task.payment.services import retry_refund
 from pgs_task.payment.states import PaymentState, RefundState
+from pgs_web.trade.order.states import RefundReason
 
 PAYMENT_COLOURS = {
     PaymentState.WAITING.value: "info",
@@ -48,7 +51,7 @@ def _retry(request: HttpRequest, payment_id: int, values: dict[str, Any]) -> str
 @admin.register(Payment)
 class PaymentAdmin(ShardedAdmin):
     list_display = ("id", "show_state", "order_id", "member_id", "gateway", "show_amount", "trade_no", "created_at")
-    list_filter = ("state", "gateway")
+    list_filter = ("state", make_filter("gateway", gettext_lazy("gateway"), settings.PAYMENT_GATEWAYS))
     search_fields = ("id", "order_id", "member_id")
     search_help_text = gettext_lazy("Number of a payment, an order or a member")
     actions_detail = ["retry_refund"]
@@ -116,9 +119,6 @@ class PaymentAdmin(ShardedAdmin):
             ([row.received_at, row.status, show_yuan(row.amount_fen), row.outcome, row.raw] for row in rows),
         )
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Payment | None = None) -> list[str]:
-        return [name for group in self.fields for name in ((group,) if isinstance(group, str) else group)]
-
 
 class _PartOfPayment(ShardedAdmin):
     """A list whose rows lead to their payment; they have no page of their own."""
@@ -142,7 +142,7 @@ class RefundAdmin(_PartOfPayment):
         *("refund_no", "show_state", "show_payment", "order_id", "show_amount", "reason", "attempts"),
         *("latest_by", "last_error"),
     )
-    list_filter = ("state", "reason")
+    list_filter = ("state", make_filter("reason", gettext_lazy("reason"), [reason.value for reason in RefundReason]))
     search_fields = ("payment_id", "order_id")
     search_help_text = gettext_lazy("Number of a payment or an order")
 

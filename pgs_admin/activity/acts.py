@@ -1,0 +1,146 @@
+"""What operators do to an activity: every act goes through the sale's services, which move database and Redis."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from pgs_admin.activity.forms import ApproveForm, StockForm
+from pgs_admin.acts import make_act
+from pgs_admin.audit import actor_of
+from pgs_web.display.activity.models import Activity
+from pgs_web.display.activity.services import return_to_draft, submit_for_review
+from pgs_web.display.activity.states import MOVES, ActivityState
+from pgs_web.trade.stock.sales import end_sale, pause_sale, resume_sale, schedule_sale, withdraw_sale
+from pgs_web.trade.stock.services import change_stock_total
+
+STEER = "activity.steer_activity"
+APPROVE = "activity.approve_activity"
+ON_SALE = {ActivityState.SCHEDULED, ActivityState.RUNNING, ActivityState.PAUSED}
+
+
+def _states_before(state: ActivityState) -> set[ActivityState]:
+    return {old for old, following in MOVES.items() if state in following}
+
+
+def _submit(request: HttpRequest, activity_id: int, values: dict[str, Any]) -> str:
+    submit_for_review(activity_id=activity_id, actor=actor_of(request))
+    return _("Submitted; somebody else has to approve it.")
+
+
+def _approve(request: HttpRequest, activity_id: int, values: dict[str, Any]) -> str:
+    schedule_sale(activity_id=activity_id, actor=actor_of(request), rules_version=values["rules_version"])
+    return _("Approved: its stock is loaded, and it starts by itself.")
+
+
+def _return(request: HttpRequest, activity_id: int, values: dict[str, Any]) -> str:
+    return_to_draft(activity_id=activity_id, actor=actor_of(request), reason=values["reason"])
+    return _("Returned to draft.")
+
+
+def _pause(request: HttpRequest, activity_id: int, values: dict[str, Any]) -> str:
+    pause_sale(activity_id=activity_id, actor=actor_of(request), reason=values["reason"])
+    return _("Paused: nobody can buy; paying and groups go on.")
+
+
+def _resume(request: HttpRequest, activity_id: int, values: dict[str, Any]) -> str:
+    resume_sale(activity_id=activity_id, actor=actor_of(request), reason=values["reason"])
+    return _("Resumed: shoppers can buy within the window.")
+
+
+def _end(request: HttpRequest, activity_id: int, values: dict[str, Any]) -> str:
+    end_sale(activity_id=activity_id, actor=actor_of(request), reason=values["reason"])
+    return _("Ended.")
+
+
+def _withdraw(request: HttpRequest, activity_id: int, values: dict[str, Any]) -> str:
+    withdraw_sale(activity_id=activity_id, actor=actor_of(request), reason=values["reason"])
+    return _("Withdrawn.")
+
+
+def _change_stock(request: HttpRequest, activity_id: int, values: dict[str, Any]) -> str:
+    change_stock_total(activity_id=activity_id, difference=values["difference"], change_id=values["change_id"].hex)
+    return _("The stock is changed by %(units)+d units.") % {"units": values["difference"]}
+
+
+submit = make_act(
+    name="submit",
+    title=gettext_lazy("Submit for review"),
+    permission=STEER,
+    model=Activity,
+    deed=_submit,
+    icon="send",
+    states={ActivityState.DRAFT},
+)
+approve = make_act(
+    name="approve",
+    title=gettext_lazy("Approve"),
+    permission=APPROVE,
+    model=Activity,
+    deed=_approve,
+    form_class=ApproveForm,
+    icon="check_circle",
+    question=gettext_lazy("Loads the stock; shoppers can buy from the start on. Not by who submitted it."),
+    states={ActivityState.IN_REVIEW},
+)
+send_back = make_act(
+    name="send_back",
+    title=gettext_lazy("Return to draft"),
+    permission=APPROVE,
+    model=Activity,
+    deed=_return,
+    icon="undo",
+    states={ActivityState.IN_REVIEW},
+)
+pause = make_act(
+    name="pause",
+    title=gettext_lazy("Pause"),
+    permission=STEER,
+    model=Activity,
+    deed=_pause,
+    icon="pause",
+    question=gettext_lazy("Nobody can buy until it is resumed; paying and groups go on."),
+    states=_states_before(ActivityState.PAUSED),
+)
+resume = make_act(
+    name="resume",
+    title=gettext_lazy("Resume"),
+    permission=STEER,
+    model=Activity,
+    deed=_resume,
+    icon="play_arrow",
+    states={ActivityState.PAUSED},
+)
+end = make_act(
+    name="end",
+    title=gettext_lazy("End"),
+    permission=STEER,
+    model=Activity,
+    deed=_end,
+    icon="stop",
+    question=gettext_lazy("Before its time, and for good. Orders and groups go on."),
+    states=_states_before(ActivityState.ENDED),
+    is_grave=True,
+)
+withdraw = make_act(
+    name="withdraw",
+    title=gettext_lazy("Withdraw"),
+    permission=STEER,
+    model=Activity,
+    deed=_withdraw,
+    icon="delete_forever",
+    question=gettext_lazy("Takes the activity back, for good; shoppers don't see it any more."),
+    states=_states_before(ActivityState.WITHDRAWN),
+    is_grave=True,
+)
+change_stock = make_act(
+    name="change_stock",
+    title=gettext_lazy("Change stock"),
+    permission=STEER,
+    model=Activity,
+    deed=_change_stock,
+    form_class=StockForm,
+    icon="inventory",
+    states=ON_SALE,
+)

@@ -1,0 +1,87 @@
+"""The form of an activity's rules: errors stand at their fields; what somebody else changed meanwhile is kept."""
+
+import uuid
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+from unfold.forms import BaseDialogForm
+from unfold.widgets import UnfoldAdminIntegerFieldWidget
+
+from pgs_admin.acts import ReasonForm
+from pgs_web.display.activity.models import Activity
+from pgs_web.display.activity.rules import RULE_FIELDS, ActivityRules, complete_rules, rules_of, validate_rules
+
+LARGEST_DIFFERENCE = 100_000_000
+
+
+class ActivityForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Judges the rules as the services will; title and price without a group may be left to the SKU."""
+
+    # What the editor saw: the service refuses an edit of rules that changed since.
+    rules_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
+    class Meta:
+        model = Activity
+        fields = ("sku", *sorted(RULE_FIELDS))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("title", "alone_price_fen"):
+            if name in self.fields:
+                self.fields[name].required = False
+        if "rules_version" in self.fields:
+            self.initial["rules_version"] = self.instance.rules_version if self.instance.pk else None
+
+    def clean(self) -> dict[str, Any]:
+        """All the rules against each other and the SKU."""
+        cleaned = super().clean() or {}
+        if not self.errors:
+            self._judge(cleaned)
+        return cleaned
+
+    def changed_rules(self) -> dict[str, Any]:
+        """Rule → new value of what the operator changed."""
+        return {name: self.cleaned_data[name] for name in self.changed_data if name in RULE_FIELDS}
+
+    def _judge(self, cleaned: dict[str, Any]) -> None:
+        given = {name: cleaned[name] for name in RULE_FIELDS if name in cleaned}
+        # Fields that are fixed by now aren't in the form: their values are the row's.
+        stored = self.instance if self.instance.pk else None
+        sku = cleaned.get("sku") or (stored.sku if stored else None)
+        if sku is None:
+            return
+        rules = {**{name: getattr(rules_of(stored), name) for name in RULE_FIELDS}, **given} if stored else given
+        try:
+            validate_rules(rules=complete_rules(ActivityRules(**rules), sku), sku=sku)
+        except ValidationError as error:
+            for name, messages in error.error_dict.items():
+                self.add_error(name if name in self.fields else None, messages)
+
+
+class ApproveForm(BaseDialogForm):
+    """Carries the rules that the reviewer has seen: approving others is refused."""
+
+    rules_version = forms.IntegerField(widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["rules_version"].initial = (
+            Activity.objects.filter(pk=self.object_id).values_list("rules_version", flat=True).first()
+        )
+
+
+class StockForm(ReasonForm):
+    """How many units come or go; sent twice it counts once."""
+
+    difference = forms.IntegerField(
+        label=_("Units to add"),
+        min_value=-LARGEST_DIFFERENCE,
+        max_value=LARGEST_DIFFERENCE,
+        widget=UnfoldAdminIntegerFieldWidget,
+        help_text=_("A negative number takes unsold units out."),
+    )
+    change_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
+
+    field_order = ["difference", "reason"]

@@ -1,0 +1,12 @@
+"""Pages of the back office that show no model's rows; Django's admin owns the rest below /admin/."""
+
+from django.contrib import admin
+from django.urls import path
+
+from pgs_admin.flow.views import show_flow, show_invariants
+
+app_name = "back_office"
+urlpatterns = [
+    path("flow/", admin.site.admin_view(show_flow), name="flow"),
+    path("invariants/", admin.site.admin_view(show_invariants), name="invariants"),
+]
