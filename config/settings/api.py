@@ -41,7 +41,15 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENFORCE_NON_BLANK_FIELDS": True,
-    "ENUM_NAME_OVERRIDES": {},
+    # Sets of words that several schemas use: one name each, whatever the fields are called.
+    "ENUM_NAME_OVERRIDES": {
+        "ShownActivityState": "pgs_web.display.activity.serializers.STATES",
+        "GroupState": "pgs_web.trade.group.states.GroupState",
+        "MemberState": "pgs_web.member.states.MemberState",
+        "OrderState": "pgs_web.trade.order.states.OrderState",
+        "PaymentState": "pgs_task.payment.states.PaymentState",
+        "RefundState": "pgs_task.payment.states.RefundState",
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "pgs_web.api.schema.add_problems",
