@@ -8,8 +8,9 @@ from pgs_data.redis.partitions import partition_count
 from pgs_task.reconciliation.contract import When, make_check
 from pgs_web.trade.intake.keys import intake_key
 
-# A mobile number of mainland China standing by itself: the ids and times around it are longer.
-PHONE = re.compile(rb"(?<!\d)1[3-9]\d{9}(?!\d)")
+# A mobile number of mainland China standing by itself: ids and times are longer, and a trace id or UUID is full of
+# digits and letters in a row.
+PHONE = re.compile(rb"(?<![0-9A-Za-z])1[3-9]\d{9}(?![0-9A-Za-z])")
 # The newest entries of each partition: what was written before was checked before.
 ENTRIES_A_PARTITION = 500
 
