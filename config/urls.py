@@ -10,6 +10,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("pgs_task.payment.urls")),
     path("sandbox-gateway/", include("pgs_task.payment.sandbox_gateway.urls")),
     path("media/", include(picture_urlpatterns)),
+    path("admin/i18n/", include("django.conf.urls.i18n")),
     path("admin/", include("pgs_admin.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -1,0 +1,81 @@
+"""Operators and a shop with one of everything, for tests of the back office."""
+
+from dataclasses import dataclass
+
+from django.contrib.auth.models import Group as Role
+from django.contrib.auth.models import User
+from django.test import Client
+
+from pgs_admin.roles import ensure_roles
+from pgs_task.payment.models import Payment
+from pgs_task.payment.tests.making import describe_notice, send, start
+from pgs_web.display.activity.models import Activity
+from pgs_web.member.models import Address, Member
+from pgs_web.member.phones import index_phone
+from pgs_web.trade.group.models import Group
+from pgs_web.trade.order.models import Order
+from pgs_web.trade.order.tests.making import make_group_of_orders, make_order
+from pgs_web.trade.stock.tests.making import make_sale
+
+HOSTILE = "<script>alert(1)</script>"
+PHONE = "13912345678"
+
+
+def sign_in(role: str) -> Client:
+    """A browser of an operator with this role; `admin` may do everything."""
+    ensure_roles()
+    operator = User.objects.create(username=f"{role}-{User.objects.count()}", is_staff=True)
+    operator.is_superuser = role == "admin"
+    operator.save()
+    operator.groups.set(Role.objects.filter(name=role))
+    client = Client(enforce_csrf_checks=False)
+    client.force_login(operator, backend="django.contrib.auth.backends.ModelBackend")
+    client.operator = operator
+    return client
+
+
+def make_member(**values: object) -> Member:
+    """A member with a phone and one address, whose texts are hostile."""
+    member = Member.objects.create(
+        **{"phone": PHONE, "phone_index": index_phone(PHONE), "nickname": HOSTILE, "password": "!", **values}
+    )
+    Address.objects.create(
+        member=member,
+        receiver_name="张三丰",
+        phone=PHONE,
+        province="上海市",
+        city="上海市",
+        district=HOSTILE[:40],
+        detail="人民路一百号之二",
+    )
+    return member
+
+
+@dataclass
+class Shop:
+    """One of everything."""
+
+    activity: Activity
+    member: Member
+    unpaid: Order
+    paid: Order
+    payment: Payment
+    group: Group
+
+
+def make_shop() -> Shop:
+    activity = make_sale(title=HOSTILE, stock=10)
+    unpaid = make_order(member_id=251, activity_id=activity.pk)
+    paid = make_order(member_id=501, activity_id=activity.pk)
+    payment = start(paid)
+    send(describe_notice(payment, extra=HOSTILE))
+    paid.refresh_from_db()
+    payment.refresh_from_db()
+    return Shop(
+        activity=activity,
+        member=make_member(),
+        unpaid=unpaid,
+        paid=paid,
+        payment=payment,
+        group=make_group_of_orders(activity_id=activity.pk).group,
+    )
