@@ -1,7 +1,6 @@
 """200 shoppers want one unit, 100 want a group's last seat; with the guard off, the same harness sees it go wrong."""
 
 from collections import Counter
-from collections.abc import Callable
 
 import pytest
 
@@ -30,8 +29,7 @@ def without(guard: str) -> Script:
 def rush(activity: Activity, *, shoppers: int = SHOPPERS, join: int | None = None) -> Counter[AdmitReply]:
     """How many of so many shoppers, all at once, got which answer."""
     orders = [make_admission(activity, member_id=member, join=join) for member in range(2, shoppers + 2)]
-    acts: list[Callable[[], AdmitReply]] = [lambda order=order: admit(order)[0].reply for order in orders]
-    return Counter(meet(*acts))
+    return Counter(meet(*(lambda order=order: admit(order)[0].reply for order in orders)))
 
 
 def check_one_is_sold(activity: Activity, answers: Counter[AdmitReply]) -> None:

@@ -1,7 +1,7 @@
 """Orders over HTTP: shoppers place them and read their own."""
 
 import re
-from typing import Any
+from typing import Any, cast
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -20,6 +20,8 @@ from pgs_web.api.ids import read_id
 from pgs_web.api.pagination import PAGE_PARAMETERS, invalid_parameter, read_page_size
 from pgs_web.api.schema import refusals
 from pgs_web.api.trace import current_trace_id
+from pgs_web.member.authentication import member_of
+from pgs_web.member.tokens import TokenClaims
 from pgs_web.trade.intake.authentication import RushTokenAuthentication, refuse_ended_session
 from pgs_web.trade.intake.errors import (
     AlreadyInGroup,
@@ -74,7 +76,7 @@ class OrdersView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Your orders, newest first; accepted ones that aren't in a database yet are shown as ACCEPTED."""
-        page = list_own_orders(member_id=request.user.id, limit=read_page_size(request), **_read_cursor(request))
+        page = list_own_orders(member_id=member_of(request), limit=read_page_size(request), **_read_cursor(request))
         return Response(
             {
                 "next": _link(request, "b", page.orders[-1].pk) if page.has_older and page.orders else None,
@@ -117,7 +119,7 @@ class OrdersView(APIView):
         placed = place_order(
             _read_order(request),
             # `auth` is what the authenticator read from the token.
-            check_shopper=lambda: refuse_ended_session(request.auth),
+            check_shopper=lambda: refuse_ended_session(cast(TokenClaims, request.auth)),
         )
         return Response(
             AcceptedOrderSerializer(_tell(placed)).data,
@@ -130,7 +132,7 @@ class OrderView(APIView):
     @extend_schema(operation_id="orders_read", summary="Read an order", responses={200: OrderSerializer})
     def get(self, request: Request, order_id: int) -> Response:
         """One of your orders."""
-        order = get_own_order(member_id=request.user.id, order_id=order_id)
+        order = get_own_order(member_id=member_of(request), order_id=order_id)
         return Response(_describe([order])[0])
 
 
@@ -140,12 +142,14 @@ def _read_order(request: Request) -> OrderRequest:
     is_valid = wanted.is_valid()
     errors = dict(wanted.errors) if not is_valid else {}
     if not KEY_PATTERN.fullmatch(key):
-        errors[KEY_HEADER] = [ErrorDetail(_("Send this header with 1 to 64 visible ASCII characters."), code="invalid")]
+        errors[KEY_HEADER] = [
+            ErrorDetail(str(_("Send this header with 1 to 64 visible ASCII characters.")), code="invalid")
+        ]
     if errors:
         raise ValidationError(errors)
     order = wanted.validated_data
     return OrderRequest(
-        member_id=request.user.id,
+        member_id=member_of(request),
         activity_id=order["activity_id"],
         quantity=order["quantity"],
         address_id=order["address_id"],
@@ -172,7 +176,7 @@ def _tell(placed: PlacedOrder) -> dict[str, Any]:
 
 def _describe(orders: list[Order]) -> list[dict[str, Any]]:
     context = {"shipments": shipments_of(orders), "server_time": timezone.now()}
-    return list(OrderSerializer(orders, many=True, context=context).data)
+    return [dict(OrderSerializer(order, context=context).data) for order in orders]
 
 
 def _read_cursor(request: Request) -> dict[str, int]:

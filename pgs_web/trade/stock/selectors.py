@@ -78,7 +78,7 @@ def read_gates(activity_ids: Iterable[int]) -> dict[int, str]:
 
 def read_facts(activity_id: int) -> dict[str, str]:
     """The facts that admissions see, empty when none are loaded; raises RedisUnavailable."""
-    facts: dict[bytes, bytes] = ledger(partition_of(activity_id)).hgetall(activity_key(activity_id))
+    facts: Any = ledger(partition_of(activity_id)).hgetall(activity_key(activity_id))
     return {name.decode(): value.decode() for name, value in facts.items()}
 
 
