@@ -45,7 +45,7 @@ def main() -> None:
     msgfmt = shutil.which("msgfmt")
     if msgfmt is None:
         sys.exit("msgfmt is missing: apt-get install gettext")
-    sources = sorted(ROOT.glob("locale/*/LC_MESSAGES/*.po"))
+    sources = sorted(ROOT.glob("locale*/*/LC_MESSAGES/*.po"))
     faults = [fault for source in sources for fault in faults_of(source, msgfmt)]
     if faults:
         sys.exit("\n".join(faults))

@@ -122,7 +122,8 @@ STORAGES = {
 
 LANGUAGE_CODE = "zh-hans"
 LANGUAGES = [("zh-hans", "简体中文"), ("en", "English")]
-LOCALE_PATHS = [ROOT / "locale"]
+# The second holds what packages have not translated themselves; the first wins.
+LOCALE_PATHS = [ROOT / "locale", ROOT / "locale_packages"]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "Asia/Shanghai"
