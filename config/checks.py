@@ -15,7 +15,7 @@ DEMO_MARK = "for-demo-and-tests-only"
 DEMO_FIELD_KEY = b"demo-and-test-key-of-32-bytes!!!"
 SHORTEST_SECRET = 32
 LOCAL_HOSTS = {"127.0.0.1", "localhost", "testserver", "[::1]", "*"}
-MAKE_SECRET = "python -c 'import secrets; print(secrets.token_urlsafe(48))'"  # noqa: S105
+MAKE_SECRET = "python -c 'import secrets; print(secrets.token_urlsafe(48))'"  # noqa: S105  # nosec B105
 MAKE_FIELD_KEY = "python -c 'import base64, os; print(base64.b64encode(os.urandom(32)).decode())'"
 
 

@@ -13,7 +13,7 @@ from pgs_web.member.states import MemberState
 from pgs_web.member.tokens import InvalidToken, TokenPair, issue_access_token, issue_tokens, read_refresh_token
 
 # No password produces it; comparing with it costs as much as comparing with a real one.
-NO_PASSWORD = "!"  # noqa: S105
+NO_PASSWORD = "!"  # noqa: S105  # nosec B105
 
 
 @dataclass(frozen=True, slots=True)
