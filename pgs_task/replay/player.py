@@ -50,6 +50,7 @@ class Player:
         bookmark: Bookmark,
         speed: float | None,
         taken_back: frozenset[str],
+        pay_percent: int,
         on_line: Callable[[Tally], None],
     ) -> None:
         self.shop = shop
@@ -57,6 +58,7 @@ class Player:
         self.bookmark = bookmark
         self.speed = speed
         self.taken_back = taken_back
+        self.pay_percent = pay_percent
         self.on_line = on_line
         self.tally = Tally()
         self.is_stopping = False
@@ -117,6 +119,9 @@ class Player:
         self.tally.accepted += 1
         if line.thread_key in self.taken_back:
             self.bookmark.orders[line.thread_key].append(order_id)
+        # By the line's number, so that a resumed session decides the same.
+        if line.number % 100 >= self.pay_percent:
+            return
         if (await self.shop.pay(shopper, order_id)).is_ok:
             self.tally.paid += 1
 

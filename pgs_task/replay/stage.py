@@ -28,8 +28,8 @@ class Offering:
 
     group_size: int = 2
     discount_percent: int = 20
-    group_lasts: int = 900
-    pay_within: int = 600
+    group_lasts: int = 7200
+    pay_within: int = 3600
 
 
 @dataclass

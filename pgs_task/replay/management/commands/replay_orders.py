@@ -55,6 +55,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--base-url", default=settings.SHOP_BASE_URL, help="of the running shop")
         parser.add_argument("--connections", type=int, default=24, help="kept-alive connections; default 24")
+        parser.add_argument("--pay-percent", type=int, default=100, help="how many of 100 orders are paid; default all")
         parser.add_argument("--fresh", action="store_true", help="begin anew instead of going on")
         parser.add_argument("--wait", type=float, default=120, help="seconds to wait for quiet before the invariants")
         parser.add_argument("--json", action="store_true", help="the report as one JSON object, nothing else on stdout")
@@ -90,6 +91,7 @@ class Command(BaseCommand):
                     bookmark=bookmark,
                     speed=options["speed"],
                     taken_back=frozenset(demand.taken_back),
+                    pay_percent=options["pay_percent"],
                     on_line=lambda tally: _show(progress, bar, tally, time.monotonic() - started),
                 )
                 asyncio.run(_play(player, shop, _lines(options, chosen)))
