@@ -48,9 +48,12 @@ format: $(VENV)/.fast ## Format the code and repair what the linter can
 coverage: $(VENV)/.fast ## Run the SQLite half and say which lines it never ran
 	PGS_TEST_DATABASES=sqlite $(PYTEST) --cov --cov-report=term --cov-report=html
 
-messages: $(VENV)/.fast ## Compile the Chinese texts after editing them
+messages: $(VENV)/.fast ## Collect the texts to translate, and compile the translated ones
 	@bash .ci/debian_packages gettext
-	$(BIN)/python manage.py compilemessages --ignore $(VENV)
+	@mkdir -p build/check
+	$(CHECK_ENV) $(BIN)/python manage.py makemessages --locale zh_Hans --no-location --no-obsolete --no-wrap \
+		--ignore $(VENV) --ignore build --ignore var
+	$(CHECK_ENV) $(BIN)/python manage.py compilemessages --ignore $(VENV)
 
 lock: $(VENV)/.fast ## Write the full locked requirements/*.txt from requirements/*.in
 	cd requirements && for name in base prod mysql dev; do \

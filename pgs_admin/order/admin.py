@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from unfold.decorators import display
 
 from pgs_admin.acts import make_act
@@ -78,7 +78,7 @@ class OrderAdmin(ShardedAdmin):
 
     cancel_order = make_act(
         name="cancel_order",
-        title=gettext_lazy("Cancel"),
+        title=gettext_lazy("Cancel the order"),
         permission="order.cancel_order",
         model=Order,
         deed=_cancel,
@@ -105,7 +105,7 @@ class OrderAdmin(ShardedAdmin):
     def show_amount(self, order: Order) -> str:
         return show_yuan(order.amount_fen)
 
-    @display(description=gettext_lazy("group"))
+    @display(description=pgettext_lazy("trade", "group"))
     def show_group(self, order: Order) -> SafeString | str:
         if order.group_id is None:
             return "-"

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from pgs_data.sharding.models import ShardedModel
 from pgs_web.trade.group.states import GroupState, SeatState
@@ -10,7 +11,7 @@ from pgs_web.trade.group.states import GroupState, SeatState
 class Group(ShardedModel):
     shard_field = "id"
 
-    id = models.BigIntegerField(_("group"), primary_key=True)
+    id = models.BigIntegerField(pgettext_lazy("trade", "group"), primary_key=True)
     activity_id = models.BigIntegerField(_("activity"))
     leader_member_id = models.BigIntegerField(_("leader"))
     size = models.PositiveIntegerField(_("group size"))
@@ -27,8 +28,9 @@ class Group(ShardedModel):
 
     class Meta:
         db_table = "trade_group"
-        verbose_name = _("group")
-        verbose_name_plural = _("groups")
+        # With a context: without it, it would also translate Django's "group", which is an operators' role.
+        verbose_name = pgettext_lazy("trade", "group")
+        verbose_name_plural = pgettext_lazy("trade", "groups")
         indexes = [
             models.Index(fields=["state", "deadline"], name="group_state_deadline"),
             models.Index(fields=["activity_id", "state", "deadline"], name="group_of_activity"),
@@ -44,7 +46,7 @@ class Seat(ShardedModel):
     shard_field = "group_id"
 
     id = models.BigAutoField(primary_key=True)
-    group_id = models.BigIntegerField(_("group"))
+    group_id = models.BigIntegerField(pgettext_lazy("trade", "group"))
     order_id = models.BigIntegerField(_("order"))
     member_id = models.BigIntegerField(_("member"))
     # member_id while the seat is active, null afterwards: the unique index then admits a member once a group at a
@@ -68,7 +70,7 @@ class GroupLog(ShardedModel):
     shard_field = "group_id"
 
     id = models.BigAutoField(primary_key=True)
-    group_id = models.BigIntegerField(_("group"))
+    group_id = models.BigIntegerField(pgettext_lazy("trade", "group"))
     sequence = models.PositiveSmallIntegerField()
     from_state = models.CharField(max_length=16)
     to_state = models.CharField(max_length=16)

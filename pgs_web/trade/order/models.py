@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from pgs_data.sharding.models import ShardedModel
 from pgs_web.trade.order.states import OrderState
@@ -20,7 +21,7 @@ class Order(ShardedModel):
     activity_id = models.BigIntegerField(_("activity"))
     sku_id = models.BigIntegerField(_("SKU"))
     merchant_id = models.BigIntegerField(_("merchant"))
-    group_id = models.BigIntegerField(_("group"), null=True)
+    group_id = models.BigIntegerField(pgettext_lazy("trade", "group"), null=True)
     mode = models.CharField(_("mode"), max_length=8, choices=OrderMode.choices)
     quantity = models.PositiveIntegerField(_("quantity"))
     unit_price_fen = models.BigIntegerField(_("unit price (fen)"))
