@@ -19,10 +19,10 @@ class Offer:
 # A few thousand shoppers on a few hundred units; short deadlines, so that what is left unpaid or unfilled is seen to
 # come back within the demo.
 OFFERS = (
-    Offer("秒杀 one each, no group", 100, 990, 1, 75, 30, 1400),
-    Offer("双人团 group of two", 200, 1990, 2, 75, 30, 900),
-    Offer("三人团 group of three", 150, 2990, 3, 75, 30, 500),
-    Offer("五人团 group of five", 100, 3990, 5, 75, 30, 200),
+    Offer("秒杀 one each, no group", 100, 990, 1, 60, 25, 1400),
+    Offer("双人团 group of two", 200, 1990, 2, 60, 25, 900),
+    Offer("三人团 group of three", 150, 2990, 3, 60, 25, 500),
+    Offer("五人团 group of five", 100, 3990, 5, 60, 25, 200),
 )
 
 PAYS_SHARE = 0.88  # of those who were accepted; the others let their order run out
