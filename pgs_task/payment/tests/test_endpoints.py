@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError
-from rest_framework.test import APIClient
+from rest_framework.test import APIClient, APIRequestFactory
 
 from pgs_data.sharding.slots import alias_of_id
 from pgs_task.payment.models import Payment
 from pgs_task.payment.services import request_refund
 from pgs_task.payment.states import PaymentState
 from pgs_task.payment.tests.making import describe_notice, fresh, make_payment, order_of, pay, signed
+from pgs_task.payment.views import NoticesView
 from pgs_web.member.tokens import issue_access_token
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.services import cancel_order
@@ -202,6 +203,10 @@ def test_a_notice_larger_than_64_kb_is_refused():
     payment = make_payment()
     body = json.dumps(describe_notice(payment, padding="x" * 65_536)).encode()
     assert_problem(notify(payment, body=body), 413, "body_too_large")
+    # The middleware refuses by Content-Length; the view itself never reads more either.
+    request = APIRequestFactory().generic("POST", NOTICES, body, headers=signed(body))
+    response = NoticesView.as_view()(request, gateway="sandbox").render()
+    assert_problem(response, 413, "body_too_large")
     assert fresh(payment).state == PaymentState.WAITING
 
 

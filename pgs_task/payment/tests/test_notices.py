@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pgs_data.sharding.slots import alias_of_id
+from pgs_data.sharding.transactions import node_transaction
 from pgs_task.payment.errors import (
     BadSignature,
     MalformedNotice,
@@ -27,6 +28,7 @@ from pgs_task.payment.gateways.sandbox import SandboxGateway
 from pgs_task.payment.models import GatewayNumber, Notice, Payment
 from pgs_task.payment.sandbox_gateway.signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, is_signature_of, sign_notice
 from pgs_task.payment.services import receive_notice, request_refund
+from pgs_task.payment.services.moves import lock_order
 from pgs_task.payment.states import NoticeOutcome, PaymentState
 from pgs_task.payment.tests.making import (
     describe_notice,
@@ -581,6 +583,25 @@ def test_notice_against_cancellation_has_one_winner():
             assert (order.state, now.state, refunds_of(payment)) == (OrderState.TO_SHIP, PaymentState.SUCCEEDED, [])
             assert topics_of(payment) == ["order.paid", "order.to_ship"]
     assert seen == {OrderState.CANCELLED, OrderState.TO_SHIP}
+
+
+@WITH_THREADS
+def test_who_decides_about_an_orders_money_keeps_the_others_waiting():
+    payment = make_payment()
+
+    def cancel() -> None:
+        cancel_order(order_id=payment.order_id, reason=CancelReason.UNPAID, actor="test")
+        connections.close_all()
+
+    other = threading.Thread(target=cancel)
+    with node_transaction(payment.order_id):
+        order = lock_order(order_id=payment.order_id)
+        other.start()
+        other.join(timeout=0.5)
+        assert other.is_alive()
+        assert Order.objects.get(pk=payment.order_id).state == order.state == OrderState.UNPAID
+    other.join(timeout=10)
+    assert order_of(payment).state == OrderState.CANCELLED
 
 
 @EVERYWHERE

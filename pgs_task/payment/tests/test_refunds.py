@@ -21,6 +21,7 @@ from pgs_task.payment.sandbox_gateway.models import FaultKind, SandboxRefund, Sa
 from pgs_task.payment.sandbox_gateway.services import set_fault
 from pgs_task.payment.services import (
     RefundWish,
+    close_payment,
     process_due_refunds,
     refund_sending,
     request_refund,
@@ -31,7 +32,17 @@ from pgs_task.payment.services.moves import MovedMeanwhile, lock_payment, move_p
 from pgs_task.payment.services.refund_sending import LEASE_SECONDS, pause_after
 from pgs_task.payment.services.refunds import insert_refund
 from pgs_task.payment.states import PaymentState, RefundState
-from pgs_task.payment.tests.making import fresh, make_due, make_payment, now_of, order_of, pay, refunds_of, topics_of
+from pgs_task.payment.tests.making import (
+    fresh,
+    make_due,
+    make_payment,
+    now_of,
+    order_of,
+    pay,
+    refunds_of,
+    start,
+    topics_of,
+)
 from pgs_web.trade.order.services import cancel_order, start_refund
 from pgs_web.trade.order.states import CancelReason, OrderState, RefundReason
 from pgs_web.trade.order.tests.making import MEMBERS_ON_THREE_NODES
@@ -167,6 +178,25 @@ def test_the_refund_of_a_late_payment_leaves_the_order_cancelled():
     assert process_due_refunds() == {RefundState.SUCCEEDED: 1}
     assert (fresh(payment).state, bank_refunds(payment)) == (PaymentState.REFUNDED, [payment.amount_fen])
     assert order_of(payment).state == OrderState.CANCELLED
+
+
+@EVERYWHERE
+def test_the_refund_of_a_late_payment_does_not_end_the_refund_of_the_order():
+    late = make_payment()
+    close_payment(payment_id=late.pk)
+    paid = pay(start(order_of(late)))
+    pay(late)
+    start_refund(order_id=paid.order_id, reason=RefundReason.BY_OPERATOR, actor="test")
+    request_refund(order_id=paid.order_id, reason="by_operator")
+    make_due(late)
+    Refund.objects.filter(payment_id=paid.pk).update(next_try_at=DatabaseNow(after=timedelta(hours=1)))
+    assert process_due_refunds() == {RefundState.SUCCEEDED: 1}
+    assert (fresh(late).state, fresh(paid).state) == (PaymentState.REFUNDED, PaymentState.SUCCEEDED)
+    assert order_of(paid).state == OrderState.REFUNDING
+    make_due(paid)
+    assert process_due_refunds() == {RefundState.SUCCEEDED: 1}
+    assert order_of(paid).state == OrderState.REFUNDED
+    assert fresh(paid).state == PaymentState.REFUNDED
 
 
 @EVERYWHERE
