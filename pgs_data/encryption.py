@@ -104,7 +104,7 @@ class EncryptedTextField(models.TextField):
             return super().get_lookup(lookup_name)
         return self.refuse_lookup()
 
-    def get_transform(self, lookup_name: str) -> NoReturn:  # noqa: ARG002
+    def get_transform(self, lookup_name: str) -> NoReturn:
         self.refuse_lookup()
 
     def refuse_lookup(self) -> NoReturn:

@@ -6,7 +6,7 @@ from config.env import env
 PAYMENT_GATEWAYS: list[str] = env.list("PAYMENT_GATEWAYS", default=["sandbox"])
 # code → adapter; a code above without an adapter here is refused at the start.
 PAYMENT_GATEWAY_ADAPTERS: dict[str, str] = {
-    "sandbox": "pgs_task.payment.gateways.sandbox.SandboxGateway",
+    "sandbox": "pgs_task.payment.sandbox_gateway.adapter.SandboxGateway",
 }
 
 SANDBOX_GATEWAY_SECRET: str = env("SANDBOX_GATEWAY_SECRET", default="sandbox-secret-for-demo-and-tests-only")

@@ -24,8 +24,8 @@ from pgs_task.payment.errors import (
     WrongAmount,
     WrongApp,
 )
-from pgs_task.payment.gateways.sandbox import SandboxGateway
 from pgs_task.payment.models import GatewayNumber, Notice, Payment
+from pgs_task.payment.sandbox_gateway.adapter import SandboxGateway
 from pgs_task.payment.sandbox_gateway.signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, is_signature_of, sign_notice
 from pgs_task.payment.services import receive_notice, request_refund
 from pgs_task.payment.services.moves import lock_order
@@ -107,7 +107,7 @@ def test_an_unsigned_body_is_never_parsed(monkeypatch):
     def explode(_body: bytes) -> Any:
         raise AssertionError("parsed")
 
-    monkeypatch.setattr("pgs_task.payment.gateways.sandbox.read_json_object", explode)
+    monkeypatch.setattr("pgs_task.payment.sandbox_gateway.adapter.read_json_object", explode)
     with pytest.raises(BadSignature):
         SandboxGateway().verify_notice(headers={**signed(b"{}"), SIGNATURE_HEADER: "0" * 64}, body=b"{}")
 

@@ -14,9 +14,9 @@ from pgs_data.sharding.slots import alias_of_id
 from pgs_data.sharding.transactions import node_transaction
 from pgs_task.payment.errors import NothingToRefund, RefundNotManual
 from pgs_task.payment.gateways.contract import RefundAnswer, RefundAnswerState
-from pgs_task.payment.gateways.sandbox import SandboxGateway
 from pgs_task.payment.handlers import handle_order_refunding
 from pgs_task.payment.models import Payment, Refund
+from pgs_task.payment.sandbox_gateway.adapter import SandboxGateway
 from pgs_task.payment.sandbox_gateway.models import FaultKind, SandboxRefund, SandboxTrade
 from pgs_task.payment.sandbox_gateway.services import set_fault
 from pgs_task.payment.services import (

@@ -10,8 +10,8 @@ from pgs_data.clock import DatabaseNow
 from pgs_data.sharding.slots import alias_of_id, slot_of_id
 from pgs_task.payment.errors import PayByPassed
 from pgs_task.payment.gateways.registry import GatewayNotOffered
-from pgs_task.payment.gateways.sandbox import SandboxGateway
 from pgs_task.payment.models import Payment
+from pgs_task.payment.sandbox_gateway.adapter import SandboxGateway
 from pgs_task.payment.sandbox_gateway.models import FaultKind, SandboxTrade
 from pgs_task.payment.sandbox_gateway.models import TradeState as BankState
 from pgs_task.payment.sandbox_gateway.services import set_fault
