@@ -14,7 +14,9 @@ from pgs_task.payment.sandbox_gateway.models import SandboxTrade
 from pgs_task.payment.sandbox_gateway.services import take_money
 from pgs_task.payment.sandbox_gateway.signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign_notice
 from pgs_task.payment.services import receive_notice, start_payment
+from pgs_task.payment.states import PaymentState
 from pgs_web.trade.order.models import Order
+from pgs_web.trade.order.states import OrderState
 from pgs_web.trade.order.tests.making import make_order
 
 SHOP_URL = "http://127.0.0.1:8000"
@@ -112,3 +114,10 @@ def make_due(payment: Payment) -> None:
 
 def now_of(payment: Payment) -> datetime:
     return database_now(alias_of_id(payment.pk))
+
+
+def assert_untouched(payment: Payment) -> None:
+    now = fresh(payment)
+    assert (now.state, now.trade_no, now.paid_at, now.refunded_fen) == (PaymentState.WAITING, None, None, 0)
+    assert order_of(payment).state == OrderState.UNPAID
+    assert topics_of(payment) == []
