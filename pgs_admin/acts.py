@@ -104,7 +104,7 @@ def make_act(
     return guarded
 
 
-class ButtonsByState(ModelAdmin):  # type: ignore[type-arg]
+class ButtonsByState(ModelAdmin):
     """Stands before unfold's ModelAdmin: shows the buttons that the operator may press in the row's state."""
 
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[UnfoldAction]:

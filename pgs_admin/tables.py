@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
@@ -33,6 +34,14 @@ def show_yuan(fen: int | None) -> str:
         return "-"
     sign = "-" if fen < 0 else ""
     return f"{sign}¥{abs(fen) // 100:,}.{abs(fen) % 100:02d}"
+
+
+def link(page: str, row_id: int | None) -> SafeString:
+    """A row's number that leads to its page; `page` is like order_order."""
+    if row_id is None:
+        return format_html("{}", "-")
+    url = reverse(f"admin:{page}_change", args=[row_id])
+    return format_html('<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>', url, row_id)
 
 
 def _cell(value: Any) -> Any:

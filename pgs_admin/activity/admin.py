@@ -41,6 +41,8 @@ STATE_COLOURS = {
 class ActivityChangeList(ChangeList):
     """Reads the stocks of all rows of the page at once."""
 
+    result_list: Any
+
     def get_results(self, request: HttpRequest) -> None:
         """Django's hook; one round trip a partition beyond it."""
         super().get_results(request)
@@ -51,7 +53,7 @@ class ActivityChangeList(ChangeList):
             activity.is_stock_known = live is not None
 
 
-class WithoutTransaction(DjangoModelAdmin):  # type: ignore[type-arg]
+class WithoutTransaction(DjangoModelAdmin):
     """Stands after unfold's ModelAdmin. Django would open a transaction around the whole view: Redis would follow
     rules that a rollback takes back. The services open their own."""
 
@@ -62,7 +64,8 @@ class WithoutTransaction(DjangoModelAdmin):  # type: ignore[type-arg]
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        return self._changeform_view(request, object_id, form_url, extra_context)  # type: ignore[attr-defined, no-any-return]
+        response: HttpResponse = self._changeform_view(request, object_id, form_url, extra_context)  # type: ignore[attr-defined]
+        return response
 
 
 @admin.register(Activity)

@@ -16,7 +16,7 @@ from pgs_web.display.activity.rules import RULE_FIELDS, ActivityRules, complete_
 LARGEST_DIFFERENCE = 100_000_000
 
 
-class ActivityForm(forms.ModelForm):  # type: ignore[type-arg]
+class ActivityForm(forms.ModelForm):
     """Judges the rules as the services will; title and price without a group may be left to the SKU."""
 
     # What the editor saw: the service refuses an edit of rules that changed since.

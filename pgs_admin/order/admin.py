@@ -171,7 +171,6 @@ def _link_to_payment(payment: Payment) -> SafeString:
 
 @admin.register(Shipment)
 class ShipmentAdmin(ShardedAdmin):
-    ordering = ("-order_id",)
     list_display = ("order_id", "carrier", "tracking_no", "shipped_at")
     search_fields = ("order_id",)
     search_help_text = gettext_lazy("Number of an order")

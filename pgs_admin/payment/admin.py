@@ -6,8 +6,6 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest
-from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -17,7 +15,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from pgs_admin.acts import ReasonForm, make_act
 from pgs_admin.filters import make_filter
 from pgs_admin.sharded import ShardedAdmin
-from pgs_admin.tables import ROWS_SHOWN, show_table, show_yuan
+from pgs_admin.tables import ROWS_SHOWN, link, show_table, show_yuan
 from pgs_task.payment.models import Notice, Payment, Refund
 from pgs_task.payment.services import retry_refund
 from pgs_task.payment.states import PaymentState, RefundState
@@ -56,10 +54,12 @@ class PaymentAdmin(ShardedAdmin):
     search_help_text = gettext_lazy("Number of a payment, an order or a member")
     actions_detail = ["retry_refund"]
     fields = (
-        ("id", "show_state", "gateway"),
-        ("show_order", "member_id"),
-        ("show_amount", "currency", "show_refunded"),
-        ("trade_no", "created_at", "expires_at", "paid_at"),
+        ("id", "show_state"),
+        ("show_order", "show_member"),
+        ("show_amount", "show_refunded"),
+        ("gateway", "trade_no"),
+        ("created_at", "paid_at"),
+        ("expires_at", "currency"),
         "show_refunds",
         "show_notices",
     )
@@ -89,8 +89,11 @@ class PaymentAdmin(ShardedAdmin):
 
     @display(description=gettext_lazy("order"))
     def show_order(self, payment: Payment) -> SafeString:
-        url = reverse("admin:order_order_change", args=[payment.order_id])
-        return format_html('<a href="{}">{}</a>', url, payment.order_id)
+        return link("order_order", payment.order_id)
+
+    @display(description=gettext_lazy("member"))
+    def show_member(self, payment: Payment) -> SafeString:
+        return link("member_member", payment.member_id)
 
     @display(description=gettext_lazy("refunds"))
     def show_refunds(self, payment: Payment) -> SafeString:
@@ -127,8 +130,7 @@ class _PartOfPayment(ShardedAdmin):
 
     @display(description=gettext_lazy("payment"))
     def show_payment(self, row: Notice | Refund) -> SafeString:
-        url = reverse("admin:payment_payment_change", args=[row.payment_id])
-        return format_html('<a href="{}">{}</a>', url, row.payment_id)
+        return link("payment_payment", row.payment_id)
 
     @display(description=gettext_lazy("amount"))
     def show_amount(self, row: Notice | Refund) -> str:
@@ -137,7 +139,7 @@ class _PartOfPayment(ShardedAdmin):
 
 @admin.register(Refund)
 class RefundAdmin(_PartOfPayment):
-    ordering = ("-payment_id",)
+    made_at = "created_at"
     list_display = (
         *("refund_no", "show_state", "show_payment", "order_id", "show_amount", "reason", "attempts"),
         *("latest_by", "last_error"),
@@ -153,7 +155,7 @@ class RefundAdmin(_PartOfPayment):
 
 @admin.register(Notice)
 class NoticeAdmin(_PartOfPayment):
-    ordering = ("-payment_id",)
+    made_at = "received_at"
     list_display = ("notice_id", "show_payment", "status", "outcome", "show_amount", "received_at")
     list_filter = ("outcome",)
     search_fields = ("payment_id",)

@@ -3,6 +3,7 @@
 import pytest
 from django.contrib import admin
 from django.urls import reverse
+from zeal import zeal_ignore
 
 from pgs_admin.tests.making import HOSTILE, PHONE, make_shop, sign_in
 
@@ -16,11 +17,10 @@ LISTS = (
 
 
 def detail_pages(shop):
-    rows = (shop.activity, shop.member, shop.unpaid, shop.paid, shop.payment, shop.group, shop.activity.sku)
-    rows += (shop.activity.sku.product, shop.activity.sku.product.merchant)
-    return [
-        reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk]) for row in rows
-    ]
+    sku = shop.activity.sku
+    rows = [shop.activity, shop.member, shop.unpaid, shop.paid, shop.payment, shop.group]
+    rows += [sku, sku.product, sku.product.merchant]
+    return [reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk]) for row in rows]
 
 
 def test_every_page_opens():
@@ -34,23 +34,26 @@ def test_every_page_opens():
         assert HOSTILE not in response.content.decode(), page
 
 
-@pytest.mark.parametrize("name", LISTS)
-def test_searches_and_filters_of_strangers(name: str):
+def test_searches_and_filters_of_strangers():
     make_shop()
     client = sign_in("admin")
-    page = reverse(f"admin:{name}_changelist")
     hostile = ("q=1", "q=x%00", "q=99999999999999999999", "q='--", "p=99999", "p=-1", "p=x", "_facets=True", "all=1")
-    for query in (*hostile, "o=1", "state=RUNNING", "state__exact=SUCCEEDED", "nonsense=1", "id__gt=x"):
-        response = client.get(f"{page}?{query}", follow=True)
-        assert response.status_code in {200, 400}, query
+    for name in LISTS:
+        page = reverse(f"admin:{name}_changelist")
+        for query in (*hostile, "o=1", "state=RUNNING", "state__exact=SUCCEEDED", "nonsense=1", "id__gt=x"):
+            response = client.get(f"{page}?{query}", follow=True)
+            assert response.status_code in {200, 400}, (name, query)
 
 
-@pytest.mark.parametrize("wrong", ["1", "0", "x", "99999999999999999999", "-1", "1%00"])
-def test_pages_of_rows_that_dont_exist(wrong: str):
+def test_pages_of_rows_that_dont_exist():
     client = sign_in("admin")
-    for model in ("order_order", "group_group", "payment_payment", "payment_refund", "payment_notice", "member_member"):
-        response = client.get(f"/admin/{model.replace('_', '/', 1)}/{wrong}/change/", follow=True)
-        assert response.status_code in {200, 404}, model
+    for wrong in ("1", "0", "x", "99999999999999999999", "-1", "1%00"):
+        for name in LISTS:
+            # On an operator's page, who asks and who is looked at come from the same table: two reads, no loop.
+            with zeal_ignore([{"model": "auth.User", "field": "get()"}]):
+                response = client.get(f"/admin/{name.replace('_', '/', 1)}/{wrong}/change/")
+            # Back to the list, or the operator's own page: id 1 may be anybody.
+            assert response.status_code in {200, 302}, (name, wrong)
 
 
 def test_members_are_masked_everywhere():

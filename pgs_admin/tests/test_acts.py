@@ -1,0 +1,264 @@
+"""Buttons: who may press which, what they do, and the audit row that each of them leaves."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from auditlog.models import LogEntry
+from django.urls import reverse
+
+from pgs_admin.audit import record_act
+from pgs_admin.tests.making import PHONE, make_member, make_shop, sign_in
+from pgs_data.clock import database_now
+from pgs_task.payment.models import Refund
+from pgs_task.payment.states import RefundState
+from pgs_web.display.activity.models import Activity
+from pgs_web.display.activity.states import ActivityState
+from pgs_web.display.activity.tests.making import make_activity, make_sku
+from pgs_web.member.states import MemberState
+from pgs_web.trade.order.models import OrderLog
+from pgs_web.trade.order.states import OrderState
+from pgs_web.trade.stock.selectors import read_stock
+from pgs_web.trade.stock.tests.making import make_sale
+
+pytestmark = pytest.mark.django_db(databases="__all__", transaction=True)
+
+# Button → who may press it, beside who may do everything.
+PRESSED_BY = {
+    "activity_activity_submit": {"operations"},
+    "activity_activity_approve": {"operations"},
+    "activity_activity_send_back": {"operations"},
+    "activity_activity_pause": {"operations"},
+    "activity_activity_resume": {"operations"},
+    "activity_activity_end": {"operations"},
+    "activity_activity_withdraw": {"operations"},
+    "activity_activity_change_stock": {"operations"},
+    "order_order_cancel_order": {"service"},
+    "order_order_refund_order": {"service", "finance"},
+    "payment_payment_retry_refund": {"finance"},
+    "member_member_unmask": {"service"},
+    "member_member_block": {"service"},
+    "member_member_unblock": {"service"},
+}
+ROLES = ("viewer", "operations", "service", "finance")
+
+
+def press(client, button: str, row, **values):
+    values = {"_form_submitted": "on", "reason": "because", **values}
+    return client.post(reverse(f"admin:{button}", args=[row.pk]), values)
+
+
+def outcomes() -> list[tuple[str, str]]:
+    return [
+        (entry.additional_data["act"], entry.additional_data.get("outcome", "-"))
+        for entry in LogEntry.objects.order_by("id")
+    ]
+
+
+def target_of(shop, button: str):
+    kind = button.split("_")[0]
+    return {"activity": shop.activity, "order": shop.unpaid, "payment": shop.payment, "member": shop.member}[kind]
+
+
+def test_each_button_is_for_its_roles():
+    shop = make_shop()
+    clients = {role: sign_in(role) for role in ROLES}
+    for button, roles in PRESSED_BY.items():
+        url = reverse(f"admin:{button}", args=[target_of(shop, button).pk])
+        for role, client in clients.items():
+            # The dialog itself; pressing it is judged below for those who may open it.
+            assert client.get(url).status_code == (200 if role in roles else 403), (button, role)
+            if role not in roles:
+                assert client.post(url, {"_form_submitted": "on", "reason": "x"}).status_code == 403, (button, role)
+    assert not LogEntry.objects.exists()
+    shop.unpaid.refresh_from_db()
+    assert shop.unpaid.state == OrderState.UNPAID
+
+
+def test_a_button_needs_the_token_of_the_page():
+    shop, client = make_shop(), sign_in("service")
+    client.handler.enforce_csrf_checks = True
+    assert press(client, "order_order_cancel_order", shop.unpaid).status_code == 403
+
+
+def test_a_reason_is_asked_for():
+    shop, client = make_shop(), sign_in("service")
+    response = press(client, "order_order_cancel_order", shop.unpaid, reason="")
+    assert response.status_code == 200
+    shop.unpaid.refresh_from_db()
+    assert shop.unpaid.state == OrderState.UNPAID
+    assert outcomes() == []
+
+
+def test_cancel_and_refund_an_order():
+    shop, client = make_shop(), sign_in("service")
+    press(client, "order_order_cancel_order", shop.unpaid)
+    press(client, "order_order_refund_order", shop.paid)
+    press(client, "order_order_cancel_order", shop.paid)
+    for order, state in ((shop.unpaid, OrderState.CANCELLED), (shop.paid, OrderState.REFUNDING)):
+        order.refresh_from_db()
+        assert order.state == state
+        log = OrderLog.objects.filter(order_id=order.pk).order_by("sequence").last()
+        assert log.actor == f"operator:{client.operator.pk}"
+    assert outcomes() == [
+        ("cancel_order", "done"),
+        ("refund_order", "done"),
+        ("cancel_order", "refused: wrong_state"),
+    ]
+    entry = LogEntry.objects.order_by("id").first()
+    assert (entry.actor, entry.object_id, entry.additional_data["reason"]) == (
+        client.operator,
+        shop.unpaid.pk,
+        "because",
+    )
+    assert entry.remote_addr == "127.0.0.1"
+    assert entry.additional_data["trace_id"]
+
+
+def test_a_refund_on_the_desk_is_tried_again():
+    shop, client = make_shop(), sign_in("finance")
+    now = database_now(shop.payment._state.db)
+    Refund.objects.create(
+        payment_id=shop.payment.pk,
+        order_id=shop.paid.pk,
+        refund_no="r-1",
+        gateway="sandbox",
+        amount_fen=shop.payment.amount_fen,
+        reason="risk",
+        state=RefundState.MANUAL,
+        next_try_at=now,
+        latest_by=now + timedelta(days=1),
+        created_at=now,
+    )
+    press(client, "payment_payment_retry_refund", shop.payment, refund_no="r-1")
+    press(client, "payment_payment_retry_refund", shop.payment, refund_no="<b>")
+    assert Refund.objects.get(payment_id=shop.payment.pk).state == RefundState.PROCESSING
+    first, second = outcomes()
+    assert first[1] == "done"
+    assert second[1].startswith("refused")
+
+
+def test_personal_data_is_shown_once_and_nowhere_else():
+    member, client = make_member(), sign_in("service")
+    response = press(client, "member_member_unmask", member)
+    shown = response.content.decode()
+    assert PHONE in shown
+    assert "人民路一百号之二" in shown
+    assert "<script>" not in shown
+    assert "no-store" in response.headers["Cache-Control"]
+    assert not response.cookies
+    assert outcomes() == [("unmask", "done")]
+    assert PHONE not in str(LogEntry.objects.values())
+    assert PHONE not in client.get(reverse("admin:member_member_change", args=[member.pk])).content.decode()
+
+
+def test_block_and_unblock_a_member():
+    member, client = make_member(), sign_in("service")
+    press(client, "member_member_block", member)
+    member.refresh_from_db()
+    assert member.state == MemberState.BLOCKED
+    press(client, "member_member_block", member)
+    press(client, "member_member_unblock", member)
+    member.refresh_from_db()
+    assert member.state == MemberState.ACTIVE
+    assert [outcome for _act, outcome in outcomes()] == ["done", "refused: wrong_state", "done"]
+
+
+def test_an_activity_from_draft_to_withdrawn():
+    writer, reviewer = sign_in("operations"), sign_in("operations")
+    now = database_now("default")
+    activity = make_activity(starts_at=now - timedelta(minutes=1), ends_at=now + timedelta(hours=1))
+    state = lambda: Activity.objects.get(pk=activity.pk).state  # noqa: E731
+    press(writer, "activity_activity_submit", activity)
+    assert state() == ActivityState.IN_REVIEW
+    version = {"rules_version": activity.rules_version}
+    press(writer, "activity_activity_approve", activity, **version)
+    assert state() == ActivityState.IN_REVIEW, "who submitted it can't approve it"
+    press(reviewer, "activity_activity_approve", activity, rules_version=activity.rules_version + 1)
+    assert state() == ActivityState.IN_REVIEW, "the reviewer has seen other rules"
+    press(reviewer, "activity_activity_send_back", activity)
+    assert state() == ActivityState.DRAFT
+    press(writer, "activity_activity_submit", activity)
+    press(reviewer, "activity_activity_approve", activity, **version)
+    assert state() == ActivityState.SCHEDULED
+    press(writer, "activity_activity_pause", activity)
+    assert state() == ActivityState.PAUSED
+    press(writer, "activity_activity_resume", activity)
+    assert state() == ActivityState.RUNNING
+    press(writer, "activity_activity_withdraw", activity)
+    assert state() == ActivityState.WITHDRAWN
+    refused = [outcome for act, outcome in outcomes() if act == "approve"]
+    assert refused == ["refused: same_reviewer", "refused: activity_outdated", "done"]
+
+
+def test_units_are_added_once_however_often_the_form_is_sent():
+    activity, client = make_sale(stock=10), sign_in("operations")
+    sent = {"difference": 5, "change_id": uuid4()}
+    press(client, "activity_activity_change_stock", activity, **sent)
+    press(client, "activity_activity_change_stock", activity, **sent)
+    assert read_stock(activity.pk).total == 15
+    press(client, "activity_activity_change_stock", activity, difference=-16, change_id=uuid4())
+    assert read_stock(activity.pk).total == 15
+    assert outcomes()[-1] == ("change_stock", "refused: stock_too_short")
+
+
+def test_an_act_whose_row_cant_be_written_does_not_happen(monkeypatch: pytest.MonkeyPatch):
+    shop, client = make_shop(), sign_in("service")
+
+    def fail(*args, **kwargs):
+        raise RuntimeError("the disk is full")
+
+    monkeypatch.setattr("pgs_admin.acts.record_act", fail)
+    with pytest.raises(RuntimeError):
+        press(client, "order_order_cancel_order", shop.unpaid)
+    shop.unpaid.refresh_from_db()
+    assert shop.unpaid.state == OrderState.UNPAID
+    assert record_act is not fail
+
+
+def rules_form(activity=None, **changes):
+    now = database_now("default").replace(microsecond=0)
+    values = {
+        "title": "新团",
+        "title_en": "New",
+        "play": "standard",
+        "price_fen": 5000,
+        "alone_price_fen": "",
+        "group_size": 2,
+        "member_limit": 1,
+        "stock_total": 10,
+        "group_lasts_seconds": 3600,
+        "pay_within_seconds": 900,
+        "rules_version": activity.rules_version if activity else "",
+        **{f"{name}_0": moment.strftime("%Y-%m-%d") for name, moment in (("starts_at", now), ("ends_at", now))},
+        "starts_at_1": "00:00:00",
+        "ends_at_1": "23:59:59",
+    }
+    return {**values, **changes}
+
+
+def test_a_new_activity_and_its_errors_at_their_fields():
+    client, sku = sign_in("operations"), make_sku(price_fen=10_000)
+    add = reverse("admin:activity_activity_add")
+    response = client.post(add, rules_form(sku=sku.pk, price_fen=10_001))
+    assert response.status_code == 200
+    assert "price_fen" in response.context["adminform"].form.errors
+    assert not Activity.objects.exists()
+    assert outcomes() == []
+    response = client.post(add, rules_form(sku=sku.pk))
+    assert response.status_code == 302, response.context["adminform"].form.errors
+    activity = Activity.objects.get()
+    assert (activity.alone_price_fen, activity.state) == (10_000, ActivityState.DRAFT)
+    assert activity.logs.get().actor == f"operator:{client.operator.pk}"
+    entry = LogEntry.objects.get()
+    assert (entry.object_id, entry.additional_data["outcome"]) == (activity.pk, "done")
+
+
+def test_rules_that_somebody_else_changed_are_kept():
+    client, activity = sign_in("operations"), make_activity()
+    change = reverse("admin:activity_activity_change", args=[activity.pk])
+    client.post(change, rules_form(activity, price_fen=4000))
+    response = client.post(change, rules_form(activity, price_fen=3000), follow=True)
+    assert response.status_code == 200
+    assert Activity.objects.get().price_fen == 4000
+    assert [outcome for _act, outcome in outcomes()] == ["done", "refused: activity_outdated"]
