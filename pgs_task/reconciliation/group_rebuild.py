@@ -1,6 +1,7 @@
 """Puts the seats of an activity's running groups back into Redis, as the data nodes have them."""
 
 from collections import defaultdict
+from typing import Any
 
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_of
@@ -43,7 +44,7 @@ def _seats_of(alias: str, group_ids: list[int]) -> dict[int, list[Seat]]:
     return seats
 
 
-def _fields_of(group: Group, seats: list[Seat], activity: Activity) -> dict[str, str | int]:
+def _fields_of(group: Group, seats: list[Seat], activity: Activity) -> dict[Any, Any]:
     return {
         "activity_id": group.activity_id,
         "size": group.size,

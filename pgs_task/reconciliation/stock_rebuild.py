@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from pgs_data.locks import FencedLock, Lease
 from pgs_data.lua.blobs import pack
@@ -62,7 +63,8 @@ def rebuild_stock(*, activity_id: int, drain_seconds: float = 30) -> RebuiltStoc
             pause_activity(activity_id=activity_id, actor="rebuild_stock", reason="the stock is recomputed")
         client = ledger(partition_of(activity_id))
         # Closed before the stream is watched, dropped before the orders are counted: nobody comes in between.
-        client.hset(activity_key(activity_id), mapping={**facts_of(activity), "state": ActivityState.PAUSED})
+        facts: dict[Any, Any] = {**facts_of(activity), "state": ActivityState.PAUSED.value}
+        client.hset(activity_key(activity_id), mapping=facts)
         _wait_for_drain(partition_of(activity_id), drain_seconds, lease)
         client.delete(stock_key(activity_id))
         rebuilt = _restore(activity, lease)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 
@@ -54,7 +55,8 @@ def _sync_partition(partition: int, lease: Lease, report: SyncReport) -> bool:
     """Whether nothing was left on the partition's list."""
     key = changed_key(partition)
     for _ in range(ROUNDS):
-        activity_ids = [int(member) for member in ledger(partition).srandmember(key, PAGE)]
+        members: Any = ledger(partition).srandmember(key, PAGE)
+        activity_ids = [int(member) for member in members]
         if not activity_ids:
             return True
         lease.extend()
