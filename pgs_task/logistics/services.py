@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
 
 import structlog
 
@@ -60,7 +61,8 @@ def ship_orders(entries: Sequence[Entry]) -> None:
 
 def set_entry_aside(entry: Entry, reason: str) -> None:
     """Keeps an entry that can't be read, with the reason, beside the bus."""
-    ledger().xadd(ASIDE, {**entry.fields, "reason": reason, "entry": entry.id})
+    fields: dict[Any, Any] = {**entry.fields, "reason": reason, "entry": entry.id}
+    ledger().xadd(ASIDE, fields)
 
 
 def make_consumer(*, block_ms: int = BLOCK_MS) -> StreamConsumer:

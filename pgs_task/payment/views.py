@@ -39,6 +39,7 @@ from pgs_web.api.ids import read_id
 from pgs_web.api.pagination import PageCursor, invalid_parameter
 from pgs_web.api.parsers import LARGEST_BODY
 from pgs_web.api.schema import ID_SCHEMA, refusals
+from pgs_web.member.authentication import member_of
 from pgs_web.trade.order.errors import WrongState
 
 
@@ -58,7 +59,7 @@ class PaymentsView(APIView):
         wanted = StartPaymentSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         started = start_payment(
-            member_id=request.user.id,
+            member_id=member_of(request),
             order_id=wanted.validated_data["order_id"],
             gateway_code=wanted.validated_data["gateway"],
             shop_url=f"{request.scheme}://{request.get_host()}",
@@ -70,7 +71,7 @@ class PaymentView(APIView):
     @extend_schema(operation_id="payments_read", summary="Read a payment", responses={200: PaymentSerializer})
     def get(self, request: Request, payment_id: int) -> Response:
         """One of your payments."""
-        return Response(PaymentSerializer(get_payment(payment_id=payment_id, member_id=request.user.id)).data)
+        return Response(PaymentSerializer(get_payment(payment_id=payment_id, member_id=member_of(request))).data)
 
 
 class RefundsView(ListAPIView[Refund]):
@@ -92,7 +93,7 @@ class RefundsView(ListAPIView[Refund]):
         order_id = read_id(self.request.query_params.get("order_id"))
         if order_id is None:
             raise invalid_parameter("order_id", _("Give the id of one of your orders."))
-        return refunds_of_order(order_id=order_id, member_id=self.request.user.id)  # type: ignore[union-attr]
+        return refunds_of_order(order_id=order_id, member_id=member_of(self.request))
 
 
 class NoticesView(APIView):

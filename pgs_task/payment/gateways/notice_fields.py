@@ -60,9 +60,9 @@ def read_moment(document: dict[str, Any], name: str) -> datetime | None:
     if value is None:
         return None
     try:
-        moment = datetime.fromisoformat(value)
+        said = datetime.fromisoformat(value)
         # Near the years 1 and 9999 it can't be turned into UTC.
-        moment = moment.astimezone(UTC) if moment.tzinfo else None
+        moment = said.astimezone(UTC) if said.tzinfo else None
     except (TypeError, ValueError, OverflowError):
         moment = None
     if moment is None:

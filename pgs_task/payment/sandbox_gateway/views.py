@@ -38,7 +38,7 @@ def bank_page(method: str) -> Callable[[View[Arguments]], View[Arguments]]:
     def decorate(view: View[Arguments]) -> View[Arguments]:
         @csrf_exempt
         @wraps(view)
-        def page(request: HttpRequest, *args: Arguments.args, **kwargs: Arguments.kwargs) -> HttpResponse:
+        def page(request: HttpRequest, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> HttpResponse:
             try:
                 if "sandbox" not in settings.PAYMENT_GATEWAYS:
                     raise NotFound

@@ -20,6 +20,8 @@ from pgs_web.api.errors import OUTAGES
 # Orders asked for in one query.
 ORDERS_A_QUERY = 500
 CLOSE_SECONDS = 2.0
+# What a gateway, or booking its answer, may fail with; another attempt follows.
+UNANSWERED: tuple[type[Exception], ...] = (GatewayUnavailable, NoticeRefused, *OUTAGES)
 
 log = structlog.get_logger(__name__)
 
@@ -95,7 +97,7 @@ def _close_at_gateway(payment: Payment) -> CloseOutcome:
         if answer.state == TradeState.PAID:
             apply_trade_answer(payment=payment, answer=answer)
             return CloseOutcome.PAID
-    except (GatewayUnavailable, NoticeRefused, *OUTAGES) as error:
+    except UNANSWERED as error:
         # One payment's trouble doesn't keep the others from being closed.
         log.warning("payment_close_unanswered", payment_id=payment.pk, error=type(error).__name__)
         return CloseOutcome.UNKNOWN

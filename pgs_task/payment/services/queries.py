@@ -12,11 +12,10 @@ from django.db.models import Case, DateTimeField, F, Value, When
 from pgs_data.clock import DatabaseNow, database_now
 from pgs_data.sharding.slots import node_aliases
 from pgs_data.sharding.transactions import node_transaction
-from pgs_task.payment.errors import NoticeRefused
-from pgs_task.payment.gateways.contract import GatewayUnavailable, TradeState
+from pgs_task.payment.gateways.contract import TradeState
 from pgs_task.payment.gateways.registry import make_gateway
 from pgs_task.payment.models import Payment
-from pgs_task.payment.services.closing import CloseOutcome, close_payment
+from pgs_task.payment.services.closing import UNANSWERED, CloseOutcome, close_payment
 from pgs_task.payment.services.results import apply_trade_answer
 from pgs_task.payment.states import PaymentState
 from pgs_web.api.errors import OUTAGES
@@ -93,6 +92,6 @@ def _ask(payment: Payment, now: datetime, report: QueryReport) -> None:
             report.paid += 1
         elif answer.state == TradeState.CLOSED:
             report.closed += close_payment(payment_id=payment.pk) == CloseOutcome.CLOSED
-    except (GatewayUnavailable, NoticeRefused, *OUTAGES) as error:
+    except UNANSWERED as error:
         log.warning("payment_query_unanswered", payment_id=payment.pk, error=type(error).__name__)
         report.unanswered += 1

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import structlog
 
@@ -37,7 +38,7 @@ def find_admitted_group(group_id: int) -> AdmittedGroup | None:
     age = datetime.now(UTC) - time_of_id(group_id)
     if not -CLOCKS_APART <= age <= LONGEST_WAIT:
         return None
-    pipelines = {}
+    pipelines: dict[int, Any] = {}
     for partition, key in possible_group_keys(group_id).items():
         # Partitions of one server share a client, so they share a round trip.
         client = ledger(partition)

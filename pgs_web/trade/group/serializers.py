@@ -80,7 +80,7 @@ class GroupPageSerializer(serializers.Serializer[GroupView]):
         return str(serializers.DateTimeField(default_timezone=UTC).to_representation(self.context["server_time"]))
 
 
-class JoinableGroupSerializer(serializers.Serializer[Group]):
+class JoinableGroupSerializer(serializers.Serializer[Any]):
     """A group with a free place. Context: `names` (member id → masked name)."""
 
     id = IdField(source="pk")

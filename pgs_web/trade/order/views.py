@@ -1,7 +1,7 @@
 """What shoppers do with an order that they have; the intake's views place, list and show orders."""
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -11,13 +11,14 @@ from rest_framework.views import APIView
 from pgs_data.clock import database_now
 from pgs_data.sharding.slots import alias_of_id
 from pgs_web.api.schema import refusals
+from pgs_web.member.authentication import member_of
 from pgs_web.trade.order.errors import WrongState
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.selectors import shipments_of
 from pgs_web.trade.order.serializers import OrderSerializer
 from pgs_web.trade.order.services import cancel_own_order, confirm_own_receipt, request_refund
 
-RESPONSES = {200: OrderSerializer, **refusals(WrongState)}
+RESPONSES: dict[Any, Any] = {200: OrderSerializer, **refusals(WrongState)}
 
 
 class OwnOrderAct(APIView):
@@ -27,7 +28,7 @@ class OwnOrderAct(APIView):
 
     def perform(self, request: Request, order_id: int) -> Response:
         """Does the act; somebody else's order is 404, one in another state 409."""
-        order = type(self).act(member_id=request.user.id, order_id=order_id)
+        order = type(self).act(member_id=member_of(request), order_id=order_id)
         context = {"shipments": shipments_of([order]), "server_time": database_now(alias_of_id(order_id))}
         return Response(OrderSerializer(order, context=context).data)
 

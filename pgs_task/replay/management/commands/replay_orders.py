@@ -10,7 +10,7 @@ from argparse import ArgumentParser
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from django.conf import settings
 from django.core.management import call_command
@@ -128,7 +128,7 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps(report, ensure_ascii=False))
         else:
-            Console(file=self.stdout._out).print(make_table(report))
+            Console(file=cast(IO[str], self.stdout._out)).print(make_table(report))
         # Its lines go to stderr with --json: stdout is the report's.
         call_command("check_invariants", wait=options["wait"], stdout=sys.stderr if options["json"] else self.stdout)
         if not is_whole:
