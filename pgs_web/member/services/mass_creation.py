@@ -57,6 +57,7 @@ def create_members(*, count: int, prefix: str, password: str | None = None) -> I
 
 
 def invent_address(member: Member, number: int) -> Address:
+    """An unsaved address that nobody lives at, different for each number."""
     return Address(
         member=member,
         receiver_name=f"收件人{number}",

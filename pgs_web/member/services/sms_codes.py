@@ -54,6 +54,7 @@ def use_sign_in_code(*, phone: str, code: str) -> None:
 
 
 def digest_code(*, phone_index: str, code: str) -> str:
+    """Hex of a phone's code, as the cache keeps it."""
     # Keyed: six digits under a plain hash are read back in a second by whoever sees the cache.
     return hmac.new(
         settings.SECRET_KEY.encode(), f"sign-in-code:{phone_index}:{code}".encode(), hashlib.sha256

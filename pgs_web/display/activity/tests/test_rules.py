@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.utils import translation
 
 from pgs_web.display.activity.models import Activity
 from pgs_web.display.activity.rules import RULE_FIELDS, change_rules, complete_rules, validate_rules
@@ -103,7 +104,7 @@ def test_unknown_sku_and_unknown_rule_are_told():
     with pytest.raises(ValidationError) as caught:
         create_activity(sku_id=987_654, rules=rules(), actor="author")
     assert set(caught.value.message_dict) == {"sku"}
-    with pytest.raises(ValidationError, match="no rule called state"):
+    with translation.override("en"), pytest.raises(ValidationError, match="no rule called state"):
         change_rules(rules(), {"state": "RUNNING"})
 
 

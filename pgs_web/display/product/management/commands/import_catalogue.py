@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, no_translations
 from django.db import DatabaseError
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
@@ -40,6 +40,8 @@ class Command(BaseCommand):
         parser.add_argument("--merchant-name", default="Online Retail", help="its name, when it is made")
         parser.add_argument("--json", action="store_true", help="one JSON object, nothing else on stdout")
 
+    # Engineers read English, as all of a command's words are; refusals would come in the shop's language.
+    @no_translations
     def handle(self, *args: Any, **options: Any) -> None:
         finder = self._read(options)
         try:

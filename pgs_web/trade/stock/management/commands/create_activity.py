@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
 
 from pgs_data.clock import database_now
 from pgs_web.api.errors import Refusal
@@ -36,6 +36,8 @@ class Command(BaseCommand):
         parser.add_argument("--title", default="", help="default: the product's title")
         parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
+    # Engineers read English, as all of a command's words are; refusals would come in the shop's language.
+    @no_translations
     def handle(self, *_args: Any, **options: Any) -> None:
         try:
             activity = self._create(options)

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
 
 from pgs_web.api.errors import Refusal
 from pgs_web.trade.stock.sales import stop_sale
@@ -19,6 +19,8 @@ class Command(BaseCommand):
         parser.add_argument("activity_id", type=int, metavar="ID", help="the activity's id")
         parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
+    # Engineers read English, as all of a command's words are; refusals would come in the shop's language.
+    @no_translations
     def handle(self, *_args: Any, **options: Any) -> None:
         try:
             activity = stop_sale(activity_id=options["activity_id"], actor="command", reason="stop_activity")
