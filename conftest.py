@@ -44,13 +44,25 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselects tests of the real data nodes in the SQLite half; the other half runs them."""
-    if private_run.database_kind() == "mariadb":
-        return
-    real = [item for item in items if item.get_closest_marker("real")]
-    if real:
-        config.hook.pytest_deselected(items=real)
-        items[:] = [item for item in items if not item.get_closest_marker("real")]
+    """Each half runs what it can tell: the SQLite half no tests of the real data nodes, the other half only tests that
+    use a database or Redis, for the rest would say the same again."""
+    is_real_half = private_run.database_kind() == "mariadb"
+    marks = {"real", "xdist_group"}  # the second: tests of a shop that runs beside them
+    chosen = {
+        item
+        for item in items
+        if (
+            _uses_servers(item) or any(map(item.get_closest_marker, marks))
+            if is_real_half
+            else not item.get_closest_marker("real")
+        )
+    }
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = [item for item in items if item in chosen]
+
+
+def _uses_servers(item: pytest.Item) -> bool:
+    return bool(item.get_closest_marker("django_db") or DATABASE_FIXTURES & set(getattr(item, "fixturenames", ())))
 
 
 @pytest.fixture(scope="session")
@@ -83,5 +95,5 @@ def redis_server(pytestconfig: pytest.Config) -> Iterator[RunningServer]:
 @pytest.fixture(autouse=True)
 def _empty_redis(request: pytest.FixtureRequest) -> None:
     """Tests that use a database begin with an empty Redis."""
-    if request.node.get_closest_marker("django_db") or DATABASE_FIXTURES & set(request.fixturenames):
+    if _uses_servers(request.node):
         request.getfixturevalue("redis_server")
