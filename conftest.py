@@ -46,19 +46,19 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Each half runs what it can tell: the SQLite half no tests of the real data nodes, the other half only tests that
     use a database or Redis, for the rest would say the same again."""
-    is_real_half = private_run.database_kind() == "mariadb"
-    marks = {"real", "xdist_group"}  # the second: tests of a shop that runs beside them
-    chosen = {
-        item
-        for item in items
-        if (
-            _uses_servers(item) or any(map(item.get_closest_marker, marks))
-            if is_real_half
-            else not item.get_closest_marker("real")
-        )
-    }
+    is_chosen = _is_of_real_half if private_run.database_kind() == "mariadb" else _is_of_sqlite_half
+    chosen = {item for item in items if is_chosen(item)}
     config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
     items[:] = [item for item in items if item in chosen]
+
+
+def _is_of_sqlite_half(item: pytest.Item) -> bool:
+    return item.get_closest_marker("real") is None
+
+
+def _is_of_real_half(item: pytest.Item) -> bool:
+    # Tests of one group share a shop that runs beside them.
+    return _uses_servers(item) or any(map(item.get_closest_marker, ("real", "xdist_group")))
 
 
 def _uses_servers(item: pytest.Item) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from pgs_data.redis.connections import RedisUnavailable
 from pgs_web.trade.stock.selectors import read_stock
 
 
@@ -19,7 +20,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         activity_id = options["activity_id"]
-        stock = read_stock(activity_id)
+        try:
+            stock = read_stock(activity_id)
+        except RedisUnavailable as error:
+            raise CommandError(f"Redis with the activity's partition does not answer: {error}") from error
         if stock is None:
             raise CommandError(f"Activity {activity_id} has no stock in Redis: schedule it, or run rebuild_stock.")
         figures = {"activity_id": str(activity_id), **asdict(stock)}
