@@ -118,16 +118,16 @@ class ShopClient:
                 body={"order_id": order_id, "gateway": "sandbox"},
             )
             if started.is_ok:
-                return await self._pay_at_gateway(started.body["payment_id"])
+                return await self._pay_at_gateway(started.body["payment_id"], tries=tries)
             if started.code not in ("not_ready", "unavailable", "no_answer", "too_many_requests"):
                 return started
             await asyncio.sleep(POLL_SECONDS[min(attempt, len(POLL_SECONDS) - 1)])
         return started
 
-    async def _pay_at_gateway(self, payment_id: str, *, tries: int = 10) -> Answer:
+    async def _pay_at_gateway(self, payment_id: str, *, tries: int) -> Answer:
         for attempt in range(tries):
             paid = await self.call("gateway", "POST", f"/sandbox-gateway/payments/{payment_id}/pay/")
-            if paid.is_ok:
+            if paid.is_ok or 400 <= paid.status < 500:
                 break
             await asyncio.sleep(POLL_SECONDS[min(attempt, len(POLL_SECONDS) - 1)])
         return paid

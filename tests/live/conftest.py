@@ -1,18 +1,22 @@
 """One running shop for all tests of this folder (they share a worker: see xdist_group)."""
 
+import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests import private_run
+from tests.live.process_table import pids_naming
 from tests.live.running_shop import RunningShop, start_shop
 
 
 @pytest.fixture(scope="session")
 def running_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
     """A shop on SQLite nodes, or MariaDB in the real half; shared: each test makes its own activities and members."""
-    folder: Path = tmp_path_factory.mktemp("shop")
-    shop = start_shop(folder, nodes=private_run.database_kind())
+    shop = start_shop(tmp_path_factory.mktemp("shop"), nodes=private_run.database_kind())
     yield shop
     shop.stop()
+    deadline = time.monotonic() + 10
+    while (left := pids_naming(shop.folder)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert left == [], "the launcher ends everything that it started"

@@ -1,19 +1,29 @@
 """A whole shop in processes of its own, started by the same launcher that people use."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from pgs_task.shoppers.client import Shopper
+from tests.live.process_table import is_alive
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_SECONDS = 120
+# Made with one command, because a command's start costs more than a thousand members.
+MEMBERS_AT_ONCE = 7000
 
 
 @dataclass
@@ -21,15 +31,25 @@ class RunningShop:
     """Started with `start_shop`; `services` is read anew each time, because restarted processes have new pids."""
 
     folder: Path
-    launcher: subprocess.Popen[bytes]
+    nodes: str
+    launcher: subprocess.Popen[bytes] = field(init=False)
+    _unused: list[Shopper] = field(default_factory=list)
 
     @property
     def base_url(self) -> str:
         return str(self._content()["base_url"])
 
+    @property
+    def launcher_log(self) -> Path:
+        return self.folder / "launcher.log"
+
     def services(self, kind: str | None = None) -> list[dict[str, Any]]:
         """The lines of services.json, of one kind or all."""
         return [service for service in self._content()["services"] if kind in (None, service["kind"])]
+
+    def pid(self, name: str) -> int:
+        """The process with this name, as services.json says it now."""
+        return next(int(service["pid"]) for service in self.services() if service["name"] == name)
 
     def manage(self, *arguments: str, seconds: float = 180) -> list[dict[str, Any]]:
         """`manage.py …` on this shop; its JSON lines. Fails the test with the command's output when it fails."""
@@ -53,21 +73,56 @@ class RunningShop:
         """Only this shop's addresses: nothing that the test's own process was given."""
         return {**clean_environment(), "PGS_ENV_FILE": str(self.folder / "shop.env")}
 
-    def kill(self, kind: str) -> int:
-        """SIGKILLs every process of a kind and returns how many; the launcher restarts them."""
-        pids = [service["pid"] for service in self.services(kind)]
-        for pid in pids:
-            os.kill(pid, signal.SIGKILL)
-        return len(pids)
+    def take_shoppers(self, count: int) -> list[Shopper]:
+        """Signed-in members that no other test has had."""
+        if len(self._unused) < count:
+            prefix = f"live_{time.time_ns():x}"
+            lines = self.manage(
+                "create_members", str(max(count, MEMBERS_AT_ONCE)), "--prefix", prefix, "--json", seconds=300
+            )
+            self._unused += [Shopper(line["member_id"], line["access"], line["address_id"]) for line in lines]
+        taken, self._unused = self._unused[:count], self._unused[count:]
+        return taken
+
+    @contextlib.contextmanager
+    def frozen(self, name: str) -> Iterator[None]:
+        """SIGSTOPs a server for the length of the block: it takes connections and answers nobody."""
+        pid = self.pid(name)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+    @contextlib.contextmanager
+    def held_down(self, name: str) -> Iterator[None]:
+        """SIGKILLs a server; the launcher, which would restart it at once, may do so only after the block."""
+        self.launcher.send_signal(signal.SIGSTOP)
+        try:
+            os.kill(self.pid(name), signal.SIGKILL)
+            yield
+        finally:
+            self.launcher.send_signal(signal.SIGCONT)
+
+    @contextlib.contextmanager
+    def redis(self) -> Iterator[redis.Redis]:
+        """A client of the ledger, for looking from outside and for meddling."""
+        url = self._content()["redis"]["ledger"]
+        with contextlib.closing(
+            redis.Redis.from_url(
+                url, socket_timeout=5, retry=Retry(NoBackoff(), 0), decode_responses=True, encoding_errors="replace"
+            )
+        ) as client:
+            yield client
 
     def wait_until_ready(self, seconds: float = 60) -> None:
-        """Until /readyz says 200."""
+        """Until /readyz says 200 and every process of services.json lives."""
         deadline = time.monotonic() + seconds
         answer = "no answer"
         while time.monotonic() < deadline:
             try:
                 response = httpx.get(f"{self.base_url}/readyz", timeout=5)
-                if response.status_code == 200:
+                if response.status_code == 200 and all(is_alive(service["pid"]) for service in self.services()):
                     return
                 answer = response.text
             except httpx.HTTPError as error:
@@ -82,12 +137,27 @@ class RunningShop:
         broken = [verdict for verdict in verdicts if not verdict["ok"]]
         assert not broken, f"{broken}\n{self.logs()}"
         assert ended.returncode == 0, f"{ended.stderr[-3000:]}\n{self.logs()}"
+        assert len(verdicts) > 20, "the checks have run"
         return verdicts
 
     def logs(self, characters: int = 1500) -> str:
         """The end of every process's log, for the message of a failing test."""
-        paths = sorted((self.folder / "logs").glob("*.log"))
+        paths = [self.launcher_log, *sorted((self.folder / "logs").glob("*.log"))]
         return "\n".join(f"== {path.name}\n{path.read_text(errors='replace')[-characters:]}" for path in paths)
+
+    def start(self) -> None:
+        """Starts a launcher in the folder, for the first time or again, and waits until the shop serves."""
+        (self.folder / "services.json").unlink(missing_ok=True)
+        self.launcher = _launch(self.folder, self.nodes)
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and self.launcher.poll() is None:
+            # The web server is started last.
+            if (self.folder / "services.json").exists() and self.services("web"):
+                self.wait_until_ready()
+                return
+            time.sleep(0.1)
+        self.stop()
+        raise AssertionError(f"the shop did not start:\n{self.logs(4000)}")
 
     def stop(self) -> None:
         """Ctrl-C, as a person would; SIGKILL when that isn't enough."""
@@ -108,27 +178,21 @@ def clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
 
 
-def start_shop(folder: Path, *, nodes: str, extra: dict[str, str] | None = None) -> RunningShop:
+def start_shop(folder: Path, *, nodes: str) -> RunningShop:
     """Starts `manage.py demo --no-sale` in a folder and waits until it serves."""
     folder.mkdir(parents=True, exist_ok=True)
+    shop = RunningShop(folder, nodes)
+    shop.start()
+    return shop
+
+
+def _launch(folder: Path, nodes: str) -> subprocess.Popen[bytes]:
     with (folder / "launcher.log").open("ab") as log:
-        launcher = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "manage.py", "demo", "--no-sale", "--data", str(folder), "--nodes", nodes],
             cwd=ROOT,
-            env={**clean_environment(), "PGS_ENV_FILE": os.devnull, **(extra or {})},
+            env={**clean_environment(), "PGS_ENV_FILE": os.devnull},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
         )
-    shop = RunningShop(folder, launcher)
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        started = (folder / "services.json").exists() and shop.services("web")
-        if started:
-            shop.wait_until_ready()
-            return shop
-        if launcher.poll() is not None:
-            break
-        time.sleep(0.2)
-    shop.stop()
-    raise AssertionError(f"the shop did not start:\n{(folder / 'launcher.log').read_text()[-4000:]}\n{shop.logs()}")

@@ -1,55 +1,45 @@
-"""A launcher that was SIGKILLed leaves nothing that breaks the next run."""
+"""A launcher that was SIGKILLed leaves nothing that breaks the next run, and a second one can't disturb it."""
 
 import os
 import signal
-import time
-from pathlib import Path
 
 import pytest
 
-from pgs_task.demo.processes import shop_mark
-from tests import private_run
-from tests.live.running_shop import start_shop
+from tests.live.process_table import is_alive, marked_pids, parent_of
+from tests.live.running_shop import RunningShop
+from tests.live.shopping import make_activity, make_shoppers, place_at_once
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("live"), pytest.mark.timeout(300)]
 
 
-def test_the_next_run_works_after_the_launcher_was_killed(tmp_path: Path) -> None:
-    first = start_shop(tmp_path / "shop", nodes=private_run.database_kind())
-    (activity,) = first.manage("create_activity", "--stock", "5", "--price-fen", "100", "--json")
-    os.kill(first.launcher.pid, signal.SIGKILL)
-    first.launcher.wait()
+def test_the_next_run_works_after_the_launcher_was_killed(running_shop: RunningShop) -> None:
+    activity = make_activity(running_shop, stock=5)
+    order = {"shopper": make_shoppers(running_shop, 1)[0], "activity_id": activity, "key": "before"}
+    (placed,) = place_at_once(running_shop, [order])
+    base_url = running_shop.base_url
+    earlier = [service["pid"] for service in running_shop.services()]
+    os.kill(running_shop.launcher.pid, signal.SIGKILL)
+    running_shop.launcher.wait()
 
-    second = start_shop(tmp_path / "shop", nodes=private_run.database_kind())
-    try:
-        (stock,) = second.manage("read_stock", str(activity["activity_id"]), "--json")
-        assert stock["remain"] == 5, "the second run works on what was there"
-        pids = {service["pid"] for service in second.services()}
-        # Workers forked by the web server bear the mark too, so only processes of other parents are strangers.
-        strangers = [pid for pid in marked_pids(second.folder) if pid not in pids and parent_of(pid) == 1]
-        assert strangers == []
-    finally:
-        second.stop()
-    deadline = time.monotonic() + 10
-    while marked_pids(second.folder) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert marked_pids(second.folder) == [], "the launcher ends everything that it started"
+    running_shop.start()
 
-
-def marked_pids(folder: Path) -> list[int]:
-    mark = shop_mark(folder.resolve()).encode()
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if mark in entry.read_bytes().split(b"\0"):
-                found.append(int(entry.parent.name))
-        except OSError:
-            continue
-    return found
+    assert running_shop.base_url == base_url, "the port came free"
+    assert not [pid for pid in earlier if is_alive(pid)], "nothing of the first run is left"
+    now = {service["pid"] for service in running_shop.services()}
+    # Workers forked by the web server bear the mark too: every process belongs to the launcher or to one of its own.
+    assert {parent_of(pid) for pid in marked_pids(running_shop.folder)} <= now | {running_shop.launcher.pid}
+    (again,) = place_at_once(running_shop, [order])
+    assert (placed.status, again.status) == (202, 202)
+    assert again.body["order_id"] == placed.body["order_id"], "the second run knows what the first one promised"
+    (stock,) = running_shop.manage("read_stock", activity, "--json")
+    assert (stock["remain"], stock["lock"]) == (4, 1)
+    running_shop.assert_invariants_hold()
 
 
-def parent_of(pid: int) -> int:
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
-    except OSError:
-        return 0
+def test_a_second_launcher_in_the_same_folder_is_refused(running_shop: RunningShop) -> None:
+    before = running_shop.services()
+    ended = running_shop.run("demo", "--no-sale", "--data", str(running_shop.folder), seconds=60)
+    assert ended.returncode == 1
+    assert "already running" in ended.stderr
+    assert running_shop.services() == before
+    running_shop.wait_until_ready(5)

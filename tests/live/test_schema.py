@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.running_shop import RunningShop, clean_environment
-from tests.live.test_kill_under_load import make_shoppers
+from tests.live.shopping import make_shoppers
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("live"), pytest.mark.timeout(900)]
 
