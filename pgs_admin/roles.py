@@ -52,17 +52,26 @@ ROLES: Mapping[str, frozenset[str]] = {
 
 def ensure_roles() -> None:
     """Makes acts and roles exactly what this file says; repeatable. Operators keep the roles that they were given."""
-    for name, acts in ACTS.items():
-        content_type = ContentType.objects.get_by_natural_key(*name.split("."))
-        for codename, meaning in acts.items():
-            Permission.objects.update_or_create(
-                content_type=content_type, codename=codename, defaults={"name": meaning}
-            )
-    known = {f"{app}.{codename}": pk for pk, app, codename in _all_permissions()}
+    known = _known_permissions()
+    missing = [
+        Permission(content_type=_type_of(name), codename=codename, name=meaning)
+        for name, acts in ACTS.items()
+        for codename, meaning in acts.items()
+        if f"{name.split('.')[0]}.{codename}" not in known
+    ]
+    if missing:
+        # Two processes that migrate at once both come here: the second finds the rows there.
+        Permission.objects.bulk_create(missing, ignore_conflicts=True)
+        known = _known_permissions()
     for name, wanted in ROLES.items():
         role, _is_new = Role.objects.get_or_create(name=name)
         role.permissions.set([known[permission] for permission in wanted])
 
 
-def _all_permissions() -> list[tuple[int, str, str]]:
-    return list(Permission.objects.values_list("pk", "content_type__app_label", "codename"))
+def _type_of(name: str) -> ContentType:
+    return ContentType.objects.get_by_natural_key(*name.split("."))
+
+
+def _known_permissions() -> dict[str, int]:
+    rows = Permission.objects.values_list("pk", "content_type__app_label", "codename")
+    return {f"{app}.{codename}": pk for pk, app, codename in rows}
