@@ -29,9 +29,31 @@ DRF_STANDARDIZED_ERRORS: dict[str, Any] = {
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "PGS shoppers' API",
     "DESCRIPTION": (
-        "Group buying. Ids are strings, money is integer fen (`…_fen`), times are ISO 8601 in UTC. "
-        "Errors are `application/problem+json`; decide by `code`."
+        "Group buying: enough members pay before the deadline and everybody's order ships; else everybody is refunded."
+        "\n\n"
+        "1. **Sign in** with `POST /auth/tokens/`; send `access` as `Authorization: Bearer …`.\n"
+        "2. **Choose** from `GET /activities/`, and have an address (`POST /members/me/addresses/`).\n"
+        "3. **Buy** with `POST /orders/` and an `Idempotency-Key` of your own: without `group_id` you open a group, "
+        "with it you join one. 202 means that units and place are yours until `pay_by`.\n"
+        "4. **Pay** with `POST /payments/` and do what `pay` says.\n"
+        "5. **Follow** `GET /orders/{order_id}/` and share `GET /groups/{group_id}/`.\n\n"
+        "Ids are strings, money is integer fen (`…_fen`, 100 fen are ¥1), times are ISO 8601 in UTC. Lists go on with "
+        "`next`. Errors are `application/problem+json` in the language of `Accept-Language` (`zh-Hans`, `en`): decide "
+        "by `code`, show `detail`, wait for `Retry-After` where it is sent, quote `trace_id` when you ask for help."
     ),
+    # The order in which a shopper meets them.
+    "TAGS": [
+        {"name": "home", "description": "The front page."},
+        {"name": "products", "description": "The catalogue."},
+        {"name": "activities", "description": "Offers: what can be bought in a group, when and for how much."},
+        {"name": "groups", "description": "The page behind a shared link."},
+        {"name": "auth", "description": "Signing in and out."},
+        {"name": "members", "description": "You."},
+        {"name": "addresses", "description": "Where your orders go."},
+        {"name": "orders", "description": "Buying, and what becomes of it."},
+        {"name": "payments", "description": "Paying an order."},
+        {"name": "refunds", "description": "Money on its way back."},
+    ],
     "VERSION": "1",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
@@ -41,10 +63,14 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENFORCE_NON_BLANK_FIELDS": True,
+    # The words explain themselves; a list of "word - word" does not.
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     # Sets of words that several schemas use: one name each, whatever the fields are called.
     "ENUM_NAME_OVERRIDES": {
         "ShownActivityState": "pgs_web.display.activity.serializers.STATES",
         "GroupState": "pgs_web.trade.group.states.GroupState",
+        "OrderMode": "pgs_web.trade.order.models.OrderMode.values",
+        "NoticeStatus": "pgs_task.payment.states.NoticeStatus",
         "MemberState": "pgs_web.member.states.MemberState",
         "OrderState": "pgs_web.trade.order.states.OrderState",
         "PaymentState": "pgs_task.payment.states.PaymentState",

@@ -86,7 +86,9 @@ class RefundSerializer(serializers.ModelSerializer[Refund]):
 
 
 class SandboxNoticeSerializer(serializers.Serializer[Any]):
-    """A notice of the sandbox gateway; for the documentation only, the adapter reads the signed bytes itself."""
+    """A notice of the sandbox gateway, signed over its bytes as they are sent."""
+
+    # For the documentation only: the adapter reads the bytes itself.
 
     notice_id = serializers.CharField(max_length=64)
     app_id = serializers.CharField()

@@ -55,6 +55,11 @@ class ProblemAutoSchema(AutoSchema):
                 headers["Retry-After"] = {"$ref": "#/components/headers/RetryAfter"}
         return dict(sorted(responses.items()))
 
+    def _get_serializer_name(self, serializer: Any, direction: Direction, bypass_extensions: bool = False) -> str:
+        # Bodies are called …Request by the split into what is sent and what is answered; some are called so already.
+        name: str = super()._get_serializer_name(serializer, direction, bypass_extensions)
+        return name.replace("RequestRequest", "Request")
+
     def _get_request_body(self, direction: Direction = "request") -> dict[str, Any] | None:
         body: dict[str, Any] | None = super()._get_request_body(direction)
         if body and isinstance(self.get_request_serializer(), PolymorphicProxySerializer):

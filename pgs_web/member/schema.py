@@ -2,12 +2,16 @@
 
 from typing import Any
 
+from drf_spectacular.drainage import set_override
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import Direction
 
 from pgs_web.member.authentication import MemberTokenAuthentication
 from pgs_web.member.serializers import PhoneField, SignInCodeField
+
+# Its subclasses look at less or more of the token; for who sends it they are one scheme.
+set_override(MemberTokenAuthentication, "suppress_collision_warning", True)
 
 
 class MemberTokenScheme(OpenApiAuthenticationExtension):

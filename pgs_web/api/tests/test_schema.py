@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import yaml
 from drf_spectacular.generators import SchemaGenerator
 
 from pgs_web.api.errors import Refusal
@@ -110,3 +111,37 @@ def test_it_is_published_to_everybody(client, path, kind):
     assert response.headers["Content-Type"].startswith(kind)
     assert b"https://cdn" not in response.content
     assert b"<script>" not in response.content
+
+
+@pytest.mark.parametrize(
+    ("query", "accept", "kind"),
+    [
+        ("", "*/*", "application/vnd.oai.openapi;"),
+        ("", "application/json,*/*", "application/vnd.oai.openapi+json;"),
+        ("?format=json", "*/*", "application/vnd.oai.openapi+json;"),
+        ("?format=yaml", "application/json", "application/vnd.oai.openapi;"),
+        # drf-spectacular would put the version into a header.
+        ("?version=1%0d%0aSet-Cookie:%20a=b", "*/*", "application/vnd.oai.openapi;"),
+    ],
+)
+def test_it_comes_as_it_is_asked_for(client, query, accept, kind):
+    response = client.get(f"/api/v1/schema/{query}", headers={"accept": accept})
+    assert response.status_code == 200
+    assert response.headers["Content-Type"].startswith(kind)
+    document = yaml.safe_load(response.content)
+    assert document["openapi"].startswith("3.0")
+    assert document["info"]["version"] == "1"
+
+
+@pytest.mark.parametrize("query", ["format=xml", "format=", "lang=fr", "lang=../../etc", "lang=%0d%0a"])
+def test_and_not_in_what_there_is_not(client, query):
+    response = client.get(f"/api/v1/schema/?{query}")
+    assert response.status_code == 400
+    assert response.json()["code"] == "validation_error"
+
+
+def test_it_describes_the_calls_in_one_language(client):
+    said = client.get("/api/v1/schema/?format=json", headers={"accept-language": "zh-Hans"}).content.decode()
+    assert '"summary": "Add an address"' in said
+    chinese = client.get("/api/v1/schema/?format=json&lang=zh-hans").content.decode()
+    assert '"summary": "Add an address"' not in chinese

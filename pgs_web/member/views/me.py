@@ -21,11 +21,12 @@ from pgs_web.member.serializers import AddressDetail, AddressSummary, MemberChan
 from pgs_web.member.services.addresses import change_address, create_address, remove_address
 from pgs_web.member.services.profile import change_profile
 
-TAG = "member"
+TAG = "members"
+ADDRESSES_TAG = "addresses"
 
 
 class MeView(APIView):
-    @extend_schema(operation_id="get_me", summary=_("Own data"), tags=[TAG], responses={200: MemberProfile})
+    @extend_schema(operation_id="members_read_me", summary=_("Own data"), tags=[TAG], responses={200: MemberProfile})
     def get(self, request: Request) -> Response:
         member = Member.objects.filter(id=member_of(request)).first()
         if member is None:
@@ -34,7 +35,7 @@ class MeView(APIView):
         return Response(MemberProfile(member).data)
 
     @extend_schema(
-        operation_id="change_me",
+        operation_id="members_change_me",
         summary=_("Change own data"),
         tags=[TAG],
         request=MemberChange,
@@ -55,9 +56,9 @@ class AddressesView(GenericAPIView[Address]):
         return present_addresses().filter(member_id=member_of(self.request))
 
     @extend_schema(
-        operation_id="list_addresses",
+        operation_id="addresses_list",
         summary=_("Own addresses, masked"),
-        tags=[TAG],
+        tags=[ADDRESSES_TAG],
         responses={200: AddressSummary(many=True)},
     )
     def get(self, request: Request) -> Response:
@@ -67,9 +68,9 @@ class AddressesView(GenericAPIView[Address]):
         return self.get_paginated_response(AddressSummary(page, many=True).data)
 
     @extend_schema(
-        operation_id="create_address",
+        operation_id="addresses_add",
         summary=_("Add an address"),
-        tags=[TAG],
+        tags=[ADDRESSES_TAG],
         request=AddressDetail,
         responses={201: AddressDetail, **refusals(TooManyAddresses)},
     )
@@ -82,7 +83,10 @@ class AddressesView(GenericAPIView[Address]):
 
 class AddressView(APIView):
     @extend_schema(
-        operation_id="get_address", summary=_("An own address in full"), tags=[TAG], responses={200: AddressDetail}
+        operation_id="addresses_read",
+        summary=_("An own address in full"),
+        tags=[ADDRESSES_TAG],
+        responses={200: AddressDetail},
     )
     def get(self, request: Request, address_id: int) -> Response:
         address = present_addresses().filter(id=address_id, member_id=member_of(request)).first()
@@ -91,9 +95,9 @@ class AddressView(APIView):
         return Response(AddressDetail(address).data)
 
     @extend_schema(
-        operation_id="change_address",
+        operation_id="addresses_change",
         summary=_("Change an address; orders that aren't shipped yet follow"),
-        tags=[TAG],
+        tags=[ADDRESSES_TAG],
         request=AddressDetail(partial=True),
         responses={200: AddressDetail},
     )
@@ -103,7 +107,9 @@ class AddressView(APIView):
         address = change_address(member_id=member_of(request), address_id=address_id, **body.validated_data)
         return Response(AddressDetail(address).data)
 
-    @extend_schema(operation_id="remove_address", summary=_("Remove an address"), tags=[TAG], responses={204: None})
+    @extend_schema(
+        operation_id="addresses_remove", summary=_("Remove an address"), tags=[ADDRESSES_TAG], responses={204: None}
+    )
     def delete(self, request: Request, address_id: int) -> Response:
         remove_address(member_id=member_of(request), address_id=address_id)
         return Response(status=status.HTTP_204_NO_CONTENT)

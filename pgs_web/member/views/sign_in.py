@@ -30,7 +30,7 @@ from pgs_web.member.services.sign_in import SignedIn, refresh_session, sign_in_b
 from pgs_web.member.services.sms_codes import CODE_LIFETIME_SECONDS, send_sign_in_code
 from pgs_web.member.tokens import InvalidToken, TokenClaims, read_refresh_token
 
-TAG = "sign-in"
+TAG = "auth"
 
 
 def read_body(kind: Any, request: Request) -> dict[str, Any]:
@@ -45,7 +45,7 @@ class SmsCodesView(APIView):
     permission_classes = (AllowAny,)
 
     @extend_schema(
-        operation_id="send_sign_in_code",
+        operation_id="auth_send_code",
         summary=_("Send a sign-in code to a phone"),
         tags=[TAG],
         request=SmsCodeRequest,
@@ -62,7 +62,7 @@ class TokensView(APIView):
     permission_classes = (AllowAny,)
 
     @extend_schema(
-        operation_id="sign_in",
+        operation_id="auth_sign_in",
         summary=_("Sign in with phone and code, or with username and password"),
         tags=[TAG],
         request=PolymorphicProxySerializer(
@@ -102,7 +102,7 @@ class RefreshView(APIView):
     permission_classes = (AllowAny,)
 
     @extend_schema(
-        operation_id="refresh_access_token",
+        operation_id="auth_refresh",
         summary=_("Get a new access token"),
         tags=[TAG],
         request=RefreshRequest,
@@ -119,7 +119,7 @@ class SignOutView(APIView):
     permission_classes = (AllowAny,)
 
     @extend_schema(
-        operation_id="sign_out",
+        operation_id="auth_sign_out",
         summary=_("End the session of the refresh token in the body, or of the access token"),
         tags=[TAG],
         request=SignOutRequest,

@@ -41,7 +41,9 @@ class GroupActivitySerializer(serializers.Serializer[Any]):
 
 
 class GroupPageSerializer(serializers.Serializer[GroupView]):
-    """Context: `activity`, `names` (member id → masked name), `moment` and `server_time`."""
+    """A group as anybody with its link sees it."""
+
+    # Context: `activity`, `names` (member id → masked name), `moment` and `server_time`.
 
     id = IdField()
     state = serializers.ChoiceField(choices=[state.value for state in GroupState])
@@ -81,7 +83,9 @@ class GroupPageSerializer(serializers.Serializer[GroupView]):
 
 
 class JoinableGroupSerializer(serializers.Serializer[Any]):
-    """A group with a free place. Context: `names` (member id → masked name)."""
+    """A group with a free place."""
+
+    # Context: `names` (member id → masked name).
 
     id = IdField(source="pk")
     leader = serializers.SerializerMethodField(help_text=_("Masked name of who leads it."))

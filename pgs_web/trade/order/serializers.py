@@ -23,7 +23,9 @@ class ShipmentSerializer(serializers.Serializer[Shipment]):
 
 
 class OrderSerializer(serializers.Serializer[Order]):
-    """Context: `shipments` (order id → shipment, see selectors.shipments_of) and `server_time`."""
+    """One of your orders."""
+
+    # Context: `shipments` (order id → shipment, see selectors.shipments_of) and `server_time`.
 
     id = IdField(source="pk")
     # The name that the answer to its placing gave it.
