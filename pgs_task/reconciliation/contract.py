@@ -22,16 +22,30 @@ class Check:
 
 @dataclass
 class Verdict:
-    """`count` of all offenders and the first of them; ok when there are none."""
+    """`count` of all offenders and the first of them; ok when there are none and all of them were looked for."""
 
     check: Check
     count: int = 0
     offenders: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    # Whether it was looked at to the end. What wasn't is never ok: the reason counts as the first offender.
+    is_judged: bool = True
 
     @property
     def is_ok(self) -> bool:
-        return self.count == 0
+        return self.is_judged and self.count == 0
+
+    def add(self, offender: str) -> None:
+        """Counts an offender and keeps it if it is among the first."""
+        self.count += 1
+        if len(self.offenders) < OFFENDERS_SHOWN:
+            self.offenders.append(offender)
+
+    def give_up(self, reason: str) -> None:
+        """The check could not be judged to its end."""
+        self.is_judged = False
+        self.count += 1
+        self.offenders.insert(0, reason)
 
 
 def make_check(check_id: str, when: When, promise: str) -> Callable[[Callable[[], Iterator[str]]], Check]:

@@ -4,12 +4,14 @@ import time
 
 from django.db.models import Q
 
+from pgs_data.messaging.errors import is_outage
 from pgs_data.messaging.models import OutboxMessage
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_count
 from pgs_data.sharding.slots import node_aliases
 from pgs_task.payment.models import Refund
 from pgs_task.payment.states import RefundState
+from pgs_task.reconciliation.reach import find_unreachable
 from pgs_web.trade.intake.keys import INTAKE_GROUP, flow_key, intake_key
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.states import OrderState
@@ -33,8 +35,13 @@ def wait_for_quiet(seconds: float) -> list[str]:
 
 
 def find_restless() -> list[str]:
-    """One line for each thing that is still on its way."""
-    return [*_restless_streams(), *_restless_nodes()]
+    """One line for each thing that is still on its way; what can't be reached isn't quiet either."""
+    try:
+        return [*_restless_streams(), *_restless_nodes()]
+    except Exception as error:
+        if not is_outage(error):
+            raise
+        return find_unreachable() or [f"{type(error).__name__}: {error}"]
 
 
 def _restless_streams() -> list[str]:

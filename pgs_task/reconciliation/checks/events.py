@@ -1,6 +1,7 @@
 """O1 and E2 to E5: what was admitted is written down, what was written down had its effects, once."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 
 from pgs_data.clock import database_now
 from pgs_data.messaging.models import OutboxMessage
@@ -9,25 +10,31 @@ from pgs_data.redis.partitions import partition_count
 from pgs_data.sharding.slots import ids_by_node, node_aliases
 from pgs_task.reconciliation.contract import When, make_check
 from pgs_task.reconciliation.grace import OUTBOX_GRACE
+from pgs_task.reconciliation.group_hashes import GroupHash, read_group_hashes
+from pgs_task.reconciliation.pages import keyset_pages
 from pgs_web.display.activity.models import Activity
 from pgs_web.trade.delivery.models import Shipment
-from pgs_web.trade.group.models import Seat
-from pgs_web.trade.group.states import SeatState
+from pgs_web.trade.group.models import Group, Seat
+from pgs_web.trade.group.states import ACTIVE_SEATS, GroupState, SeatState
 from pgs_web.trade.intake.keys import flow_key, intake_key
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.states import LOCKED, SOLD, OrderState
 from pgs_web.trade.stock.holds import Hold, HoldState
 from pgs_web.trade.stock.scans import iterate_holds
+from pgs_web.trade.stock.selectors import read_holds
 
 CHUNK = 1000
+GROUPS_A_PAGE = 200
+REJECTED = OrderState.REJECTED.value
 _FLOW = ("accepted", "persisted", "rejected")
-HOLD_OF_ORDER = {
+HOLD_OF_ORDER: dict[str, HoldState] = {
     **dict.fromkeys(LOCKED, HoldState.LOCKED),
     **dict.fromkeys(SOLD, HoldState.SOLD),
     OrderState.CANCELLED: HoldState.GIVEN_BACK,
     OrderState.REFUNDED: HoldState.GIVEN_BACK,
+    OrderState.REJECTED: HoldState.REJECTED,
 }
-SEATS_OF_ORDER = {
+SEATS_OF_ORDER: dict[str, set[SeatState]] = {
     OrderState.UNPAID: {SeatState.HELD},
     OrderState.AWAITING_GROUP: {SeatState.PAID},
     OrderState.TO_SHIP: {SeatState.CONFIRMED},
@@ -37,6 +44,7 @@ SEATS_OF_ORDER = {
     # A member who takes an order back after the group's success keeps the seat; see docs/journey_of_an_order.md.
     OrderState.REFUNDING: {SeatState.PAID, SeatState.REFUNDED, SeatState.CONFIRMED, SeatState.HELD},
     OrderState.REFUNDED: {SeatState.REFUNDED, SeatState.CONFIRMED},
+    OrderState.REJECTED: {SeatState.RELEASED},
 }
 
 
@@ -51,7 +59,7 @@ def _pages_of_holds() -> Iterator[dict[int, Hold]]:
     yield page
 
 
-def _states_of(order_ids: list[int]) -> dict[int, str]:
+def _states_of(order_ids: Iterable[int]) -> dict[int, str]:
     states: dict[int, str] = {}
     for alias, ids in ids_by_node(order_ids).items():
         states |= dict(Order.objects.on_node(alias).filter(id__in=ids).values_list("id", "state"))
@@ -60,51 +68,112 @@ def _states_of(order_ids: list[int]) -> dict[int, str]:
 
 @make_check("O1", When.QUIET, "accepted = persisted ∪ rejected with a reason that the shopper can see")
 def nothing_accepted_is_lost() -> Iterator[str]:
-    found = 0
     for page in _pages_of_holds():
-        states = _states_of(list(page))
-        found += len(states)
+        states = _states_of(page)
         for order_id, hold in page.items():
             if order_id not in states and not (hold.state is HoldState.REJECTED and hold.reason):
                 yield f"order {order_id} was accepted, its hold is {hold.state.name}, and no node has it"
-    persisted = sum(Order.objects.on_node(alias).count() for alias in node_aliases())
-    if persisted != found:
-        yield f"{persisted} orders on the nodes, {found} of them with a hold in Redis"
+    for alias in node_aliases():
+        for orders in keyset_pages(Order.objects.on_node(alias).only("id", "activity_id", "state"), size=CHUNK):
+            held = read_holds([(order.activity_id, order.pk) for order in orders])
+            for order in orders:
+                if order.pk not in held:
+                    yield (
+                        f"order {order.pk} on {alias} is {order.state} and has no hold in Redis; run rebuild_stock"
+                        f" {order.activity_id}"
+                    )
 
 
 @make_check("E2", When.QUIET, "each transition had its effect exactly once: hold and seat follow their order")
 def effects_follow_orders() -> Iterator[str]:
     for page in _pages_of_holds():
-        states = _states_of(list(page))
+        states = _states_of(page)
         for order_id, state in states.items():
-            expected = HOLD_OF_ORDER[OrderState(state)]
+            expected = HOLD_OF_ORDER.get(state)
             if page[order_id].state is not expected:
-                yield f"order {order_id} is {state}, its hold {page[order_id].state.name}"
+                found = page[order_id].state.name
+                yield f"order {order_id} is {state}, its hold is {found}, not {expected.name if expected else 'known'}"
     for alias in node_aliases():
         yield from _seats_beside_orders(alias)
+        yield from _orders_without_seat(alias)
+        yield from _groups_beside_redis(alias)
         yield from _shipments_beside_orders(alias)
 
 
 def _seats_beside_orders(alias: str) -> Iterator[str]:
-    seats = Seat.objects.on_node(alias).order_by("id")
-    last_id = 0
-    while page := list(seats.filter(id__gt=last_id)[:CHUNK]):
-        last_id = page[-1].id
+    for page in keyset_pages(Seat.objects.on_node(alias), size=CHUNK):
         states = _states_of([seat.order_id for seat in page])
         for seat in page:
-            state = states.get(seat.order_id)
-            if state is None or seat.state not in SEATS_OF_ORDER[OrderState(state)]:
-                yield f"order {seat.order_id} is {state}, its seat in group {seat.group_id} {seat.state}"
+            # An order that was rejected has no row, and gave its seat up (O1 has its reason).
+            allowed = SEATS_OF_ORDER.get(states.get(seat.order_id, REJECTED), set())
+            if seat.state not in allowed:
+                state = states.get(seat.order_id, "nowhere")
+                yield f"order {seat.order_id} is {state}, its seat in group {seat.group_id} on {alias} is {seat.state}"
+
+
+def _orders_without_seat(alias: str) -> Iterator[str]:
+    in_groups = Order.objects.on_node(alias).filter(group_id__isnull=False).only("id", "group_id", "state")
+    for page in keyset_pages(in_groups, size=CHUNK):
+        groups = {order.pk: order.group_id for order in page if order.group_id is not None}
+        seated: set[int] = set()
+        for node, group_ids in ids_by_node(groups.values()).items():
+            seats = Seat.objects.on_node(node).filter(group_id__in=group_ids, order_id__in=list(groups))
+            seated.update(seats.values_list("order_id", flat=True))
+        for order in page:
+            if order.pk not in seated:
+                yield f"order {order.pk} on {alias} is {order.state} and has no seat in its group {order.group_id}"
+
+
+def _groups_beside_redis(alias: str) -> Iterator[str]:
+    """Whether Redis lets people into groups exactly as the database will have it."""
+    for page in keyset_pages(Group.objects.on_node(alias), size=GROUPS_A_PAGE):
+        in_redis = read_group_hashes([(group.activity_id, group.pk) for group in page])
+        seats: dict[int, dict[int, int]] = defaultdict(dict)
+        forming = [group.pk for group in page if group.state == GroupState.FORMING]
+        active = Seat.objects.on_node(alias).filter(group_id__in=forming, state__in=ACTIVE_SEATS)
+        for group_id, member_id, order_id in active.values_list("group_id", "member_id", "order_id"):
+            seats[group_id][member_id] = order_id
+        leaving = _leaving(in_redis, seats)
+        for group in page:
+            found = in_redis.get(group.pk)
+            where = f"group {group.pk} on {alias} is {group.state}"
+            if group.state != GroupState.FORMING:
+                # Two days after its deadline the hash is gone.
+                if found is not None and not found.is_closed:
+                    yield f"{where} and open in Redis: people can still join it"
+            elif found is None:
+                yield f"{where} and unknown to Redis: nobody can join it; run rebuild_stock {group.activity_id}"
+            else:
+                taken = {member: order for member, order in found.seats.items() if order not in leaving}
+                if found.is_closed:
+                    yield f"{where} and closed in Redis: nobody can join it"
+                if taken != seats[group.pk] or found.held != len(found.seats):
+                    yield (
+                        f"{where}: Redis counts {found.held} seats, of orders {sorted(found.seats.values())};"
+                        f" the database has {sorted(seats[group.pk].values())}"
+                    )
+
+
+def _leaving(in_redis: Mapping[int, GroupHash], seats: Mapping[int, dict[int, int]]) -> set[int]:
+    """Orders whose seat is free in the database and not yet in Redis, which waits for the money's way back."""
+    extra = {
+        order_id
+        for group_id, found in in_redis.items()
+        if group_id in seats
+        for order_id in found.seats.values()
+        if order_id not in seats[group_id].values()
+    }
+    return {order_id for order_id, state in _states_of(extra).items() if state == OrderState.REFUNDING}
 
 
 def _shipments_beside_orders(alias: str) -> Iterator[str]:
     shipped = Order.objects.on_node(alias).filter(state__in=[OrderState.SHIPPED, OrderState.COMPLETED])
     bare = shipped.exclude(id__in=Shipment.objects.on_node(alias).values("order_id"))
     for order_id in bare.values_list("id", flat=True).iterator(CHUNK):
-        yield f"order {order_id} counts as shipped without a shipment"
+        yield f"order {order_id} on {alias} counts as shipped and has no shipment"
     waiting = Order.objects.on_node(alias).filter(state=OrderState.TO_SHIP)
     for order_id in waiting.values_list("id", flat=True).iterator(CHUNK):
-        yield f"order {order_id} is TO_SHIP and nothing is on its way to ship it"
+        yield f"order {order_id} on {alias} is still TO_SHIP: is consume_logistics running?"
 
 
 @make_check("E3", When.QUIET, "the outbox is empty; its oldest row is younger than 60 s")
@@ -113,7 +182,8 @@ def outbox_is_empty() -> Iterator[str]:
         late = database_now(alias) - OUTBOX_GRACE
         for message in OutboxMessage.objects.on_node(alias).order_by("id").iterator(CHUNK):
             age = " for more than a minute" if message.created_at < late else ""
-            yield f"{alias}: {message.topic} of {message.shard_key} waits{age}: {message.last_error or 'not tried yet'}"
+            why = message.last_error or "not tried yet: is relay_outbox running?"
+            yield f"{alias}: message {message.topic} of {message.shard_key} waits{age}: {why}"
 
 
 @make_check("E4", When.ALWAYS, "no stream is trimmed past what is persisted")
@@ -126,7 +196,11 @@ def streams_keep_what_is_open() -> Iterator[str]:
         values, length = pipeline.execute()
         accepted, persisted, rejected = (int(value or 0) for value in values)
         if accepted - length > persisted + rejected:
-            yield f"partition {partition}: {accepted} accepted, {persisted + rejected} done, {length} left"
+            lost = accepted - length - persisted - rejected
+            yield (
+                f"partition {partition} lost at least {lost} entries that nobody wrote down: {accepted} accepted,"
+                f" {persisted} persisted, {rejected} rejected, {length} left in the stream"
+            )
 
 
 @make_check("E5", When.QUIET, "persisted + rejected = accepted, per partition")

@@ -29,9 +29,10 @@ def seats_fit() -> Iterator[str]:
             .values("group_id", "member_id")
             .annotate(seats=Count("id"))
             .filter(seats__gt=1)
+            .order_by()
         )
         for row in doubles.iterator(CHUNK):
-            yield f"member {row['member_id']} sits {row['seats']} times in group {row['group_id']}"
+            yield f"member {row['member_id']} has {row['seats']} active seats in group {row['group_id']} on {alias}"
 
 
 def _overfull(alias: str) -> Iterator[str]:
@@ -54,7 +55,7 @@ def _overfull(alias: str) -> Iterator[str]:
 def _above_size(alias: str, counts: dict[int, int]) -> Iterator[str]:
     for group_id, size in Group.objects.on_node(alias).filter(id__in=list(counts)).values_list("id", "size"):
         if counts[group_id] > size:
-            yield f"group {group_id}: {counts[group_id]} active seats of {size}"
+            yield f"group {group_id} on {alias} is overfull: {counts[group_id]} active seats, its size is {size}"
 
 
 def _leaderless(alias: str) -> Iterator[str]:
@@ -66,7 +67,7 @@ def _leaderless(alias: str) -> Iterator[str]:
         Exists(any_seat), ~Exists(leader_seat), state__in=[GroupState.FORMING, GroupState.SUCCEEDED]
     )
     for group in groups.iterator(CHUNK):
-        yield f"group {group.pk} has members and no leader among them"
+        yield f"group {group.pk} on {alias}: its leader {group.leader_member_id} has no active seat in it, others have"
 
 
 @make_check("G2", When.QUIET, "SUCCEEDED ⇔ as many confirmed members as its size")
@@ -83,13 +84,33 @@ def success_is_full() -> Iterator[str]:
         for group_id, size, paid_count in groups.iterator(2000):
             seats = confirmed.pop(group_id, 0)
             if not seats == size == paid_count:
-                yield f"group {group_id} SUCCEEDED with {seats} confirmed seats, {paid_count} paid, of {size}"
+                yield (
+                    f"group {group_id} on {alias} SUCCEEDED with {seats} confirmed seats, {paid_count} counted as paid,"
+                    f" its size is {size}"
+                )
         for group_id in confirmed:
-            yield f"group {group_id} has confirmed seats and has not succeeded"
-        paid_elsewhere = Seat.objects.on_node(alias).filter(state=SeatState.PAID)
-        forming = Group.objects.on_node(alias).filter(state=GroupState.FORMING).values("id")
-        for seat in paid_elsewhere.exclude(group_id__in=forming).iterator(CHUNK):
-            yield f"group {seat.group_id}: the seat of order {seat.order_id} is PAID and the group isn't FORMING"
+            yield f"group {group_id} on {alias} has {confirmed[group_id]} confirmed seats and has not succeeded"
+        yield from _paid_in_vain(alias)
+
+
+def _paid_in_vain(alias: str) -> Iterator[str]:
+    """Paid seats that their FORMING group doesn't count, that should have completed it, or that wait for nothing."""
+    paid = dict(
+        Seat.objects.on_node(alias)
+        .filter(state=SeatState.PAID)
+        .values_list("group_id")
+        .annotate(seats=Count("id"))
+        .order_by()
+    )
+    forming = Group.objects.on_node(alias).filter(state=GroupState.FORMING).values_list("id", "size", "paid_count")
+    for group_id, size, paid_count in forming.iterator(CHUNK):
+        seats = paid.pop(group_id, 0)
+        if seats != paid_count:
+            yield f"group {group_id} on {alias} counts {paid_count} paid members, {seats} of its seats are paid"
+        elif seats >= size:
+            yield f"group {group_id} on {alias} is FORMING with {seats} paid seats, its size is {size}"
+    for group_id, seats in paid.items():
+        yield f"group {group_id} on {alias} is decided and {seats} of its seats are still PAID"
 
 
 @make_check("G3", When.QUIET, "FAILED ⇒ every paid member refunded, every unit given back once")
@@ -109,7 +130,8 @@ def failure_is_settled() -> Iterator[str]:
                     if state != OrderState.REFUNDING or page[owners[order_id]] == GroupState.SETTLED:
                         open_orders[owners[order_id]].append(f"{order_id} {state}")
             for group_id, found in open_orders.items():
-                yield f"group {group_id} is {page[group_id]}, not made whole: {', '.join(found[:5])}"
+                shown = ", ".join(found[:5])
+                yield f"group {group_id} on {alias} is {page[group_id]}; orders that got nothing back: {shown}"
 
 
 @make_check("G4", When.ALWAYS, "never SUCCEEDED and FAILED in one history")
@@ -121,9 +143,10 @@ def one_fate() -> Iterator[str]:
             .values("group_id")
             .annotate(fates=Count("id"))
             .filter(fates__gt=1)
+            .order_by()
         )
         for row in fates.iterator(CHUNK):
-            yield f"group {row['group_id']} was decided {row['fates']} times"
+            yield f"group {row['group_id']} on {alias} was decided {row['fates']} times, see its log"
 
 
 @make_check("G5", When.QUIET, "no FORMING group past its deadline")
@@ -133,7 +156,7 @@ def no_group_past_deadline() -> Iterator[str]:
             Q(state=GroupState.FORMING), deadline__lt=database_now(alias) - GROUP_GRACE
         )
         for group in late.iterator(CHUNK):
-            yield f"group {group.pk} is FORMING, its deadline was {group.deadline:%F %T}"
+            yield f"group {group.pk} on {alias} is still FORMING, its deadline was {group.deadline:%F %T} UTC"
 
 
 CHECKS = [seats_fit, success_is_full, failure_is_settled, one_fate, no_group_past_deadline]

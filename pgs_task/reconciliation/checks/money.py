@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from django.conf import settings
-from django.db.models import F, QuerySet, Sum
+from django.db.models import Exists, F, OuterRef, QuerySet, Sum
 
 from pgs_data.sharding.slots import node_aliases
 from pgs_task.payment.models import Payment, Refund
@@ -52,7 +52,10 @@ def money_matches_state() -> Iterator[str]:
                 # Money on its way back: between nothing and all; O7 watches how long.
                 is_on_its_way = order_id in under_way and 0 <= held <= taken.get(order_id, 0)
                 if held != worth and not is_on_its_way:
-                    yield f"order {order_id} is {state}, worth {worth} fen, we hold {held}"
+                    yield (
+                        f"order {order_id} on {alias} is {state} and worth {worth} fen, we hold {held}:"
+                        f" {taken.get(order_id, 0)} taken, {returned.get(order_id, 0)} given back"
+                    )
 
 
 @make_check("M2", When.ALWAYS, "refunds ≤ payment")
@@ -60,7 +63,7 @@ def refunds_within_payment() -> Iterator[str]:
     for alias in node_aliases():
         over = Payment.objects.on_node(alias).filter(refunded_fen__gt=F("amount_fen"))
         for payment in over.iterator(CHUNK):
-            yield f"payment {payment.pk}: {payment.refunded_fen} of {payment.amount_fen} fen refunded"
+            yield f"payment {payment.pk} of {payment.amount_fen} fen promised {payment.refunded_fen} fen back"
         sums = Refund.objects.on_node(alias).values_list("payment_id").annotate(fen=Sum("amount_fen")).order_by()
         page: dict[int, int] = {}
         for payment_id, fen in sums.iterator(CHUNK):
@@ -75,7 +78,8 @@ def _above_payment(alias: str, refunds: dict[int, int]) -> Iterator[str]:
     amounts = dict(Payment.objects.on_node(alias).filter(id__in=list(refunds)).values_list("id", "amount_fen"))
     for payment_id, fen in refunds.items():
         if fen > amounts.get(payment_id, 0):
-            yield f"payment {payment_id}: refunds of {fen} fen for {amounts.get(payment_id, 0)}"
+            paid = amounts.get(payment_id)
+            yield f"payment {payment_id} on {alias}: refunds of {fen} fen, paid were {'none' if paid is None else paid}"
 
 
 @make_check("M3", When.ALWAYS, "(gateway, trade number) and (gateway, refund number) are unique over all nodes")
@@ -110,16 +114,13 @@ def books_match_statement() -> Iterator[str]:
 @make_check("M5", When.ALWAYS, "no order counts as paid without a payment of exactly its amount and currency")
 def paid_means_paid() -> Iterator[str]:
     for alias in node_aliases():
-        for page in _pages_of_orders(alias):
-            paid = {order_id: amount for order_id, (state, amount) in page.items() if state in WORTH_ITS_AMOUNT}
-            payments = dict(
-                Payment.objects.on_node(alias)
-                .filter(order_id__in=list(paid), state=PaymentState.SUCCEEDED, currency="CNY")
-                .values_list("order_id", "amount_fen")
-            )
-            for order_id, amount_fen in paid.items():
-                if payments.get(order_id) != amount_fen:
-                    yield f"order {order_id} counts as paid ({amount_fen} fen), its payment: {payments.get(order_id)}"
+        # One statement sees one moment: an order and its payment may both move on meanwhile.
+        payment = Payment.objects.on_node(alias).filter(
+            order_id=OuterRef("id"), state=PaymentState.SUCCEEDED, currency="CNY", amount_fen=OuterRef("amount_fen")
+        )
+        unpaid = Order.objects.on_node(alias).filter(~Exists(payment), state__in=WORTH_ITS_AMOUNT).order_by("id")
+        for order in unpaid.iterator(CHUNK):
+            yield f"order {order.pk} on {alias} is {order.state}, no payment of {order.amount_fen} fen CNY succeeded"
 
 
 CHECKS = [money_matches_state, refunds_within_payment, numbers_are_unique, books_match_statement, paid_means_paid]

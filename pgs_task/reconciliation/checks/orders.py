@@ -1,19 +1,24 @@
 """O2 to O7: orders and their logs."""
 
+import re
 from collections.abc import Iterator
 
-from django.db.models import Count, F, Sum
+from django.db.models import Count, Exists, F, OuterRef, Q, Sum
 
 from pgs_data.clock import database_now
-from pgs_data.sharding.slots import alias_of_id, node_aliases
+from pgs_data.sharding.slots import alias_of_id, node_aliases, slot_of_id, slot_of_key
 from pgs_task.reconciliation.contract import When, make_check
 from pgs_task.reconciliation.grace import UNPAID_GRACE
-from pgs_web.display.activity.models import Activity
+from pgs_task.reconciliation.pages import keyset_pages
+from pgs_web.display.activity.models import Activity, ActivityLog
 from pgs_web.trade.order.models import Order, OrderLog
 from pgs_web.trade.order.states import LOCKED, MOVES, SOLD, OrderState
 from pgs_web.trade.stock.scans import iterate_bought_units
 
 CHUNK = 2000
+# What update_rules writes into the log of an activity whose limit was changed.
+CHANGED_LIMIT = re.compile(r"\bmember_limit: (\d+) →")
+_FOLLOWERS: dict[str, frozenset[OrderState]] = {state.value: after for state, after in MOVES.items()}
 
 
 @make_check("O2", When.ALWAYS, "one (member, idempotency key), one order")
@@ -24,9 +29,17 @@ def one_order_a_key() -> Iterator[str]:
             .values("member_id", "idempotency_key")
             .annotate(orders=Count("id"))
             .filter(orders__gt=1)
+            .order_by()
         )
         for row in doubles.iterator(CHUNK):
             yield f"member {row['member_id']} key {row['idempotency_key']}: {row['orders']} orders on {alias}"
+        # All orders of a member share a slot, so one node's index on the key is enough. One elsewhere is beyond it.
+        for order_id, member_id in Order.objects.on_node(alias).values_list("id", "member_id").iterator(CHUNK):
+            if slot_of_id(order_id) != slot_of_key(member_id):
+                yield (
+                    f"order {order_id} on {alias} is outside the slot of its member {member_id}: another order with"
+                    " the same key would not be noticed"
+                )
 
 
 @make_check("O3", When.ALWAYS, "an order id exists once, on the node that the id names")
@@ -53,51 +66,64 @@ def units_within_limit() -> Iterator[str]:
         )
         for activity_id, member_id, units in sums.iterator(CHUNK):
             counted[activity_id, member_id] = units
-            if units > limits.get(activity_id, 0):
-                yield f"member {member_id} has {units} units of activity {activity_id}, limit {limits.get(activity_id)}"
+    yield from _above_limit(limits, counted)
     for activity_id, member_id, units in iterate_bought_units(limits):
         expected = counted.pop((activity_id, member_id), 0)
         if units != expected:
-            yield f"activity {activity_id} member {member_id}: Redis counts {units}, the orders say {expected}"
+            yield f"activity {activity_id} member {member_id}: Redis counts {units} units, the orders say {expected}"
     for (activity_id, member_id), units in counted.items():
-        yield f"activity {activity_id} member {member_id}: Redis counts nothing, the orders say {units}"
+        yield f"activity {activity_id} member {member_id}: Redis counts no units, the orders say {units}"
+
+
+def _above_limit(limits: dict[int, int], counted: dict[tuple[int, int], int]) -> Iterator[str]:
+    above = {place: units for place, units in counted.items() if units > limits.get(place[0], 0)}
+    highest = _highest_limits({activity_id for activity_id, _member_id in above}, limits)
+    for (activity_id, member_id), units in above.items():
+        if units > highest[activity_id]:
+            yield f"member {member_id} has {units} units of activity {activity_id}, its limit is {highest[activity_id]}"
+
+
+def _highest_limits(activity_ids: set[int], limits: dict[int, int]) -> dict[int, int]:
+    """The highest limit that these activities ever had: lowering it takes nothing away from who bought before."""
+    highest = {activity_id: limits.get(activity_id, 0) for activity_id in activity_ids}
+    changes = ActivityLog.objects.filter(activity_id__in=activity_ids, reason__contains="member_limit: ")
+    for activity_id, reason in changes.values_list("activity_id", "reason"):
+        for limit in CHANGED_LIMIT.findall(reason):
+            highest[activity_id] = max(highest[activity_id], int(limit))
+    return highest
 
 
 @make_check("O5", When.ALWAYS, "every logged transition is allowed and follows the one before it")
 def log_is_a_chain() -> Iterator[str]:
     for alias in node_aliases():
-        logs = (
-            OrderLog.objects.on_node(alias)
-            .order_by("order_id", "sequence")
-            .values_list("order_id", "sequence", "from_state", "to_state")
-        )
-        current, expected_sequence, state = 0, 1, ""
-        for order_id, sequence, from_state, to_state in logs.iterator(CHUNK):
-            if order_id != current:
-                current, expected_sequence, state = order_id, 1, ""
-            is_first = from_state == "" and to_state == OrderState.ACCEPTED
-            is_allowed = is_first if state == "" else to_state in MOVES[OrderState(from_state)]
-            if from_state != state or sequence != expected_sequence or not is_allowed:
-                yield f"order {order_id} log {sequence}: {state or 'start'} then {from_state} → {to_state}"
-            state, expected_sequence = to_state, sequence + 1
+        for page in keyset_pages(Order.objects.on_node(alias).only("id"), size=CHUNK):
+            yield from _broken_chains(alias, [order.pk for order in page])
         yield from _orders_beside_their_log(alias)
 
 
+def _broken_chains(alias: str, order_ids: list[int]) -> Iterator[str]:
+    logs = OrderLog.objects.on_node(alias).filter(order_id__in=order_ids).order_by("order_id", "sequence")
+    current, expected, state = 0, 1, ""
+    for order_id, sequence, old, new in logs.values_list("order_id", "sequence", "from_state", "to_state"):
+        if order_id != current:
+            current, expected, state = order_id, 1, ""
+        if sequence != expected:
+            yield f"order {order_id}: its log has row {sequence} where row {expected} should be"
+        elif old != state:
+            yield f"order {order_id}: log row {sequence} leaves {old or 'nothing'}, the order was {state or 'new'}"
+        elif new not in (_FOLLOWERS.get(old, ()) if old else (OrderState.ACCEPTED,)):
+            yield f"order {order_id}: log row {sequence} goes from {old or 'nothing'} to {new}, which is not allowed"
+        state, expected = new, sequence + 1
+
+
 def _orders_beside_their_log(alias: str) -> Iterator[str]:
-    orders = Order.objects.on_node(alias).order_by("id").values_list("id", "state", "log_count")
-    last_id = 0
-    while page := list(orders.filter(id__gt=last_id)[:CHUNK]):
-        last_id = page[-1][0]
-        logs = OrderLog.objects.on_node(alias).filter(order_id__in=[row[0] for row in page])
-        last_states = {
-            order_id: (sequence, to_state)
-            for order_id, sequence, to_state in logs.order_by("order_id", "sequence").values_list(
-                "order_id", "sequence", "to_state"
-            )
-        }
-        for order_id, state, log_count in page:
-            if last_states.get(order_id) != (log_count, state):
-                yield f"order {order_id} is {state} after {log_count} moves, its log ends {last_states.get(order_id)}"
+    # One statement sees one moment: an order that moves meanwhile must not look like one without its log row.
+    logs = OrderLog.objects.on_node(alias).filter(order_id=OuterRef("id"))
+    last = logs.filter(sequence=OuterRef("log_count"), to_state=OuterRef("state"))
+    beyond = logs.filter(sequence__gt=OuterRef("log_count"))
+    wrong = Order.objects.on_node(alias).filter(~Exists(last) | Exists(beyond)).order_by("id")
+    for order in wrong.iterator(CHUNK):
+        yield f"order {order.pk} on {alias} is {order.state} after {order.log_count} moves, its log does not end so"
 
 
 @make_check("O6", When.ALWAYS, "amount = quantity × the price snapshot − discounts, and positive")
@@ -107,7 +133,10 @@ def amount_is_right() -> Iterator[str]:
             amount_fen=F("quantity") * F("unit_price_fen") - F("discount_fen"), amount_fen__gt=0
         )
         for order in wrong.iterator(CHUNK):
-            yield f"order {order.pk}: {order.amount_fen} fen for {order.quantity} × {order.unit_price_fen}"
+            yield (
+                f"order {order.pk}: its amount is {order.amount_fen} fen for {order.quantity} ×"
+                f" {order.unit_price_fen} − {order.discount_fen} fen"
+            )
 
 
 @make_check("O7", When.QUIET, "nothing is stuck past its deadline")
@@ -116,11 +145,13 @@ def nothing_stuck() -> Iterator[str]:
         now = database_now(alias)
         orders = Order.objects.on_node(alias)
         for order in orders.filter(state=OrderState.UNPAID, pay_by__lt=now - UNPAID_GRACE).iterator(CHUNK):
-            yield f"order {order.pk} is UNPAID, to be paid by {order.pay_by:%F %T}"
-        for order in orders.filter(state=OrderState.REFUNDING, refund_by__lt=now).iterator(CHUNK):
-            yield f"order {order.pk} is REFUNDING, promised by {order.refund_by:%F %T}"
+            yield f"order {order.pk} is still UNPAID, it was to be paid by {order.pay_by:%F %T} UTC"
+        overdue = Q(refund_by__lt=now) | Q(refund_by__isnull=True)
+        for order in orders.filter(overdue, state=OrderState.REFUNDING).iterator(CHUNK):
+            promised = f"{order.refund_by:%F %T} UTC" if order.refund_by else "nobody knows when"
+            yield f"order {order.pk} is still REFUNDING, its money was promised by {promised}"
         for order in orders.filter(state=OrderState.ACCEPTED).iterator(CHUNK):
-            yield f"order {order.pk} is a row and still ACCEPTED"
+            yield f"order {order.pk} is written down and still ACCEPTED: nobody can pay for it"
 
 
 CHECKS = [

@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import Any
 
-from django.db.models import Count, F, Q, Sum
+from django.db.models import Count, F, Max, Min, Q, Sum
 
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_of
@@ -20,17 +21,21 @@ from pgs_web.trade.stock.selectors import Stock, read_stocks
 CHUNK = 2000
 ON_SALE = frozenset({ActivityState.SCHEDULED, ActivityState.RUNNING})
 HAD_SALE = ON_SALE | {ActivityState.PAUSED, ActivityState.ENDED, ActivityState.WITHDRAWN}
+FIGURES = ("total", "remain", "lock", "sold", "version")
+NO_TTL, NO_KEY = -1, -2
+
+
+def _pages_of_activities(states: frozenset[ActivityState]) -> Iterator[list[int]]:
+    ids = Activity.objects.filter(state__in=states).order_by("id").values_list("id", flat=True)
+    last_id = 0
+    while page := list(ids.filter(id__gt=last_id)[:CHUNK]):
+        last_id = page[-1]
+        yield page
 
 
 def _stocks() -> Iterator[tuple[int, Stock]]:
-    ids = Activity.objects.filter(state__in=HAD_SALE).order_by("id").values_list("id", flat=True)
-    page: list[int] = []
-    for activity_id in ids.iterator(CHUNK):
-        page.append(activity_id)
-        if len(page) >= CHUNK:
-            yield from read_stocks(page).items()
-            page = []
-    yield from read_stocks(page).items()
+    for page in _pages_of_activities(HAD_SALE):
+        yield from read_stocks(page).items()
 
 
 def _units(states: frozenset[OrderState]) -> dict[int, int]:
@@ -43,22 +48,54 @@ def _units(states: frozenset[OrderState]) -> dict[int, int]:
     return units
 
 
+def _asked(activity_ids: list[int], command: str, *arguments: Any) -> Iterator[tuple[int, Any]]:
+    """(activity id, what the command says of its stock key), one round trip a partition."""
+    by_partition: dict[int, list[int]] = defaultdict(list)
+    for activity_id in activity_ids:
+        by_partition[partition_of(activity_id)].append(activity_id)
+    for partition, ids in by_partition.items():
+        pipeline = ledger(partition).pipeline(transaction=False)
+        for activity_id in ids:
+            pipeline.execute_command(command, stock_key(activity_id), *arguments)
+        yield from zip(ids, pipeline.execute(), strict=True)
+
+
 @make_check("S1", When.ALWAYS, "total = remain + lock + sold, none negative")
 def stock_adds_up() -> Iterator[str]:
-    for activity_id, stock in _stocks():
-        if not stock.is_consistent:
-            yield f"activity {activity_id}: {stock}"
+    for page in _pages_of_activities(HAD_SALE):
+        for activity_id, values in _asked(page, "HMGET", *FIGURES):
+            if all(value is None for value in values):
+                # No stock at all is S7's affair, or S5's.
+                continue
+            shown = ", ".join(
+                f"{name} {value.decode() if value else '?'}" for name, value in zip(FIGURES, values, strict=True)
+            )
+            try:
+                total, remain, lock, sold, _version = (int(value) for value in values)
+            except (TypeError, ValueError):
+                yield f"activity {activity_id}: its stock in Redis is damaged: {shown}; run rebuild_stock"
+                continue
+            if min(remain, lock, sold) < 0:
+                yield f"activity {activity_id}: a negative figure in Redis: {shown}"
+            if total != remain + lock + sold:
+                yield f"activity {activity_id}: remain + lock + sold is {remain + lock + sold}, in Redis: {shown}"
 
 
 @make_check("S2", When.QUIET, "Redis' lock and sold = sums over the orders of all nodes")
 def stock_matches_orders() -> Iterator[str]:
     locked, sold = _units(LOCKED), _units(SOLD)
     for activity_id, stock in _stocks():
-        of_orders = (locked.pop(activity_id, 0), sold.pop(activity_id, 0))
-        if (stock.lock, stock.sold) != of_orders:
-            yield f"activity {activity_id}: lock, sold = {stock.lock}, {stock.sold}; the orders say {of_orders}"
+        lock_of_orders, sold_of_orders = locked.pop(activity_id, 0), sold.pop(activity_id, 0)
+        if (stock.lock, stock.sold) != (lock_of_orders, sold_of_orders):
+            yield (
+                f"activity {activity_id}: Redis says {stock.lock} locked, {stock.sold} sold;"
+                f" the orders say {lock_of_orders} locked, {sold_of_orders} sold"
+            )
     for activity_id in sorted(locked.keys() | sold.keys()):
-        yield f"activity {activity_id}: {locked[activity_id]} locked and {sold[activity_id]} sold units without a stock"
+        yield (
+            f"activity {activity_id}: the orders have {locked.get(activity_id, 0)} locked and"
+            f" {sold.get(activity_id, 0)} sold units, Redis has no stock; run rebuild_stock"
+        )
 
 
 @make_check("S3", When.ALWAYS, "nothing oversold: units of locked and sold orders ≤ total")
@@ -67,60 +104,90 @@ def nothing_oversold() -> Iterator[str]:
     units = _units(LOCKED | SOLD)
     for activity_id, stock in _stocks():
         if units.get(activity_id, 0) > stock.total:
-            yield f"activity {activity_id}: {units[activity_id]} units ordered of {stock.total}"
+            yield f"activity {activity_id} is oversold: {units[activity_id]} units ordered, its total is {stock.total}"
 
 
 @make_check("S4", When.QUIET, "nothing undersold: if somebody was told sold out and nothing is locked, remain = 0")
 def nothing_undersold() -> Iterator[str]:
     for activity_id, stock in _stocks():
         if stock.is_undersold:
-            yield f"activity {activity_id}: {stock.told_sold_out} wanted and told sold out, {stock.remain} remain"
+            yield (
+                f"activity {activity_id} is undersold: somebody wanted {stock.told_sold_out} and was told sold out,"
+                f" {stock.remain} remain and nothing is locked"
+            )
 
 
 @make_check("S5", When.QUIET, "the database's stock row = Redis, and its version never went back")
 def copy_matches_redis() -> Iterator[str]:
-    copies = {copy.activity_id: copy for copy in ActivityStock.objects.all().iterator(CHUNK)}
-    for activity_id, stock in _stocks():
-        copy = copies.get(activity_id)
-        if copy is None:
-            yield f"activity {activity_id} has a stock in Redis and no row"
-            continue
-        row = (copy.total, copy.remain, copy.lock, copy.sold, copy.version)
-        if row != (stock.total, stock.remain, stock.lock, stock.sold, stock.version):
-            yield f"activity {activity_id}: row {row}, Redis {stock}"
+    for page in _pages_of_activities(HAD_SALE):
+        copies = {copy.activity_id: copy for copy in ActivityStock.objects.filter(activity_id__in=page)}
+        stocks = read_stocks(page)
+        for activity_id in page:
+            copy, stock = copies.get(activity_id), stocks.get(activity_id)
+            if copy is None and stock is None:
+                # Withdrawn before anything was loaded.
+                continue
+            row = {name: getattr(copy, name) for name in FIGURES} if copy else None
+            redis = {name: getattr(stock, name) for name in FIGURES} if stock else None
+            if row == redis:
+                continue
+            if row and redis and row["version"] > redis["version"]:
+                yield f"activity {activity_id}: Redis went back to an older version {redis}, the database has {row}"
+            else:
+                yield f"activity {activity_id}: the database has {row or 'no row'}, Redis {redis or 'no stock'}"
 
 
 @make_check("S6", When.QUIET, "stock ledger: one RESERVE an order, then at most one of CONFIRM or RELEASE")
 def ledger_is_complete() -> Iterator[str]:
-    counts = {movement: Count("id", filter=Q(movement=movement)) for movement in Movement.values}
     for alias in node_aliases():
-        rows = StockEntry.objects.on_node(alias).values("order_id").annotate(**counts).order_by("order_id")
-        wrong = rows.exclude(
+        yield from _wrong_movements(alias)
+        orders = Order.objects.on_node(alias)
+        bare = orders.exclude(id__in=StockEntry.objects.on_node(alias).values("order_id"))
+        for order_id in bare.values_list("id", flat=True).iterator(CHUNK):
+            yield f"order {order_id} has no entry in the stock ledger"
+        reserved = StockEntry.objects.on_node(alias).filter(movement=Movement.RESERVE).values_list("activity_id")
+        units = dict(reserved.annotate(units=Sum("quantity")).order_by())
+        ordered = dict(orders.values_list("activity_id").annotate(units=Sum(F("quantity"))).order_by())
+        for activity_id in sorted(units.keys() | ordered.keys()):
+            if units.get(activity_id, 0) != ordered.get(activity_id, 0):
+                yield (
+                    f"activity {activity_id} on {alias}: the ledger reserved {units.get(activity_id, 0)} units,"
+                    f" the orders have {ordered.get(activity_id, 0)}"
+                )
+
+
+def _wrong_movements(alias: str) -> Iterator[str]:
+    counts: dict[str, Any] = {movement: Count("id", filter=Q(movement=movement)) for movement in Movement.values}
+    rows = StockEntry.objects.on_node(alias).values("order_id").order_by("order_id")
+    counted = rows.annotate(**counts, least=Min("quantity"), most=Max("quantity"))
+    wrong = counted.exclude(
+        Q(least=F("most"))
+        & (
             Q(RESERVE=1, CONFIRM=0, RELEASE=0, RETURN=0)
             | Q(RESERVE=1, CONFIRM=1, RELEASE=0, RETURN__lte=1)
             | Q(RESERVE=1, CONFIRM=0, RELEASE=1, RETURN=0)
         )
-        for row in wrong.iterator(CHUNK):
-            yield f"order {row['order_id']}: {row}"
-        orders = Order.objects.on_node(alias)
-        bare = orders.exclude(id__in=StockEntry.objects.on_node(alias).values("order_id"))
-        for order_id in bare.values_list("id", flat=True).iterator(CHUNK):
-            yield f"order {order_id} has no ledger entry"
-        other = StockEntry.objects.on_node(alias).filter(movement=Movement.RESERVE)
-        sums = dict(other.values_list("activity_id").annotate(units=Sum("quantity")).order_by())
-        ordered = dict(orders.values_list("activity_id").annotate(units=Sum(F("quantity"))).order_by())
-        for activity_id in sums.keys() | ordered.keys():
-            if sums.get(activity_id) != ordered.get(activity_id):
-                yield f"activity {activity_id} on {alias}: reserved {sums.get(activity_id)}, {ordered.get(activity_id)}"
+    )
+    for row in wrong.iterator(CHUNK):
+        movements = ", ".join(f"{row[movement]} {movement}" for movement in Movement.values if row[movement])
+        units = "" if row["least"] == row["most"] else f" of {row['least']} to {row['most']} units"
+        yield f"order {row['order_id']} on {alias}: the stock ledger has {movements}{units}"
 
 
 @make_check("S7", When.ALWAYS, "the stock key of a running activity exists and has no TTL")
 def stock_key_is_there() -> Iterator[str]:
-    for activity_id in Activity.objects.filter(state__in=ON_SALE).values_list("id", flat=True).iterator(CHUNK):
-        # -1: no TTL; -2: no key.
-        ttl = ledger(partition_of(activity_id)).ttl(stock_key(activity_id))
-        if ttl != -1:
-            yield f"activity {activity_id}: {'no stock key' if ttl == -2 else f'its stock key expires in {ttl} s'}"
+    for page in _pages_of_activities(ON_SALE):
+        missing = []
+        for activity_id, seconds in _asked(page, "TTL"):
+            if seconds == NO_KEY:
+                missing.append(activity_id)
+            elif seconds != NO_TTL:
+                key = stock_key(activity_id)
+                yield f"activity {activity_id}: its stock is lost in {seconds} s; run PERSIST {key} in Redis"
+        # It may have been paused since the page was read: a rebuild takes the key away only then.
+        still_on_sale = Activity.objects.filter(id__in=missing, state__in=ON_SALE).order_by("id")
+        for activity_id in still_on_sale.values_list("id", flat=True):
+            yield f"activity {activity_id} is on sale and has no stock in Redis; run rebuild_stock {activity_id}"
 
 
 CHECKS = [
