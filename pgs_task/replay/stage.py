@@ -1,6 +1,7 @@
 """Sets the stage of a replay: a member a customer, an activity a product; kept in a file for the next session."""
 
 import json
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,15 +12,19 @@ from pgs_data.clock import database_now
 from pgs_task.replay.invoice import InvoiceLine
 from pgs_task.replay.player import Cast
 from pgs_task.shoppers.client import Shopper
+from pgs_web.api.errors import OUTAGES
 from pgs_web.display.activity.rules import LARGEST_MEMBER_LIMIT, ActivityRules
 from pgs_web.display.activity.services import create_activity, submit_for_review
 from pgs_web.display.product.models import Sku
 from pgs_web.member.services.mass_creation import create_members
 from pgs_web.member.tokens import LONGEST_ACCESS, issue_access_token
+from pgs_web.trade.stock.errors import SaleBusy
 from pgs_web.trade.stock.sales import advance_sales, schedule_sale
 
 ACTOR = "replay"
 SALE_LASTS = timedelta(days=2)
+SECONDS_BEFORE_TRIES = (1, 5, 6)
+WORTH_A_TRY: tuple[type[Exception], ...] = (SaleBusy, *OUTAGES)
 
 
 @dataclass(frozen=True)
@@ -124,8 +129,22 @@ def _make_activities(
             actor=ACTOR,
         )
         submit_for_review(activity_id=activity.pk, actor=ACTOR)
-        schedule_sale(activity_id=activity.pk, actor=ACTOR, allow_same_person=True)
+        _put_on_sale(activity.pk)
         activities[code] = str(activity.pk)
         on_step("activity")
     advance_sales()
     return activities
+
+
+def _put_on_sale(activity_id: int) -> None:
+    """One slow answer of Redis among thousands of activities doesn't end the replay; raises the last one's error."""
+    for wait in (*SECONDS_BEFORE_TRIES, None):
+        try:
+            schedule_sale(activity_id=activity_id, actor=ACTOR, allow_same_person=True)
+        except WORTH_A_TRY:
+            if wait is None:
+                raise
+            # A try without an answer may have left its lease behind.
+            time.sleep(wait)
+        else:
+            return

@@ -25,6 +25,7 @@ from pgs_task.replay.player import Player, Tally
 from pgs_task.replay.report import count_persisted, make_report, make_table
 from pgs_task.replay.stage import Demand, Offering, find_skus, measure_demand, set_stage
 from pgs_task.shoppers.client import ShopClient
+from pgs_web.api.errors import OUTAGES
 from pgs_web.display.product.invoices.reading import COLUMNS, DamagedFile, parse_mapping, read_invoices
 
 
@@ -97,6 +98,8 @@ class Command(BaseCommand):
                 asyncio.run(_play(player, shop, _lines(options, chosen)))
         except DamagedFile as error:
             raise CommandError(f"{options['file'].name}: {error}") from error
+        except OUTAGES as error:
+            raise CommandError(f"A database or Redis does not answer ({error}); the same command goes on.") from error
         except OSError as error:
             raise CommandError(f"{options['file']} can't be read: {error}") from error
         self._finish(player, chosen, time.monotonic() - started, cast.activities, options)
