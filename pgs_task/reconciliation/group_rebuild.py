@@ -3,58 +3,89 @@
 from collections import defaultdict
 from typing import Any
 
-from pgs_data.redis.connections import ledger
-from pgs_data.redis.partitions import partition_of
-from pgs_data.sharding.slots import node_aliases
+from pgs_data.clock import to_ms
+from pgs_data.locks import Lease
+from pgs_data.sharding.slots import ids_by_node, node_aliases
+from pgs_task.reconciliation.pages import keyset_pages
+from pgs_task.reconciliation.scripts import restore_groups as write_groups
 from pgs_web.display.activity.models import Activity
-from pgs_web.trade.group.keys import group_key
 from pgs_web.trade.group.models import Group, Seat
+from pgs_web.trade.group.scripts import GroupOfActivity, close_groups
 from pgs_web.trade.group.states import ACTIVE_SEATS, GroupState
+from pgs_web.trade.order.models import Order
+from pgs_web.trade.order.states import LOCKED, SOLD
 
-PAGE = 500
+PAGE = 100
 # As long as admission keeps them: duplicates of their events may come.
 KEPT_MS = 172_800_000
 
 
-def restore_groups(activity: Activity) -> int:
-    """Writes every FORMING group of the activity with its active seats; returns how many. Nobody may be buying."""
+class GroupsOutdated(RuntimeError):
+    """Another rebuild has begun: it writes the groups."""
+
+
+def restore_groups(activity: Activity, lease: Lease) -> int:
+    """Writes every FORMING group of the activity with its taken seats; returns how many. Raises GroupsOutdated.
+
+    Call it when the orders are counted and nobody can be admitted. An order that is cancelled later leaves its seat
+    with its units; one that was cancelled before has no units that could take the seat with them, so it gets none.
+    """
     count = 0
-    client = ledger(partition_of(activity.pk))
     for alias in node_aliases():
-        forming = Group.objects.on_node(alias).filter(activity_id=activity.pk, state=GroupState.FORMING).order_by("id")
-        last_id = 0
-        while page := list(forming.filter(id__gt=last_id)[:PAGE]):
-            last_id = page[-1].pk
-            seats = _seats_of(alias, [group.pk for group in page])
-            pipeline = client.pipeline(transaction=True)
-            for group in page:
-                key = group_key(activity_id=activity.pk, group_id=group.pk)
-                pipeline.delete(key)
-                pipeline.hset(key, mapping=_fields_of(group, seats[group.pk], activity))
-                pipeline.pexpireat(key, round(group.deadline.timestamp() * 1000) + KEPT_MS)
-            pipeline.execute()
+        forming = Group.objects.on_node(alias).filter(activity_id=activity.pk, state=GroupState.FORMING)
+        for page in keyset_pages(forming, size=PAGE):
+            lease.extend()
+            seats = _taken_seats(alias, [group.pk for group in page])
+            word = write_groups(
+                activity_id=activity.pk,
+                fence=lease.fence,
+                groups=[
+                    (group.pk, to_ms(group.deadline) + KEPT_MS, _fields_of(group, seats[group.pk], activity))
+                    for group in page
+                ],
+            )
+            if word != "WRITTEN":
+                raise GroupsOutdated()
+            _close_decided(alias, page)
             count += len(page)
     return count
 
 
-def _seats_of(alias: str, group_ids: list[int]) -> dict[int, list[Seat]]:
+def _close_decided(alias: str, groups: list[Group]) -> None:
+    """Closes those that were decided while they were written: their event may have found nothing to close."""
+    decided = (
+        Group.objects.on_node(alias)
+        .filter(id__in=[group.pk for group in groups])
+        .exclude(state=GroupState.FORMING)
+        .values_list("activity_id", "id")
+    )
+    close_groups(groups=[GroupOfActivity(activity_id=activity, group_id=group) for activity, group in decided])
+
+
+def _taken_seats(alias: str, group_ids: list[int]) -> dict[int, list[Seat]]:
+    active = list(Seat.objects.on_node(alias).filter(group_id__in=group_ids, state__in=ACTIVE_SEATS))
+    taking: set[int] = set()
+    for node, order_ids in ids_by_node(seat.order_id for seat in active).items():
+        orders = Order.objects.on_node(node).filter(id__in=order_ids, state__in=LOCKED | SOLD)
+        taking.update(orders.values_list("id", flat=True))
     seats: dict[int, list[Seat]] = defaultdict(list)
-    for seat in Seat.objects.on_node(alias).filter(group_id__in=group_ids, state__in=ACTIVE_SEATS):
-        seats[seat.group_id].append(seat)
+    for seat in active:
+        if seat.order_id in taking:
+            seats[seat.group_id].append(seat)
     return seats
 
 
-def _fields_of(group: Group, seats: list[Seat], activity: Activity) -> dict[Any, Any]:
+def _fields_of(group: Group, seats: list[Seat], activity: Activity) -> dict[str, Any]:
     return {
         "activity_id": group.activity_id,
         "size": group.size,
         "held": len(seats),
         "closed": 0,
-        "deadline_ms": round(group.deadline.timestamp() * 1000),
+        "deadline_ms": to_ms(group.deadline),
         "price_fen": group.price_fen,
         "rules_version": group.rules_version,
         "pay_within_ms": activity.pay_within_seconds * 1000,
         "leader_member_id": group.leader_member_id,
-        "opened_ms": round(group.opened_at.timestamp() * 1000),
+        "opened_ms": to_ms(group.opened_at),
         **{f"m:{seat.member_id}": seat.order_id for seat in seats},
     }

@@ -1,36 +1,23 @@
 """Recomputes an activity's stock, holds and limits in Redis from its orders, while nobody can buy."""
 
-import time
-from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 
-from pgs_data.locks import FencedLock, Lease
-from pgs_data.lua.blobs import pack
-from pgs_data.lua.loader import Script
-from pgs_data.redis.connections import ledger
-from pgs_data.redis.partitions import partition_of, tag
-from pgs_data.sharding.slots import node_aliases
-from pgs_task.reconciliation.group_rebuild import restore_groups
-from pgs_web.display.activity.models import Activity
-from pgs_web.display.activity.services import pause_activity, resume_activity
+from pgs_data.locks import Lease
+from pgs_data.redis.partitions import partition_of
+from pgs_task.reconciliation.drained import last_entry, wait_until_drained
+from pgs_task.reconciliation.group_rebuild import GroupsOutdated, restore_groups
+from pgs_task.reconciliation.scripts import restore_stock, set_stock_aside
+from pgs_task.reconciliation.stock_counting import count_orders, settle_what_moved
+from pgs_task.stock_sync.lost_stock import REBUILD_ACTOR, STOCK_LOST, WATCH_ACTOR, rebuild_lock
+from pgs_web.display.activity.errors import WrongActivityState
+from pgs_web.display.activity.models import Activity, ActivityLog, ActivityStock
 from pgs_web.display.activity.states import ActivityState
-from pgs_web.trade.intake.keys import flow_key
-from pgs_web.trade.order.models import Order
-from pgs_web.trade.order.states import LOCKED, SOLD, OrderState
-from pgs_web.trade.stock.holds import Hold, HoldState
-from pgs_web.trade.stock.keys import activity_key, bought_key, changed_key, holds_key, stock_key
-from pgs_web.trade.stock.services import facts_of, set_activity_gate
+from pgs_web.trade.stock.sales import align_sale, pause_sale, resume_sale
 
-_restore_stock = Script.load("pgs_task.reconciliation", "restore_stock")
-
-LOCK_MS = 60_000
-PAGE = 1000
 # The database's copy may be some changes behind what Redis had: the new version must be above both.
 VERSION_LEAP = 1_000_000
-ON_SALE = (ActivityState.SCHEDULED, ActivityState.RUNNING)
+ON_SALE = frozenset({ActivityState.SCHEDULED, ActivityState.RUNNING})
+NEVER_ON_SALE = frozenset({ActivityState.DRAFT, ActivityState.IN_REVIEW})
 
 
 class RebuildFailed(RuntimeError):
@@ -39,6 +26,8 @@ class RebuildFailed(RuntimeError):
 
 @dataclass(frozen=True)
 class RebuiltStock:
+    """What Redis has now; `is_on_sale` says whether shoppers can buy (within the activity's window)."""
+
     activity_id: int
     total: int
     remain: int
@@ -46,145 +35,119 @@ class RebuiltStock:
     sold: int
     orders: int
     groups: int
+    is_on_sale: bool
 
 
-def rebuild_stock(*, activity_id: int, drain_seconds: float = 30) -> RebuiltStock:
-    """Pauses the activity, waits for its stream to be written down, counts its orders, and opens it again if it was
-    on sale. Costs the activity's orders. Raises RebuildFailed, LockHeld, Activity.DoesNotExist.
+def rebuild_stock(
+    *, activity_id: int, drain_seconds: float = 30, total: int | None = None, resume: bool = False
+) -> RebuiltStock:
+    """Pauses the activity, waits for its orders to be written down, counts them, and opens it again.
 
-    Dies in between: the activity is paused without a stock, so nothing is sold, and the rebuild can be run again.
-    Events of its orders wait in the outbox meanwhile (no stock: retried later); one that was counted already finds
-    its hold moved on and changes nothing.
+    It is opened when it was on sale, or was paused for nothing but this: by a rebuild that died or by the watch over
+    lost stocks; `resume` opens it whoever paused it. `total` replaces a total that is lost or too small. Costs the
+    activity's orders. Raises RebuildFailed, LockHeld, LeaseLost, SaleBusy, Activity.DoesNotExist and outages.
+
+    Dies in between: the activity is paused without a stock, so nothing is sold, and the same call again finishes it.
+    Messages of its orders wait in the outbox meanwhile (no stock: retried later), or find nothing and are gone;
+    either way the orders themselves are what counts.
     """
-    activity = Activity.objects.select_related("stock", "sku__product").get(pk=activity_id)
-    with FencedLock(f"rebuild_stock:{activity_id}", ttl_ms=LOCK_MS) as lease:
-        was_on_sale = activity.state in ON_SALE
-        if was_on_sale:
-            pause_activity(activity_id=activity_id, actor="rebuild_stock", reason="the stock is recomputed")
-        client = ledger(partition_of(activity_id))
-        # Closed before the stream is watched, dropped before the orders are counted: nobody comes in between.
-        facts: dict[Any, Any] = {**facts_of(activity), "state": ActivityState.PAUSED.value}
-        client.hset(activity_key(activity_id), mapping=facts)
-        _wait_for_drain(partition_of(activity_id), drain_seconds, lease)
-        client.delete(stock_key(activity_id))
-        rebuilt = _restore(activity, lease)
-        if was_on_sale:
-            resume_activity(activity_id=activity_id, actor="rebuild_stock", reason="the stock was recomputed")
+    activity = Activity.objects.select_related("sku__product").get(pk=activity_id)
+    if activity.state in NEVER_ON_SALE:
+        raise RebuildFailed(f"Activity {activity_id} is {activity.state}: it has no stock before it is approved.")
+    with rebuild_lock(activity_id) as lease:
         activity.refresh_from_db()
-        set_activity_gate(activity_id=activity_id, state=ActivityState(activity.state))
-    return rebuilt
+        opens = resume or activity.state in ON_SALE or _was_paused_for_this(activity)
+        if activity.state in ON_SALE:
+            pause_sale(activity_id=activity_id, actor=REBUILD_ACTOR, reason="the stock is recomputed")
+        _wait_for_drain(activity_id, drain_seconds, lease)
+        known_total, version = _set_aside(activity, lease)
+        # Somebody may have opened the gate while we waited: only without a stock nobody comes in between.
+        _wait_for_drain(activity_id, drain_seconds, lease)
+        rebuilt = _restore(activity, lease, total=known_total if total is None else total, version=version)
+        settle_what_moved(activity_id)
+        is_on_sale = _open(activity_id) if opens else align_sale(activity_id).state in ON_SALE
+    return RebuiltStock(**rebuilt, is_on_sale=is_on_sale)
 
 
-def _wait_for_drain(partition: int, seconds: float, lease: Lease) -> None:
-    deadline = time.monotonic() + seconds
-    while True:
-        values = ledger(partition).hmget(flow_key(partition), ["accepted", "persisted", "rejected"])
-        accepted, persisted, rejected = (int(value or 0) for value in values)
-        if accepted <= persisted + rejected:
-            return
-        if time.monotonic() > deadline:
-            raise RebuildFailed(
-                f"{accepted - persisted - rejected} orders of partition {partition} are not in a database yet. Start"
-                " the drain (manage.py drain_orders), or wait for the node that is away, and run this again."
-            )
+def _was_paused_for_this(activity: Activity) -> bool:
+    """Whether the last pause was a rebuild's, which then died, or that of the watch over lost stocks."""
+    if activity.state != ActivityState.PAUSED:
+        return False
+    pauses = ActivityLog.objects.filter(activity_id=activity.pk, to_state=ActivityState.PAUSED)
+    last = pauses.exclude(from_state=ActivityState.PAUSED).order_by("-id").first()
+    if last is None:
+        return False
+    return last.actor == REBUILD_ACTOR or (last.actor == WATCH_ACTOR and last.reason == STOCK_LOST)
+
+
+def _wait_for_drain(activity_id: int, seconds: float, lease: Lease) -> None:
+    partition = partition_of(activity_id)
+    newest = last_entry(partition)
+    if newest is None:
+        return
+    left = wait_until_drained(partition, until=newest, seconds=seconds, lease=lease)
+    if left:
+        raise RebuildFailed(
+            f"{left} orders of partition {partition} are not in a database yet. Start the drain (manage.py"
+            " drain_orders), or wait for the node that is away, and run this again; until then nobody can buy."
+        )
+
+
+def _set_aside(activity: Activity, lease: Lease) -> tuple[int, int]:
+    """Takes the stock away; returns its total and a version above every one that it had."""
+    lease.extend()
+    word, total, version = set_stock_aside(activity_id=activity.pk, fence=lease.fence, is_sure=False)
+    if word == "OUTDATED":
+        # Either our lease is over, which this raises, or the numbers of leases began anew with another Redis.
         lease.extend()
-        time.sleep(0.1)
+        _word, total, version = set_stock_aside(activity_id=activity.pk, fence=lease.fence, is_sure=True)
+    copy = ActivityStock.objects.filter(activity_id=activity.pk).first()
+    latest = max(version or 0, copy.version if copy else 0)
+    if total is None or (copy and (version is None or version < copy.version)):
+        total = copy.total if copy else activity.stock_total
+    return total, latest + VERSION_LEAP
 
 
-def _restore(activity: Activity, lease: Lease) -> RebuiltStock:
-    activity_id = activity.pk
-    client = ledger(partition_of(activity_id))
-    new_bought, new_holds = f"{bought_key(activity_id)}:new", f"{holds_key(activity_id)}:new"
-    client.delete(new_bought, new_holds)
-    bought: Counter[int] = Counter()
-    units: Counter[HoldState] = Counter()
-    orders = 0
-    for page in _pages_of_orders(activity_id):
-        lease.extend()
-        orders += len(page)
-        holds = {order.pk: _hold_of(order) for order in page}
-        client.hset(new_holds, mapping={str(order_id): hold.pack() for order_id, hold in holds.items()})
-        for order in page:
-            state = holds[order.pk].state
-            units[state] += order.quantity
-            if state in (HoldState.LOCKED, HoldState.SOLD):
-                bought[order.member_id] += order.quantity
-    members = list(bought.items())
-    for start in range(0, len(members), PAGE):
-        client.hset(new_bought, mapping={str(member): count for member, count in members[start : start + PAGE]})
-    groups = restore_groups(activity)
-    copy = getattr(activity, "stock", None)
-    total = copy.total if copy else activity.stock_total
-    lock, sold = units[HoldState.LOCKED], units[HoldState.SOLD]
-    remain = total - lock - sold
+def _restore(activity: Activity, lease: Lease, *, total: int, version: int) -> dict[str, int]:
+    counted = count_orders(activity.pk, lease)
+    remain = total - counted.lock - counted.sold
     if remain < 0:
         raise RebuildFailed(
-            f"The orders of activity {activity_id} have {lock + sold} units, its total is {total}: oversold by"
-            f" {-remain}. Raise the total or cancel orders, then run this again; until then nobody can buy."
+            f"The orders of activity {activity.pk} have {counted.lock + counted.sold} units, its total is {total}:"
+            f" oversold by {-remain}. Cancel orders, or run this again with --total; until then nobody can buy."
         )
-    version = (copy.version if copy else 0) + VERSION_LEAP
+    try:
+        groups = restore_groups(activity, lease)
+    except GroupsOutdated as error:
+        raise _overtaken(activity.pk) from error
     lease.extend()
-    _write(activity_id, [total, remain, lock, sold, version], lease)
-    return RebuiltStock(activity_id, total, remain, lock, sold, orders, groups)
+    figures = [total, remain, counted.lock, counted.sold, version]
+    if restore_stock(activity_id=activity.pk, fence=lease.fence, figures=figures) != "RESTORED":
+        raise _overtaken(activity.pk)
+    return {
+        "activity_id": activity.pk,
+        "total": total,
+        "remain": remain,
+        "lock": counted.lock,
+        "sold": counted.sold,
+        "orders": counted.orders,
+        "groups": groups,
+    }
 
 
-def _write(activity_id: int, figures: list[int], lease: Lease) -> None:
-    partition = partition_of(activity_id)
-    reply = _restore_stock(
-        ledger(partition),
-        keys={
-            "stock": stock_key(activity_id),
-            "bought": bought_key(activity_id),
-            "holds": holds_key(activity_id),
-            "new_bought": f"{bought_key(activity_id)}:new",
-            "new_holds": f"{holds_key(activity_id)}:new",
-            "fence": f"{tag(partition)}:rebuild_fence:{activity_id:d}",
-            "changed": changed_key(partition),
-        },
-        args={
-            "activity_id": str(activity_id),
-            "figures": pack([str(figure) for figure in figures]),
-            "my_fence": lease.fence,
-        },
-    )
-    if reply != b"RESTORED":
-        raise RebuildFailed(f"Somebody else rebuilt or loaded the stock of activity {activity_id} meanwhile.")
-
-
-def _pages_of_orders(activity_id: int) -> Iterator[list[Order]]:
-    for alias in node_aliases():
-        orders = Order.objects.on_node(alias).filter(activity_id=activity_id).order_by("id")
-        last_id = 0
-        while page := list(orders.filter(id__gt=last_id)[:PAGE]):
-            last_id = page[-1].pk
-            yield page
-
-
-def _hold_of(order: Order) -> Hold:
-    """The hold as the scripts would have it, but for the queue's figures, which nobody asks for any more."""
-    state = OrderState(order.state)
-    if state in LOCKED:
-        held = HoldState.LOCKED
-    elif state in SOLD:
-        held = HoldState.SOLD
-    else:
-        held = HoldState.REJECTED if state is OrderState.REJECTED else HoldState.GIVEN_BACK
-    return Hold(
-        state=held,
-        quantity=order.quantity,
-        member_id=order.member_id,
-        group_id=order.group_id,
-        accepted_ms=_milliseconds(order.accepted_at),
-        pay_by_ms=_milliseconds(order.pay_by),
-        unit_price_fen=order.unit_price_fen,
-        amount_fen=order.amount_fen,
-        group_deadline_ms=None,
-        address_id=order.address_id,
-        position=0,
-        eta_seconds=0,
-        reason=order.reason if held is HoldState.REJECTED else "",
+def _overtaken(activity_id: int) -> RebuildFailed:
+    return RebuildFailed(
+        f"Somebody else rebuilt or loaded the stock of activity {activity_id} meanwhile, or Redis lost it once more."
+        " Run check_invariants; if it complains, run this again."
     )
 
 
-def _milliseconds(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)
+def _open(activity_id: int) -> bool:
+    try:
+        return (
+            resume_sale(activity_id=activity_id, actor=REBUILD_ACTOR, reason="the stock was recomputed").state
+            in ON_SALE
+        )
+    except WrongActivityState:
+        # Its end came, or it was withdrawn, while its stock was counted.
+        return False

@@ -6,18 +6,20 @@ from typing import Any
 
 import structlog
 
-from pgs_data.locks import FencedLock, Lease
+from pgs_data.locks import FencedLock, Lease, LockHeld
 from pgs_data.redis.clock import ledger_now_ms
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_count
+from pgs_task.stock_sync.lost_stock import STOCK_LOST, WATCH_ACTOR, rebuild_lock
 from pgs_task.stock_sync.scripts import forget_copied
+from pgs_web.display.activity.errors import WrongActivityState
 from pgs_web.display.activity.models import Activity
-from pgs_web.display.activity.services import StockCopy, finish_stock_pass, pause_activity, record_stocks
+from pgs_web.display.activity.services import StockCopy, finish_stock_pass, record_stocks
 from pgs_web.display.activity.states import ActivityState
-from pgs_web.trade.stock.errors import ActivityOver, StockMissing
+from pgs_web.trade.stock.errors import SaleBusy
 from pgs_web.trade.stock.keys import changed_key
+from pgs_web.trade.stock.sales import pause_sale
 from pgs_web.trade.stock.selectors import read_stocks
-from pgs_web.trade.stock.services import set_activity_gate
 
 log = structlog.get_logger(__name__)
 
@@ -76,6 +78,8 @@ def _sync_partition(partition: int, lease: Lease, report: SyncReport) -> bool:
             if activity_id in known
         ]
         report.copied += record_stocks(copies=copies, fence=lease.fence, read_at=read_at)
+        # Still ours, so no row refused this fence: what is forgotten below was copied, or a later version was.
+        lease.extend()
         versions = {activity_id: stock.version for activity_id, stock in stocks.items()}
         copied = [(activity_id, versions.get(activity_id)) for activity_id in activity_ids]
         report.forgotten += forget_copied(partition=partition, copied=copied)
@@ -93,20 +97,30 @@ def watch_stock_keys() -> list[int]:
     on_sale = Activity.objects.filter(state__in=WATCHED).order_by("id").values_list("id", flat=True)
     while page := list(on_sale.filter(id__gt=last_id)[:PAGE]):
         last_id = page[-1]
-        lost += sorted(set(page) - read_stocks(page).keys())
-    for activity_id in lost:
-        _pause(activity_id)
+        missing = sorted(set(page) - read_stocks(page).keys())
+        lost += [activity_id for activity_id in missing if _pause_if_lost(activity_id)]
     return lost
 
 
-def _pause(activity_id: int) -> None:
-    log.error("stock_key_lost", activity_id=activity_id, advice="manage.py rebuild_stock")
-    pause_activity(activity_id=activity_id, actor="clock", reason="the stock key is gone: rebuild_stock")
+def _pause_if_lost(activity_id: int) -> bool:
+    """Whether the stock is lost and the activity was paused; one that is being rebuilt is no loss.
+
+    Dies in between: the activity is still on sale without a stock, and the next look finds it.
+    """
     try:
-        set_activity_gate(activity_id=activity_id, state=ActivityState.PAUSED)
-    except (StockMissing, ActivityOver):
-        # No facts either, or over: nobody can buy in both cases.
-        return
+        with rebuild_lock(activity_id):
+            # Since the look a rebuild may have come to its end: only what is missing under its lock is lost.
+            if activity_id in read_stocks([activity_id]):
+                return False
+            log.error("stock_key_lost", activity_id=activity_id, advice="manage.py rebuild_stock")
+            pause_sale(activity_id=activity_id, actor=WATCH_ACTOR, reason=STOCK_LOST)
+    except LockHeld:
+        return False
+    except (SaleBusy, WrongActivityState) as refusal:
+        # Somebody changes it at this moment, or it has just ended: the next look decides, and the others go on.
+        log.warning("lost_stock_not_paused", activity_id=activity_id, reason=str(refusal))
+        return False
+    return True
 
 
 def _ledger_now() -> datetime:

@@ -1,27 +1,29 @@
--- restore_stock: Puts a stock that was counted from the orders in the place of a lost or dropped one.
+-- restore_stock: Puts a stock that was counted from the orders in the place of a lost one, or of one set aside.
 -- KEYS stock       hash total, remain, lock, sold, version, told_sold_out
+-- KEYS aside       the stock that was set aside; removed
 -- KEYS bought      hash member → units
 -- KEYS holds       hash order → packed hold
--- KEYS new_bought  what the rebuild has written so far
--- KEYS new_holds   what the rebuild has written so far
+-- KEYS new_bought  what the rebuild has counted
+-- KEYS new_holds   what the rebuild has counted
 -- KEYS fence       the fence of the last rebuild
 -- KEYS changed     set of activities whose stock the database has not seen
 -- ARGV activity_id
 -- ARGV figures     msgpack list total, remain, lock, sold, version, as texts
 -- ARGV my_fence    fence of this rebuild's lease
 -- REPLY RESTORED   the next admission sells from it, when the gate is open
--- REPLY OUTDATED   a later rebuild was here: nothing changed
+-- REPLY OUTDATED   another rebuild was here: nothing changed
 -- REPLY EXISTS     somebody has loaded a stock meanwhile: nothing changed
-if tonumber(redis.call("GET", fence) or "0") > tonumber(my_fence) then
+if redis.call("GET", fence) ~= my_fence then
     return "OUTDATED"
 end
 if redis.call("EXISTS", stock) == 1 then
     return "EXISTS"
 end
-redis.call("SET", fence, my_fence)
 for old, fresh in pairs({ [bought] = new_bought, [holds] = new_holds }) do
     if redis.call("EXISTS", fresh) == 1 then
         redis.call("RENAME", fresh, old)
+        -- What a rebuild has counted expires, in case that it dies; what it has finished must not.
+        redis.call("PERSIST", old)
     else
         redis.call("DEL", old)
     end
@@ -29,5 +31,13 @@ end
 local counted = cmsgpack.unpack(figures)
 redis.call("HSET", stock, "total", counted[1], "remain", counted[2], "lock", counted[3], "sold", counted[4],
     "version", counted[5], "told_sold_out", 0)
+if redis.call("TYPE", aside).ok == "hash" then
+    -- A repeated change of the total is recognised by it.
+    local last_change = redis.call("HGET", aside, "last_change")
+    if last_change then
+        redis.call("HSET", stock, "last_change", last_change)
+    end
+end
+redis.call("DEL", aside)
 redis.call("SADD", changed, activity_id)
 return "RESTORED"
