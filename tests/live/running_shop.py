@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -81,6 +82,8 @@ class RunningShop:
                 "create_members", str(max(count, MEMBERS_AT_ONCE)), "--prefix", prefix, "--json", seconds=300
             )
             self._unused += [Shopper(line["member_id"], line["access"], line["address_id"]) for line in lines]
+            # Neighbours share a slot: any few shoppers should be on all nodes, and be the same ones in every run.
+            random.Random(0).shuffle(self._unused)
         taken, self._unused = self._unused[:count], self._unused[count:]
         return taken
 

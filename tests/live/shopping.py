@@ -1,6 +1,8 @@
 """What the live tests buy: activities, and many orders at once."""
 
 import asyncio
+import time
+from collections.abc import Callable
 from typing import Any
 
 from pgs_task.shoppers.client import Answer, ShopClient, Shopper
@@ -42,3 +44,12 @@ async def list_orders(client: ShopClient, shopper: Shopper) -> list[dict[str, An
         orders += answer.body["results"]
         path = answer.body["next"]
     return orders
+
+
+def wait_for(what: str, find: Callable[[], Any], *, seconds: float = 60) -> Any:
+    """What `find` finds, as soon as that is true."""
+    deadline = time.monotonic() + seconds
+    while not (found := find()):
+        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
+        time.sleep(0.1)
+    return found

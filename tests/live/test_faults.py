@@ -2,8 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from pgs_task.shoppers.client import Answer, Shopper
 from pgs_web.trade.intake.keys import INTAKE_GROUP
 from tests.live.running_shop import RunningShop
-from tests.live.shopping import make_activity, make_shoppers, place_at_once
+from tests.live.shopping import make_activity, make_shoppers, place_at_once, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("live"), pytest.mark.timeout(300)]
 
@@ -19,6 +18,13 @@ SLOTS = 64
 NODES = 3
 TRIES = 12
 HONEST_SECONDS = 1.0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _everything_holds_in_the_end(running_shop: RunningShop) -> Iterator[None]:
+    """One look for all tests of the file: it costs some seconds."""
+    yield
+    running_shop.assert_invariants_hold()
 
 
 def ask_again_and_again(shop: RunningShop, shopper: Shopper, activity: str, *, key: str) -> list[Answer]:
@@ -43,15 +49,6 @@ def check_honest(answers: list[Answer]) -> None:
     assert {(answer.status, answer.code) for answer in answers} == {(503, "unavailable")}
     seconds = [answer.seconds for answer in answers]
     assert max(seconds) < HONEST_SECONDS, f"median {statistics.median(seconds):.3f}, slowest {max(seconds):.3f}"
-
-
-def wait_for(what: str, find: Callable[[], Any], *, seconds: float = 60) -> Any:
-    """What `find` finds, as soon as that is true."""
-    deadline = time.monotonic() + seconds
-    while not (found := find()):
-        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
-        time.sleep(0.1)
-    return found
 
 
 def read_order(shop: RunningShop, shopper: Shopper, order_id: str) -> httpx.Response:
@@ -91,7 +88,6 @@ def test_without_the_ledger_nothing_is_promised(running_shop: RunningShop, fault
     # A command that was in the frozen server's socket is carried out when it wakes: such an order may be in, and its
     # shopper, who was told to ask again, finds it under the key. No answer said 202.
     assert TRIES + 1 <= stock["lock"] <= 2 * TRIES + 1
-    running_shop.assert_invariants_hold()
 
 
 @pytest.mark.real
@@ -128,7 +124,6 @@ def test_a_node_that_is_away_keeps_its_orders_and_nobody_elses(running_shop: Run
 
     for buyer in buyers:
         wait_for("it drains", lambda buyer=buyer: state_of(running_shop, buyer, order_ids[buyer]) == "UNPAID")
-    running_shop.assert_invariants_hold()
 
 
 def test_garbage_in_the_stream_holds_nobody_up(running_shop: RunningShop) -> None:
@@ -158,4 +153,3 @@ def test_garbage_in_the_stream_holds_nobody_up(running_shop: RunningShop) -> Non
         for key, entry in poison:
             kept = [fields for _id, fields in client.xrange(f"{key.split(':')[0]}:set_aside")]
             assert entry in {fields["entry"] for fields in kept}, "kept for an engineer, with its reason"
-    running_shop.assert_invariants_hold()
