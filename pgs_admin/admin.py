@@ -1,5 +1,8 @@
 """Django looks for an app's `admin` module: here are the back office's rooms."""
 
+from django.contrib import admin as django_admin
+from django.utils.translation import gettext_lazy as _
+
 from pgs_admin.activity import admin as activity
 from pgs_admin.group import admin as group
 from pgs_admin.member import admin as member
@@ -9,3 +12,6 @@ from pgs_admin.payment import admin as payment
 from pgs_admin.product import admin as product
 
 __all__ = ["activity", "group", "member", "operator", "order", "payment", "product"]
+
+django_admin.site.index_template = "pgs_admin/index.html"
+django_admin.site.index_title = _("Overview")

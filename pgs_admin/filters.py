@@ -7,19 +7,21 @@ from django.contrib.admin import ModelAdmin, SimpleListFilter
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from pgs_admin.words import say
+
 
 def make_filter(field: str, title: Any, values: Iterable[str]) -> type[SimpleListFilter]:
-    """A filter for `list_filter` on one column; a value that isn't in the list is ignored."""
-    choices = [(value, value) for value in values]
+    """A filter for `list_filter` on a column of codes; a value that isn't in the list is ignored."""
+    codes = list(values)
 
     class FixedFilter(SimpleListFilter):
         parameter_name = field
 
         def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Any]") -> list[tuple[str, str]]:
-            return choices
+            return [(code, say(code)) for code in codes]
 
         def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-            return queryset.filter(**{field: self.value()}) if self.value() in dict(choices) else queryset
+            return queryset.filter(**{field: self.value()}) if self.value() in codes else queryset
 
     FixedFilter.title = title
     return FixedFilter

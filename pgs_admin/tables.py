@@ -19,13 +19,14 @@ def show_table(headers: Sequence[Any], rows: Iterable[Sequence[Any]]) -> SafeStr
     cells = [[_cell(value) for value in row] for row in rows]
     if not cells:
         return format_html("{}", "-")
-    head = format_html_join("", '<th class="text-left px-2 py-1">{}</th>', ((header,) for header in headers))
+    head = format_html_join("", "<th>{}</th>", ((header,) for header in headers))
     lines = format_html_join(
         "",
         "<tr>{}</tr>",
-        ((format_html_join("", '<td class="px-2 py-1">{}</td>', ((value,) for value in row)),) for row in cells),
+        ((format_html_join("", "<td>{}</td>", ((value,) for value in row)),) for row in cells),
     )
-    return format_html('<table class="w-full"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>', head, lines)
+    table = "<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>"
+    return format_html('<div class="pgs-table">{}</div>', format_html(table, head, lines))
 
 
 def show_yuan(fen: int | None) -> str:
@@ -44,7 +45,12 @@ def link(page: str, row_id: int | None) -> SafeString:
     return format_html('<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>', url, row_id)
 
 
+def show_raw(text: str) -> SafeString:
+    """A stranger's text, as it came: escaped, in fixed width, broken anywhere."""
+    return format_html('<code class="pgs-raw">{}</code>', text)
+
+
 def _cell(value: Any) -> Any:
     if isinstance(value, datetime):
-        return date_format(timezone.localtime(value), "Y-m-d H:i:s")
+        return format_html("<time>{}</time>", date_format(timezone.localtime(value), "Y-m-d H:i:s"))
     return "-" if value is None or value == "" else value

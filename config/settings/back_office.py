@@ -1,9 +1,10 @@
-"""The back office: its title, its navigation by subject, its languages."""
+"""The back office: its title, its navigation by subject, its languages, how it writes times."""
 
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -27,13 +28,21 @@ def name_environment(request: HttpRequest) -> list[str]:
     return [name, {"production": "danger", "test": "warning"}.get(name, "info")]
 
 
+# Where a sign-in without a page to go on to ends.
+LOGIN_REDIRECT_URL = "admin:index"
+FORMAT_MODULE_PATH = "pgs_admin.formats"
+
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": _("PGS back office"),
     "SITE_HEADER": _("PGS back office"),
     "SITE_SYMBOL": "groups",
+    # There is no page of a shop to go back to.
+    "SITE_URL": None,
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_LANGUAGES": True,
+    "STYLES": [lambda request: static("pgs_admin/admin.css")],
+    "DASHBOARD_CALLBACK": "pgs_admin.dashboard.fill_index",
     "ENVIRONMENT": "config.settings.back_office.name_environment",
     "COLORS": {
         "primary": {
@@ -95,6 +104,7 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _link(_("Members"), "person", "member_member_changelist", "member.view_member"),
                     _link(_("Operators"), "badge", "auth_user_changelist", "auth.view_user"),
+                    _link(_("Roles"), "shield_person", "auth_group_changelist", "auth.view_group"),
                     _link(_("Audit log"), "history", "auditlog_logentry_changelist", "auditlog.view_logentry"),
                 ],
             },

@@ -3,6 +3,8 @@
 from config.env import ROOT, env
 from config.processes import PROCESSES as PROCESSES
 from config.settings.api import *  # noqa: F403
+from config.settings.back_office import FORMAT_MODULE_PATH as FORMAT_MODULE_PATH
+from config.settings.back_office import LOGIN_REDIRECT_URL as LOGIN_REDIRECT_URL
 from config.settings.back_office import UNFOLD as UNFOLD
 from config.settings.celery import *  # noqa: F403
 from config.settings.databases import *  # noqa: F403

@@ -19,7 +19,9 @@ from pgs_admin.activity.forms import ActivityForm
 from pgs_admin.activity.stocks import read_live, show_short, show_stock
 from pgs_admin.acts import ButtonsByState, say_outage, say_refusal
 from pgs_admin.audit import actor_of, changes_of, note_outcome, record_act
+from pgs_admin.filters import make_filter
 from pgs_admin.tables import ROWS_SHOWN, show_table, show_yuan
+from pgs_admin.words import say, show_code
 from pgs_web.api.errors import OUTAGES, Refusal
 from pgs_web.display.activity.models import Activity
 from pgs_web.display.activity.rules import RULE_FIELDS, ActivityRules
@@ -76,7 +78,7 @@ class ActivityAdmin(ButtonsByState, ModelAdmin, WithoutTransaction):
         *("starts_at", "ends_at"),
     )
     list_display_links = ("id", "title")
-    list_filter = ("state", "play")
+    list_filter = (make_filter("state", gettext_lazy("state"), list(ActivityState)), "play")
     list_select_related = ("sku",)
     list_per_page = 50
     list_fullwidth = True
@@ -95,7 +97,7 @@ class ActivityAdmin(ButtonsByState, ModelAdmin, WithoutTransaction):
         ),
         (
             gettext_lazy("Times"),
-            {"fields": (("starts_at", "ends_at"), ("group_lasts_seconds", "pay_within_seconds"), "rules_version")},
+            {"fields": ("starts_at", "ends_at", ("group_lasts_seconds", "pay_within_seconds"), "rules_version")},
         ),
     )
     story = (
@@ -115,9 +117,9 @@ class ActivityAdmin(ButtonsByState, ModelAdmin, WithoutTransaction):
     withdraw = acts.withdraw
     change_stock = acts.change_stock
 
-    @display(description=gettext_lazy("state"), label=STATE_COLOURS)
-    def show_state(self, activity: Activity) -> str:
-        return activity.state
+    @display(description=gettext_lazy("state"))
+    def show_state(self, activity: Activity) -> SafeString:
+        return show_code(activity.state, STATE_COLOURS)
 
     @display(description=gettext_lazy("in a group / alone"))
     def show_prices(self, activity: Activity) -> str:
@@ -139,7 +141,7 @@ class ActivityAdmin(ButtonsByState, ModelAdmin, WithoutTransaction):
         rows = activity.logs.order_by("-id")[:ROWS_SHOWN]
         return show_table(
             [_("at"), _("from"), _("to"), _("reason"), _("by")],
-            ([row.at, row.from_state, row.to_state, row.reason, row.actor] for row in rows),
+            ([row.at, say(row.from_state), say(row.to_state), say(row.reason), row.actor] for row in rows),
         )
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:

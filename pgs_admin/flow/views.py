@@ -11,16 +11,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from pgs_admin.acts import say_outage
 from pgs_admin.audit import record_act
+from pgs_admin.flow.backlogs import read_nodes, read_partitions
 from pgs_data.locks import FencedLock, LockHeld
-from pgs_data.messaging.backlog import outbox_backlog, stream_backlog
 from pgs_data.messaging.models import OutboxMessage
-from pgs_data.redis.connections import RedisUnavailable, ledger
-from pgs_data.redis.partitions import partition_count
-from pgs_data.sharding.slots import node_aliases
 from pgs_task.reconciliation.contract import Verdict
 from pgs_task.reconciliation.runner import ALL_CHECKS, run_checks
 from pgs_web.api.errors import OUTAGES
-from pgs_web.trade.intake.keys import INTAKE_GROUP, intake_key, set_aside_key
 
 # Longer than a run over a large shop; a process that dies in one keeps others from running for so long.
 RUN_MS = 300_000
@@ -30,7 +26,7 @@ RUN_MS = 300_000
 @permission_required("messaging.watch_flow", raise_exception=True)
 def show_flow(request: HttpRequest) -> HttpResponse:
     """Orders that wait to be written, by partition, and messages that wait to be handled, by node."""
-    context = {"partitions": _partitions(), "nodes": [_node(alias) for alias in node_aliases()]}
+    context = {"partitions": read_partitions(), "nodes": read_nodes()}
     return _page(request, "pgs_admin/flow.html", _("Flow"), context)
 
 
@@ -60,22 +56,3 @@ def show_invariants(request: HttpRequest) -> HttpResponse:
 
 def _page(request: HttpRequest, template: str, title: str, context: dict[str, Any]) -> HttpResponse:
     return TemplateResponse(request, template, {**admin.site.each_context(request), "title": title, **context})
-
-
-def _partitions() -> list[dict[str, Any]] | None:
-    rows = []
-    try:
-        for partition in range(partition_count()):
-            backlog = stream_backlog(ledger(partition), intake_key(partition), INTAKE_GROUP)
-            set_aside = ledger(partition).xlen(set_aside_key(partition))
-            rows.append({"partition": partition, "backlog": backlog, "set_aside": set_aside})
-    except RedisUnavailable:
-        return None
-    return rows
-
-
-def _node(alias: str) -> dict[str, Any]:
-    try:
-        return {"node": alias, "backlog": outbox_backlog(alias)}
-    except OUTAGES:
-        return {"node": alias, "backlog": None}

@@ -6,8 +6,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
+from pgs_admin.filters import make_filter
 from pgs_admin.sharded import ShardedAdmin
-from pgs_admin.tables import ROWS_SHOWN, show_table, show_yuan
+from pgs_admin.tables import ROWS_SHOWN, link, show_table, show_yuan
+from pgs_admin.words import say, show_code
 from pgs_web.trade.group.models import Group, GroupLog, Seat
 from pgs_web.trade.group.states import GroupState
 
@@ -22,20 +24,22 @@ STATE_COLOURS = {
 @admin.register(Group)
 class GroupAdmin(ShardedAdmin):
     list_display = ("id", "show_state", "activity_id", "leader_member_id", "show_seats", "opened_at", "deadline")
-    list_filter = ("state",)
+    list_filter = (make_filter("state", gettext_lazy("state"), list(GroupState)),)
     search_fields = ("id", "activity_id", "leader_member_id")
     search_help_text = gettext_lazy("Number of a group, an activity or a leader")
     fields = (
-        ("id", "show_state", "reason"),
-        ("activity_id", "leader_member_id", "show_seats", "show_price"),
-        ("opened_at", "deadline", "decided_at"),
+        ("id", "show_state"),
+        ("show_reason", "decided_at"),
+        ("show_activity", "show_leader"),
+        ("show_seats", "show_price"),
+        ("opened_at", "deadline"),
         "show_members",
         "show_log",
     )
 
-    @display(description=gettext_lazy("state"), label=STATE_COLOURS)
-    def show_state(self, group: Group) -> str:
-        return group.state
+    @display(description=gettext_lazy("state"))
+    def show_state(self, group: Group) -> SafeString:
+        return show_code(group.state, STATE_COLOURS)
 
     @display(description=gettext_lazy("paid / size"))
     def show_seats(self, group: Group) -> str:
@@ -45,12 +49,27 @@ class GroupAdmin(ShardedAdmin):
     def show_price(self, group: Group) -> str:
         return show_yuan(group.price_fen)
 
+    @display(description=gettext_lazy("activity"))
+    def show_activity(self, group: Group) -> SafeString:
+        return link("activity_activity", group.activity_id)
+
+    @display(description=gettext_lazy("leader"))
+    def show_leader(self, group: Group) -> SafeString:
+        return link("member_member", group.leader_member_id)
+
+    @display(description=gettext_lazy("reason"))
+    def show_reason(self, group: Group) -> str:
+        return say(group.reason) or "-"
+
     @display(description=gettext_lazy("seats"))
     def show_members(self, group: Group) -> SafeString:
         rows = Seat.objects.filter(group_id=group.pk).order_by("id")[:ROWS_SHOWN]
         return show_table(
             [_("order"), _("member"), _("state"), _("joined at")],
-            ([row.order_id, row.member_id, row.state, row.joined_at] for row in rows),
+            (
+                [link("order_order", row.order_id), link("member_member", row.member_id), say(row.state), row.joined_at]
+                for row in rows
+            ),
         )
 
     @display(description=gettext_lazy("log"))
@@ -58,5 +77,5 @@ class GroupAdmin(ShardedAdmin):
         rows = GroupLog.objects.filter(group_id=group.pk).order_by("sequence")[:ROWS_SHOWN]
         return show_table(
             [_("at"), _("from"), _("to"), _("reason"), _("by")],
-            ([row.at, row.from_state, row.to_state, row.reason, row.actor] for row in rows),
+            ([row.at, say(row.from_state), say(row.to_state), say(row.reason), row.actor] for row in rows),
         )

@@ -13,12 +13,16 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from pgs_admin.acts import ButtonsByState, make_act
+from pgs_admin.filters import make_filter
 from pgs_admin.tables import ROWS_SHOWN, show_table
+from pgs_admin.words import show_code
 from pgs_web.member.masks import mask_detail, mask_name, mask_phone
 from pgs_web.member.models import Address, Member
 from pgs_web.member.phones import index_phone, read_phone
 from pgs_web.member.services.sessions import block_member, unblock_member
 from pgs_web.member.states import MemberState
+
+STATE_COLOURS = {MemberState.ACTIVE.value: "success", MemberState.BLOCKED.value: "danger"}
 
 
 def _unmask(request: HttpRequest, member_id: int, values: dict[str, Any]) -> HttpResponse:
@@ -47,7 +51,7 @@ def _unblock(request: HttpRequest, member_id: int, values: dict[str, Any]) -> st
 @admin.register(Member)
 class MemberAdmin(ButtonsByState, ModelAdmin):
     list_display = ("id", "username", "nickname", "show_phone", "show_state", "created_at")
-    list_filter = ("state",)
+    list_filter = (make_filter("state", gettext_lazy("state"), list(MemberState)),)
     search_fields = ("username",)
     search_help_text = gettext_lazy("Member number, whole phone number, or the beginning of a username")
     ordering = ("-id",)
@@ -57,7 +61,7 @@ class MemberAdmin(ButtonsByState, ModelAdmin):
     list_fullwidth = True
     actions = None
     actions_detail = ["unmask", "block", "unblock"]
-    fields = (("id", "username", "nickname"), ("show_phone", "show_state"), "created_at", "show_addresses")
+    fields = (("id", "show_state"), ("username", "nickname"), ("show_phone", "created_at"), "show_addresses")
     readonly_fields = ("id", "username", "nickname", "show_phone", "show_state", "created_at", "show_addresses")
 
     unmask = make_act(
@@ -94,12 +98,9 @@ class MemberAdmin(ButtonsByState, ModelAdmin):
     def show_phone(self, member: Member) -> str:
         return mask_phone(member.phone)
 
-    @display(
-        description=gettext_lazy("state"),
-        label={MemberState.ACTIVE.value: "success", MemberState.BLOCKED.value: "danger"},
-    )
-    def show_state(self, member: Member) -> str:
-        return member.state
+    @display(description=gettext_lazy("state"))
+    def show_state(self, member: Member) -> SafeString:
+        return show_code(member.state, STATE_COLOURS)
 
     @display(description=gettext_lazy("addresses"))
     def show_addresses(self, member: Member) -> SafeString:

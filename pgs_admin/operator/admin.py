@@ -21,6 +21,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from pgs_admin.audit import changes_of, note_outcome, record_act
 from pgs_admin.tables import show_table
+from pgs_admin.words import say, say_outcome
 
 for _model in (User, Role, LogEntry):
     admin.site.unregister(_model)
@@ -109,11 +110,11 @@ class AuditAdmin(ModelAdmin):
 
     @display(description=gettext_lazy("act"))
     def show_act(self, entry: LogEntry) -> str:
-        return _told(entry, "act")
+        return say(_told(entry, "act"))
 
     @display(description=gettext_lazy("outcome"))
     def show_outcome(self, entry: LogEntry) -> str:
-        return _told(entry, "outcome")
+        return say_outcome(_told(entry, "outcome"))
 
     @display(description=gettext_lazy("reason"))
     def show_reason(self, entry: LogEntry) -> str:
@@ -126,11 +127,14 @@ class AuditAdmin(ModelAdmin):
     @display(description=gettext_lazy("what was touched"))
     def show_target(self, entry: LogEntry) -> SafeString | str:
         kind = entry.content_type
+        model = kind.model_class()
+        # Written in the language of who did it; shown in the language of who looks.
+        target = f"{model._meta.verbose_name} {entry.object_id or ''}" if model else entry.object_repr
         try:
             url = reverse(f"admin:{kind.app_label}_{kind.model}_change", args=[entry.object_id])
         except NoReverseMatch:
-            return entry.object_repr
-        return format_html('<a href="{}">{}</a>', url, entry.object_repr)
+            return target
+        return format_html('<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>', url, target)
 
     @display(description=gettext_lazy("changes"))
     def show_changes(self, entry: LogEntry) -> SafeString:

@@ -4,8 +4,6 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
-from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
@@ -13,8 +11,10 @@ from unfold.decorators import display
 
 from pgs_admin.acts import make_act
 from pgs_admin.audit import actor_of
+from pgs_admin.filters import make_filter
 from pgs_admin.sharded import ShardedAdmin
-from pgs_admin.tables import show_table, show_yuan
+from pgs_admin.tables import link, show_table, show_yuan
+from pgs_admin.words import say, show_code
 from pgs_task.payment.models import Payment, Refund
 from pgs_web.trade.delivery.models import Shipment
 from pgs_web.trade.order.models import Order
@@ -60,15 +60,17 @@ class OrderAdmin(ShardedAdmin):
         "show_amount",
         "accepted_at",
     )
-    list_filter = ("state", "mode")
+    list_filter = (make_filter("state", gettext_lazy("state"), list(OrderState)), "mode")
     search_fields = ("id", "member_id", "group_id", "activity_id")
     search_help_text = gettext_lazy("Number of an order, member, group or activity")
     actions_detail = ["cancel_order", "refund_order"]
     fields = (
-        ("id", "show_state", "reason"),
-        ("member_id", "activity_id", "show_group"),
+        ("id", "show_state"),
+        ("show_reason", "show_member"),
+        ("show_activity", "show_group"),
         ("mode", "quantity", "show_amount"),
-        ("accepted_at", "pay_by", "paid_at", "refund_by"),
+        ("accepted_at", "pay_by"),
+        ("paid_at", "refund_by"),
         "show_log",
         "show_ledger",
         "show_payments",
@@ -97,34 +99,44 @@ class OrderAdmin(ShardedAdmin):
         question=gettext_lazy("All of the money goes back the way it came."),
     )
 
-    @display(description=gettext_lazy("state"), label=STATE_COLOURS)
-    def show_state(self, order: Order) -> str:
-        return order.state
+    @display(description=gettext_lazy("state"))
+    def show_state(self, order: Order) -> SafeString:
+        return show_code(order.state, STATE_COLOURS)
 
     @display(description=gettext_lazy("amount"))
     def show_amount(self, order: Order) -> str:
         return show_yuan(order.amount_fen)
 
     @display(description=pgettext_lazy("trade", "group"))
-    def show_group(self, order: Order) -> SafeString | str:
-        if order.group_id is None:
-            return "-"
-        return format_html(
-            '<a href="{}">{}</a>', reverse("admin:group_group_change", args=[order.group_id]), order.group_id
-        )
+    def show_group(self, order: Order) -> SafeString:
+        return link("group_group", order.group_id)
+
+    @display(description=gettext_lazy("member"))
+    def show_member(self, order: Order) -> SafeString:
+        return link("member_member", order.member_id)
+
+    @display(description=gettext_lazy("activity"))
+    def show_activity(self, order: Order) -> SafeString:
+        return link("activity_activity", order.activity_id)
+
+    @display(description=gettext_lazy("reason"))
+    def show_reason(self, order: Order) -> str:
+        return say(order.reason) or "-"
 
     @display(description=gettext_lazy("log"))
     def show_log(self, order: Order) -> SafeString:
         rows = order_history(order_id=order.pk)
         return show_table(
             [_("at"), _("from"), _("to"), _("reason"), _("by")],
-            ([row.at, row.from_state, row.to_state, row.reason, row.actor] for row in rows),
+            ([row.at, say(row.from_state), say(row.to_state), say(row.reason), row.actor] for row in rows),
         )
 
     @display(description=gettext_lazy("stock ledger"))
     def show_ledger(self, order: Order) -> SafeString:
         rows = StockEntry.objects.filter(order_id=order.pk).order_by("id")
-        return show_table([_("at"), _("movement"), _("units")], ([row.at, row.movement, row.quantity] for row in rows))
+        return show_table(
+            [_("at"), _("movement"), _("units")], ([row.at, row.get_movement_display(), row.quantity] for row in rows)
+        )
 
     @display(description=gettext_lazy("payments"))
     def show_payments(self, order: Order) -> SafeString:
@@ -132,7 +144,14 @@ class OrderAdmin(ShardedAdmin):
         return show_table(
             [_("payment"), _("gateway"), _("amount"), _("state"), _("trade number"), _("paid at")],
             (
-                [_link_to_payment(row), row.gateway, show_yuan(row.amount_fen), row.state, row.trade_no, row.paid_at]
+                [
+                    link("payment_payment", row.pk),
+                    row.gateway,
+                    show_yuan(row.amount_fen),
+                    say(row.state),
+                    row.trade_no,
+                    row.paid_at,
+                ]
                 for row in rows
             ),
         )
@@ -146,8 +165,8 @@ class OrderAdmin(ShardedAdmin):
                 [
                     row.refund_no,
                     show_yuan(row.amount_fen),
-                    row.state,
-                    row.reason,
+                    say(row.state),
+                    say(row.reason),
                     row.attempts,
                     row.latest_by,
                     row.finished_at,
@@ -163,10 +182,6 @@ class OrderAdmin(ShardedAdmin):
             [_("carrier"), _("tracking number"), _("shipped at")],
             ([row.carrier, row.tracking_no, row.shipped_at] for row in rows),
         )
-
-
-def _link_to_payment(payment: Payment) -> SafeString:
-    return format_html('<a href="{}">{}</a>', reverse("admin:payment_payment_change", args=[payment.pk]), payment.pk)
 
 
 @admin.register(Shipment)

@@ -15,10 +15,11 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from pgs_admin.acts import ReasonForm, make_act
 from pgs_admin.filters import make_filter
 from pgs_admin.sharded import ShardedAdmin
-from pgs_admin.tables import ROWS_SHOWN, link, show_table, show_yuan
+from pgs_admin.tables import ROWS_SHOWN, link, show_raw, show_table, show_yuan
+from pgs_admin.words import say, show_code
 from pgs_task.payment.models import Notice, Payment, Refund
 from pgs_task.payment.services import retry_refund
-from pgs_task.payment.states import PaymentState, RefundState
+from pgs_task.payment.states import ANOMALIES, NoticeOutcome, PaymentState, RefundState
 from pgs_web.trade.order.states import RefundReason
 
 PAYMENT_COLOURS = {
@@ -36,6 +37,8 @@ REFUND_COLOURS = {
     RefundState.MANUAL.value: "danger",
 }
 
+NOTICE_COLOURS = {outcome.value: "danger" for outcome in ANOMALIES}
+
 
 class RetryForm(ReasonForm):
     refund_no = forms.CharField(label=gettext_lazy("Refund number"), max_length=64, widget=UnfoldAdminTextInputWidget)
@@ -49,7 +52,10 @@ def _retry(request: HttpRequest, payment_id: int, values: dict[str, Any]) -> str
 @admin.register(Payment)
 class PaymentAdmin(ShardedAdmin):
     list_display = ("id", "show_state", "order_id", "member_id", "gateway", "show_amount", "trade_no", "created_at")
-    list_filter = ("state", make_filter("gateway", gettext_lazy("gateway"), settings.PAYMENT_GATEWAYS))
+    list_filter = (
+        make_filter("state", gettext_lazy("state"), list(PaymentState)),
+        make_filter("gateway", gettext_lazy("gateway"), settings.PAYMENT_GATEWAYS),
+    )
     search_fields = ("id", "order_id", "member_id")
     search_help_text = gettext_lazy("Number of a payment, an order or a member")
     actions_detail = ["retry_refund"]
@@ -75,9 +81,9 @@ class PaymentAdmin(ShardedAdmin):
         question=gettext_lazy("For a refund on the desk (MANUAL): the gateway is asked about the earlier tries first."),
     )
 
-    @display(description=gettext_lazy("state"), label=PAYMENT_COLOURS)
-    def show_state(self, payment: Payment) -> str:
-        return payment.state
+    @display(description=gettext_lazy("state"))
+    def show_state(self, payment: Payment) -> SafeString:
+        return show_code(payment.state, PAYMENT_COLOURS)
 
     @display(description=gettext_lazy("amount"))
     def show_amount(self, payment: Payment) -> str:
@@ -104,8 +110,8 @@ class PaymentAdmin(ShardedAdmin):
                 [
                     row.refund_no,
                     show_yuan(row.amount_fen),
-                    row.state,
-                    row.reason,
+                    say(row.state),
+                    say(row.reason),
                     row.attempts,
                     row.last_error,
                     row.finished_at,
@@ -119,7 +125,10 @@ class PaymentAdmin(ShardedAdmin):
         rows = Notice.objects.filter(payment_id=payment.pk).order_by("id")[:ROWS_SHOWN]
         return show_table(
             [_("received at"), _("status"), _("amount"), _("outcome"), _("raw text")],
-            ([row.received_at, row.status, show_yuan(row.amount_fen), row.outcome, row.raw] for row in rows),
+            (
+                [row.received_at, say(row.status), show_yuan(row.amount_fen), say(row.outcome), show_raw(row.raw)]
+                for row in rows
+            ),
         )
 
 
@@ -141,22 +150,37 @@ class _PartOfPayment(ShardedAdmin):
 class RefundAdmin(_PartOfPayment):
     made_at = "created_at"
     list_display = (
-        *("refund_no", "show_state", "show_payment", "order_id", "show_amount", "reason", "attempts"),
+        *("refund_no", "show_state", "show_payment", "order_id", "show_amount", "show_reason", "attempts"),
         *("latest_by", "last_error"),
     )
-    list_filter = ("state", make_filter("reason", gettext_lazy("reason"), [reason.value for reason in RefundReason]))
+    list_filter = (
+        make_filter("state", gettext_lazy("state"), list(RefundState)),
+        make_filter("reason", gettext_lazy("reason"), list(RefundReason)),
+    )
     search_fields = ("payment_id", "order_id")
     search_help_text = gettext_lazy("Number of a payment or an order")
 
-    @display(description=gettext_lazy("state"), label=REFUND_COLOURS)
-    def show_state(self, refund: Refund) -> str:
-        return refund.state
+    @display(description=gettext_lazy("state"))
+    def show_state(self, refund: Refund) -> SafeString:
+        return show_code(refund.state, REFUND_COLOURS)
+
+    @display(description=gettext_lazy("reason"))
+    def show_reason(self, refund: Refund) -> str:
+        return say(refund.reason) or "-"
 
 
 @admin.register(Notice)
 class NoticeAdmin(_PartOfPayment):
     made_at = "received_at"
-    list_display = ("notice_id", "show_payment", "status", "outcome", "show_amount", "received_at")
-    list_filter = ("outcome",)
+    list_display = ("notice_id", "show_payment", "show_status", "show_outcome", "show_amount", "received_at")
+    list_filter = (make_filter("outcome", gettext_lazy("outcome"), list(NoticeOutcome)),)
     search_fields = ("payment_id",)
     search_help_text = gettext_lazy("Number of a payment")
+
+    @display(description=gettext_lazy("status"))
+    def show_status(self, notice: Notice) -> str:
+        return say(notice.status)
+
+    @display(description=gettext_lazy("outcome"))
+    def show_outcome(self, notice: Notice) -> SafeString:
+        return show_code(notice.outcome, NOTICE_COLOURS)

@@ -1,0 +1,116 @@
+"""States and reasons as an operator reads them: the code itself in English, its word in other languages."""
+
+from collections.abc import Mapping
+
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import pgettext_lazy
+
+WORDS: Mapping[str, object] = {
+    # Activities.
+    "DRAFT": pgettext_lazy("code", "DRAFT"),
+    "IN_REVIEW": pgettext_lazy("code", "IN_REVIEW"),
+    "SCHEDULED": pgettext_lazy("code", "SCHEDULED"),
+    "RUNNING": pgettext_lazy("code", "RUNNING"),
+    "PAUSED": pgettext_lazy("code", "PAUSED"),
+    "ENDED": pgettext_lazy("code", "ENDED"),
+    "WITHDRAWN": pgettext_lazy("code", "WITHDRAWN"),
+    # Orders.
+    "ACCEPTED": pgettext_lazy("code", "ACCEPTED"),
+    "UNPAID": pgettext_lazy("code", "UNPAID"),
+    "AWAITING_GROUP": pgettext_lazy("code", "AWAITING_GROUP"),
+    "TO_SHIP": pgettext_lazy("code", "TO_SHIP"),
+    "SHIPPED": pgettext_lazy("code", "SHIPPED"),
+    "COMPLETED": pgettext_lazy("code", "COMPLETED"),
+    "CANCELLED": pgettext_lazy("code", "CANCELLED"),
+    "REFUNDING": pgettext_lazy("code", "REFUNDING"),
+    "REFUNDED": pgettext_lazy("code", "REFUNDED"),
+    "REJECTED": pgettext_lazy("code", "REJECTED"),
+    # Groups.
+    "FORMING": pgettext_lazy("code", "FORMING"),
+    "SUCCEEDED": pgettext_lazy("code", "SUCCEEDED"),
+    "FAILED": pgettext_lazy("code", "FAILED"),
+    "SETTLED": pgettext_lazy("code", "SETTLED"),
+    # Seats.
+    "HELD": pgettext_lazy("code", "HELD"),
+    "PAID": pgettext_lazy("code", "PAID"),
+    "CONFIRMED": pgettext_lazy("code", "CONFIRMED"),
+    "RELEASED": pgettext_lazy("code", "RELEASED"),
+    # Payments and refunds.
+    "WAITING": pgettext_lazy("code", "WAITING"),
+    "CLOSED": pgettext_lazy("code", "CLOSED"),
+    "LATE": pgettext_lazy("code", "LATE"),
+    "PROCESSING": pgettext_lazy("code", "PROCESSING"),
+    "MANUAL": pgettext_lazy("code", "MANUAL"),
+    # Members.
+    "ACTIVE": pgettext_lazy("code", "ACTIVE"),
+    "BLOCKED": pgettext_lazy("code", "BLOCKED"),
+    # What gateways say.
+    "SUCCESS": pgettext_lazy("code", "SUCCESS"),
+    "FAIL": pgettext_lazy("code", "FAIL"),
+    # Why an order ended.
+    "unpaid": pgettext_lazy("code", "unpaid"),
+    "by_member": pgettext_lazy("code", "by_member"),
+    "by_operator": pgettext_lazy("code", "by_operator"),
+    "group_failed": pgettext_lazy("code", "group_failed"),
+    "risk": pgettext_lazy("code", "risk"),
+    "out_of_stock": pgettext_lazy("code", "out_of_stock"),
+    # Why a group failed.
+    "timeout": pgettext_lazy("code", "timeout"),
+    "sold_out": pgettext_lazy("code", "sold_out"),
+    "withdrawn": pgettext_lazy("code", "withdrawn"),
+    "leader_left": pgettext_lazy("code", "leader_left"),
+    # What a notice did.
+    "paid": pgettext_lazy("code", "paid"),
+    "late": pgettext_lazy("code", "late"),
+    "failed": pgettext_lazy("code", "failed"),
+    "closed": pgettext_lazy("code", "closed"),
+    "duplicate": pgettext_lazy("code", "duplicate"),
+    "ignored": pgettext_lazy("code", "ignored"),
+    "anomaly_amount": pgettext_lazy("code", "anomaly_amount"),
+    "anomaly_second_trade": pgettext_lazy("code", "anomaly_second_trade"),
+    # What an operator did, and how it ended.
+    "submit": pgettext_lazy("code", "submit"),
+    "approve": pgettext_lazy("code", "approve"),
+    "send_back": pgettext_lazy("code", "send_back"),
+    "pause": pgettext_lazy("code", "pause"),
+    "resume": pgettext_lazy("code", "resume"),
+    "end": pgettext_lazy("code", "end"),
+    "withdraw": pgettext_lazy("code", "withdraw"),
+    "change_stock": pgettext_lazy("code", "change_stock"),
+    "change_rules": pgettext_lazy("code", "change_rules"),
+    "cancel_order": pgettext_lazy("code", "cancel_order"),
+    "refund_order": pgettext_lazy("code", "refund_order"),
+    "retry_refund": pgettext_lazy("code", "retry_refund"),
+    "unmask": pgettext_lazy("code", "unmask"),
+    "block": pgettext_lazy("code", "block"),
+    "unblock": pgettext_lazy("code", "unblock"),
+    "add": pgettext_lazy("code", "add"),
+    "change": pgettext_lazy("code", "change"),
+    "change_password": pgettext_lazy("code", "change_password"),
+    "put_on_shelf": pgettext_lazy("code", "put_on_shelf"),
+    "take_off_shelf": pgettext_lazy("code", "take_off_shelf"),
+    "import": pgettext_lazy("code", "import"),
+    "check_invariants": pgettext_lazy("code", "check_invariants"),
+    "done": pgettext_lazy("code", "done"),
+    "refused": pgettext_lazy("code", "refused"),
+    "outage": pgettext_lazy("code", "outage"),
+}
+
+
+def say(code: str) -> str:
+    """The word of a state or reason; a code without one, and free text, as they are."""
+    return str(WORDS.get(code, code))
+
+
+def say_outcome(outcome: str) -> str:
+    """How an act ended; the code of a refusal stays as the API names it."""
+    word, colon, code = outcome.partition(": ")
+    return f"{say(word)}{colon}{code}"
+
+
+def show_code(code: str, colours: Mapping[str, str]) -> SafeString:
+    """The word on its colour, for lists and detail pages; a code without a colour is grey."""
+    return mark_safe(  # noqa: S308 (the template escapes)
+        render_to_string("unfold/helpers/label.html", {"text": say(code), "type": colours.get(code, "")})
+    )
