@@ -52,7 +52,7 @@ def make_shop() -> Shop:
         place(orders, f"{name}_joiner", activity, member_id=members[1], join=groups[name])
     for number, name in enumerate(("unpaid", "cancelled", "shipped", "completed", "refunded")):
         place(orders, name, activity, member_id=21 + 250 * number, alone=True)
-    place(orders, "writable", activity, member_id=31, key="one-key")
+    groups["opened"] = place(orders, "writable", activity, member_id=31, key="one-key")
     # Past the claim of the key, as only somebody who meddles can.
     groups["of_rejected"] = place(orders, "rejected", activity, member_id=31, key="one-key")
     drain(activity)
