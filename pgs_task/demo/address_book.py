@@ -3,13 +3,13 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pgs_data.private_servers.ports import LOOPBACK, free_port, is_listening
 
 NodeKind = Literal["sqlite", "mariadb"]
 NODE_COUNT = 3
-# `default` and `backup` share the first server with nobody: five databases, four servers.
+# Five databases on four servers: `backup` is beside `default`.
 MARIADB_SERVERS = ("default", "node0", "node1", "node2")
 
 
@@ -65,7 +65,7 @@ class AddressBook:
     def write_environment_file(self) -> None:
         """`shop.env`: `config/env.py` reads it, so that commands in another terminal work on this shop."""
         lines = (f"{name}={value}" for name, value in self.environment().items() if name != "DJANGO_SETTINGS_MODULE")
-        (self.folder / "shop.env").write_text("\n".join(lines) + "\n")
+        replace_text(self.folder / "shop.env", "\n".join(lines) + "\n")
 
 
 def read_address_book(folder: Path) -> AddressBook:
@@ -76,7 +76,7 @@ def read_address_book(folder: Path) -> AddressBook:
 def open_address_book(folder: Path, *, nodes: NodeKind, port: int | None) -> AddressBook:
     """The folder's book; ports that somebody else has taken meanwhile are replaced by free ones."""
     path = folder / "addresses.json"
-    known = json.loads(path.read_text()) if path.exists() else {}
+    known = _read_known(path)
     taken: set[int] = set()
 
     def choose(wanted: int | None) -> int:
@@ -91,5 +91,21 @@ def open_address_book(folder: Path, *, nodes: NodeKind, port: int | None) -> Add
         valkey_port=choose(known.get("valkey_port")),
         mariadb_ports={name: choose(known.get("mariadb_ports", {}).get(name)) for name in MARIADB_SERVERS},
     )
-    path.write_text(json.dumps({**asdict(book), "folder": folder.name}, indent=2))
+    replace_text(path, json.dumps({**asdict(book), "folder": folder.name}, indent=2))
     return book
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Writes a file in one step: a reader, and the next run after a kill, sees the old text or the new, never half."""
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.write_text(text)
+    fresh.replace(path)
+
+
+def _read_known(path: Path) -> dict[str, Any]:
+    """What the last run wrote; nothing when there was none, or when the file is damaged: its ports are only a wish."""
+    try:
+        known = json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}

@@ -12,7 +12,7 @@ from typing import IO
 from pgs_data.private_servers.mariadb import start_mariadb
 from pgs_data.private_servers.ports import LOOPBACK, is_listening
 from pgs_data.private_servers.valkey import start_valkey
-from pgs_task.demo.address_book import MARIADB_SERVERS, AddressBook
+from pgs_task.demo.address_book import MARIADB_SERVERS, AddressBook, replace_text
 from pgs_task.demo.processes import WatchedProcess, end_orphans, make_process
 
 # (name, kind, argv): config/processes.py has the table; it is handed in, because this floor can't import config.
@@ -99,10 +99,7 @@ class Launcher:
             "redis": self.book.redis_urls,
             "services": [process.describe() for process in self.processes],
         }
-        path = self.book.folder / "services.json"
-        fresh = path.with_suffix(".new")
-        fresh.write_text(json.dumps(content, indent=2))
-        fresh.replace(path)
+        replace_text(self.book.folder / "services.json", json.dumps(content, indent=2))
 
     def _keep(self, process: WatchedProcess) -> None:
         process.started_at = time.monotonic()

@@ -1,5 +1,6 @@
 """A process of the shop under the launcher's care: started, watched, started again, ended."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -102,6 +103,8 @@ def end_orphans(folder: Path) -> int:
         except OSError:
             continue
         if mark in words and pid != os.getpid():
-            os.kill(pid, signal.SIGKILL)
-            ended += 1
+            # It may end by itself in this instant.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+                ended += 1
     return ended
