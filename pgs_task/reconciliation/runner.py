@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import structlog
 
 from pgs_data.messaging.errors import is_outage
-from pgs_task.reconciliation.checks import events, groups, money, orders, privacy, stock
+from pgs_task.reconciliation.checks import audit, events, groups, money, orders, privacy, stock
 from pgs_task.reconciliation.contract import Check, Verdict, When
 from pgs_task.reconciliation.reach import find_unreachable
 
@@ -19,6 +19,7 @@ ALL_CHECKS: Sequence[Check] = [
     *money.CHECKS,
     *events.CHECKS,
     *privacy.CHECKS,
+    *audit.CHECKS,
 ]
 
 
