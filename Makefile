@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 # Test processes beside each other; each has a Valkey and databases of its own.
 PYTEST_WORKERS ?= 2
-PYTEST := $(BIN)/python -m pytest --numprocesses $(PYTEST_WORKERS) --dist worksteal
+# How tests are dealt out is in tests/one_shop.py.
+PYTEST := $(BIN)/python -m pytest --numprocesses $(PYTEST_WORKERS)
 # Checks look at the code, not at anybody's running shop.
 CHECK_ENV := PGS_ENV_FILE=/dev/null SQLITE_FOLDER=build/check LOG_LEVEL=WARNING
 

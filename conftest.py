@@ -3,6 +3,7 @@
 import contextlib
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import redis
@@ -12,6 +13,7 @@ from redis.retry import Retry
 
 from pgs_data.private_servers.running import RunningServer
 from tests import cloned_nodes, fast_flush, private_run
+from tests.one_shop import OneShopScheduling
 
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_reset_sequences", "live_server", "redis_server"}
 _REDIS = pytest.StashKey[RunningServer]()
@@ -41,6 +43,12 @@ def pytest_configure(config: pytest.Config) -> None:
     if is_controller:
         # A worker that inherited it would read the settings at once, before its own servers run.
         os.environ.pop("DJANGO_SETTINGS_MODULE", None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneShopScheduling:
+    """Who runs what, instead of what --dist says."""
+    return OneShopScheduling(config, log)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -6,7 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from config.settings.logging import LOGGING
-from config.settings.web import TRUSTED_PROXIES, WEB_BIND, WEB_GRACEFUL_SECONDS, WEB_WORKERS
+from config.settings.web import (
+    TRUSTED_PROXIES,
+    WEB_BIND,
+    WEB_DATABASE_READ_SECONDS,
+    WEB_GRACEFUL_SECONDS,
+    WEB_WORKERS,
+)
 from pgs_data.private_servers.running import die_with
 
 bind = WEB_BIND
@@ -30,6 +36,9 @@ logconfig_dict: dict[str, Any] = {
     },
 }
 proc_name = "pgs-web"
+
+# Read by config/settings/databases.py in the workers, which load the application after this file.
+os.environ["DATABASE_READ_SECONDS"] = str(WEB_DATABASE_READ_SECONDS)
 
 # Every worker counts in files of its own; /metrics adds them up. prometheus_client looks at the variable when it is
 # imported, so nothing here may import it.

@@ -13,3 +13,6 @@ WEB_GRACEFUL_SECONDS: int = env.int("WEB_GRACEFUL_SECONDS", default=20)
 TRUSTED_PROXIES: str = env("TRUSTED_PROXIES", default="127.0.0.1")
 # Where the shop is reached from this machine; the replay plays there unless told otherwise.
 SHOP_BASE_URL: str = env("SHOP_BASE_URL", default="")
+# Seconds after which a web process gives up on a MySQL server that doesn't answer: a node that hangs takes a thread for
+# so long from every request that reads it. The other processes' DATABASE_READ_SECONDS allows for longer statements.
+WEB_DATABASE_READ_SECONDS: int = env.int("WEB_DATABASE_READ_SECONDS", default=5)
