@@ -5,6 +5,7 @@ from typing import Any
 
 from auditlog.models import LogEntry
 from django.contrib import admin
+from django.contrib.admin import ModelAdmin as DjangoModelAdmin
 from django.contrib.auth.admin import GroupAdmin as DjangoRoleAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group as Role
@@ -29,8 +30,11 @@ for _model in (User, Role, LogEntry):
 ACTION_COLOURS = {"create": "success", "update": "info", "delete": "danger", "access": "warning"}
 
 
-class _Audited(ModelAdmin):
-    """Who may do what changes with an audit row; nobody is deleted: their acts name them."""
+class _Audited(DjangoModelAdmin):
+    """Who may do what changes with an audit row; nobody is deleted: their acts name them.
+
+    Stands before Django's own pages, and those before unfold's, which would empty the form for a new operator.
+    """
 
     def save_model(self, request: HttpRequest, obj: Any, form: "ModelForm[Any]", change: bool) -> None:
         entry = record_act(
@@ -48,7 +52,7 @@ class _Audited(ModelAdmin):
 
 
 @admin.register(User)
-class OperatorAdmin(_Audited, DjangoUserAdmin):
+class OperatorAdmin(_Audited, DjangoUserAdmin, ModelAdmin):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -72,7 +76,7 @@ class OperatorAdmin(_Audited, DjangoUserAdmin):
 
 
 @admin.register(Role)
-class RoleAdmin(_Audited, DjangoRoleAdmin):
+class RoleAdmin(_Audited, DjangoRoleAdmin, ModelAdmin):
     list_display = ("name",)
     filter_horizontal = ()
     autocomplete_fields = ()
