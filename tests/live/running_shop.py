@@ -22,7 +22,7 @@ from pgs_task.shoppers.client import Shopper
 from tests.live.process_table import is_alive
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-START_SECONDS = 120
+START_SECONDS = 240
 # Made with one command, because a command's start costs more than a thousand members.
 MEMBERS_AT_ONCE = 7000
 

@@ -22,7 +22,7 @@ VICTIMS = ("valkey", "web", "web worker", "drain", "relay", "logistics", "worker
 # A process that has just been started is still importing: killing it would prove nothing.
 AT_WORK_SECONDS = 2.5
 ORDERS_BETWEEN_KILLS = 4
-LONGEST_WAIT_SECONDS = 60
+LONGEST_WAIT_SECONDS = 120
 PAUSE_BETWEEN_ORDERS_SECONDS = 0.25
 
 
