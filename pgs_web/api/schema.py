@@ -15,8 +15,11 @@ PROBLEM_SCHEMA = {"$ref": "#/components/schemas/Problem"}
 # Canonical decimal digits of 1 to 2^63 - 1, as far as a pattern can say it.
 ID_PATTERN = r"^([1-9][0-9]{0,17}|[1-8][0-9]{18}|9[01][0-9]{17}|92[01][0-9]{16}|922[0-2][0-9]{15})$"
 ID_SCHEMA = {"type": "string", "pattern": ID_PATTERN, "example": "1234567890123456789"}
-# One printable character at least, no control characters.
-LINE_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+# What `fields.is_forbidden` refuses: control characters, line and paragraph separators, turns of the direction.
+FORBIDDEN = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
+BLANK_LINE_PATTERN = rf"^[^{FORBIDDEN}]*$"
+# One printable character at least.
+LINE_PATTERN = rf"^[^{FORBIDDEN}]*[^\s{FORBIDDEN}][^{FORBIDDEN}]*$"
 RETRY_STATUSES = {"429", "503"}
 
 
@@ -167,7 +170,8 @@ class LineSchema(OpenApiSerializerFieldExtension):
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
         schema = auto_schema._map_serializer_field(self.target, direction, bypass_extensions=True)
-        if direction == "request" and not self.target.allow_blank:
-            schema.setdefault("pattern", LINE_PATTERN)
-            schema.setdefault("minLength", 1)
+        if direction == "request":
+            schema.setdefault("pattern", BLANK_LINE_PATTERN if self.target.allow_blank else LINE_PATTERN)
+            if not self.target.allow_blank:
+                schema.setdefault("minLength", 1)
         return schema

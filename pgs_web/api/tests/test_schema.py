@@ -5,10 +5,12 @@ import re
 import pytest
 import yaml
 from drf_spectacular.generators import SchemaGenerator
+from rest_framework.exceptions import ValidationError
 
 from pgs_web.api.errors import Refusal
+from pgs_web.api.fields import LineField
 from pgs_web.api.ids import LARGEST_ID, read_id
-from pgs_web.api.schema import ID_PATTERN, LINE_PATTERN
+from pgs_web.api.schema import BLANK_LINE_PATTERN, ID_PATTERN, LINE_PATTERN
 
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
 
@@ -99,8 +101,22 @@ def test_and_nothing_else(text):
 def test_the_pattern_of_lines():
     for text in ("a", " a b ", "礼物 🎁"):
         assert re.search(LINE_PATTERN, text)
-    for text in ("", " ", "\n", "a\nb", "\x00", "a\x7f"):
-        assert not re.search(LINE_PATTERN, text.removesuffix("\n") if text == "\n" else text)
+        assert re.search(BLANK_LINE_PATTERN, text)
+        assert LineField().run_validation(text) == text.strip()
+    for text in ("", " "):
+        assert not re.search(LINE_PATTERN, text)
+        assert re.search(BLANK_LINE_PATTERN, text)
+
+
+@pytest.mark.parametrize(
+    "character", ["\x00", "\t", "\n", "\r", "\x1f", "\x7f", "\x9f", *"\u2028\u2029\u202a\u202e\u2066\u2069"]
+)
+def test_what_no_line_holds(character):
+    text = f"a{character}b"
+    assert not re.search(LINE_PATTERN, text)
+    assert not re.search(BLANK_LINE_PATTERN, text)
+    with pytest.raises(ValidationError):
+        LineField().run_validation(text)
 
 
 @pytest.mark.django_db(databases="__all__")
