@@ -18,50 +18,66 @@ DRIVER = textwrap.dedent(
     import sys, time, uuid
     import httpx
     from shop_client import AuthenticatedClient, Client
-    from shop_client.api.orders import place_order, retrieve_order
-    from shop_client.api.groups import retrieve_group
-    from shop_client.api.payments import start_payment
-    from shop_client.models import OrderRequestRequest, PaymentRequestRequest
+    from shop_client.api.activities import activities_groups_list, activities_read
+    from shop_client.api.groups import groups_read
+    from shop_client.api.orders import orders_list, orders_place, orders_read
+    from shop_client.api.payments import payments_read, payments_start
+    from shop_client.models import AcceptedOrder, GatewayEnum, OrderRequest, Problem, StartPaymentRequest
 
     base_url, activity, *people = sys.argv[1:]
 
     def wait_for(what, read, wanted):
-        for _ in range(200):
-            state = read()
+        for _ in range(300):
+            state = read().state.value
             if state == wanted:
                 return
             time.sleep(0.1)
         raise SystemExit(f"{what} is {state}, not {wanted}")
+
+    public = Client(base_url=base_url, raise_on_unexpected_status=True)
+    offer = activities_read.sync(activity, client=public)
+    assert offer.price_fen == 1000 and offer.state.value == "RUNNING", offer
 
     group_id = None
     orders = []
     for person in people:
         token, address = person.split("|")
         client = AuthenticatedClient(base_url=base_url, token=token, raise_on_unexpected_status=True)
-        body = OrderRequestRequest(activity_id=activity, quantity=1, address_id=address)
+        body = OrderRequest(activity_id=activity, quantity=1, address_id=address)
         if group_id:
+            joinable = activities_groups_list.sync(activity, client=public).results
+            assert [group.seats_left for group in joinable if group.id == group_id] == [1], joinable
             body.group_id = group_id
-        accepted = place_order.sync(client=client, body=body, idempotency_key=str(uuid.uuid4()))
+        key = str(uuid.uuid4())
+        accepted = orders_place.sync(client=client, body=body, idempotency_key=key)
+        assert isinstance(accepted, AcceptedOrder), accepted
+        again = orders_place.sync(client=client, body=body, idempotency_key=key)
+        assert again.order_id == accepted.order_id, again
         group_id = accepted.group_id
+        wait_for("order", lambda: orders_read.sync(accepted.order_id, client=client), "UNPAID")
         orders.append((client, accepted.order_id))
+
+    refused = orders_place.sync(client=client, body=body, idempotency_key=str(uuid.uuid4()))
+    assert isinstance(refused, Problem) and refused.code in ("already_in_group", "limit_exceeded"), refused
+
     for client, order_id in orders:
-        wait_for("order", lambda: retrieve_order.sync(client=client, id=order_id).state, "UNPAID")
-        payment = start_payment.sync(
-            client=client, body=PaymentRequestRequest(order_id=order_id, gateway="sandbox")
+        payment = payments_start.sync(
+            client=client, body=StartPaymentRequest(order_id=order_id, gateway=GatewayEnum.SANDBOX)
         )
         assert payment.amount_fen == 1000, payment
-        httpx.post(f"{base_url}/sandbox-gateway/payments/{payment.payment_id}/pay/").raise_for_status()
-    public = Client(base_url=base_url, raise_on_unexpected_status=True)
-    wait_for("group", lambda: retrieve_group.sync(client=public, id=group_id).state, "SUCCEEDED")
+        httpx.request(payment.pay.method, payment.pay.url).raise_for_status()
+        wait_for("payment", lambda: payments_read.sync(payment.payment_id, client=client), "SUCCEEDED")
+    wait_for("group", lambda: groups_read.sync(group_id, client=public), "SUCCEEDED")
     for client, order_id in orders:
-        wait_for("order", lambda: retrieve_order.sync(client=client, id=order_id).state, "SHIPPED")
+        wait_for("order", lambda: orders_read.sync(order_id, client=client), "SHIPPED")
+        assert [order.id for order in orders_list.sync(client=client).results] == [order_id]
     print("the group succeeded and its orders are shipped")
     """
 )
 
 
 def test_a_generated_client_opens_joins_pays_and_succeeds(running_shop: RunningShop, tmp_path: Path) -> None:
-    (tmp_path / "config.yaml").write_text("project_name_override: shop-client\npackage_name_override: shop_client\n")
+    (tmp_path / "config.yaml").write_text("package_name_override: shop_client\npost_hooks: []\n")
     generator = Path(sys.executable).parent / "openapi-python-client"
     run(
         [
