@@ -49,11 +49,14 @@ class ShardedChangeList(ChangeList):
                 count += queryset[:DEEPEST_ROW].count()
                 newest += [(age, pk, alias) for age, pk in self._newest(queryset, alias, last)]
             except OUTAGES:
-                messages.warning(request, _("%(node)s does not answer; its rows are missing here.") % {"node": alias})
+                self._say_missing(request, alias)
         page = heapq.nlargest(last, newest)[first:]
         for alias in {alias for _age, _pk, alias in page}:
             wanted = [pk for _age, pk, node in page if node == alias]
-            rows.update({(alias, row.pk): row for row in self.queryset.using(alias).filter(pk__in=wanted)})
+            try:
+                rows.update({(alias, row.pk): row for row in self.queryset.using(alias).filter(pk__in=wanted)})
+            except OUTAGES:
+                self._say_missing(request, alias)
         # A row may have left the filter since its id was read.
         self.result_list = [rows[alias, pk] for _age, pk, alias in page if (alias, pk) in rows]
         self.result_count = self.full_result_count = min(count, DEEPEST_ROW)
@@ -80,6 +83,9 @@ class ShardedChangeList(ChangeList):
             ids = queryset.filter(pk__gte=slot << SLOT_SHIFT, pk__lte=(slot << SLOT_SHIFT) + AGE_BITS)
             found += [(pk & AGE_BITS, pk) for pk in ids.order_by("-pk").values_list("pk", flat=True)[:limit]]
         return found
+
+    def _say_missing(self, request: HttpRequest, alias: str) -> None:
+        messages.warning(request, _("%(node)s does not answer; its rows are missing here.") % {"node": alias})
 
     def _nodes(self) -> list[str]:
         try:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from pgs_admin.acts import say_outage
-from pgs_admin.audit import record_act
+from pgs_admin.audit import note_outcome, record_act
 from pgs_admin.flow.backlogs import read_nodes, read_partitions
 from pgs_data.locks import FencedLock, LockHeld
 from pgs_data.messaging.models import OutboxMessage
@@ -37,10 +37,11 @@ def show_invariants(request: HttpRequest) -> HttpResponse:
     verdicts: list[Verdict] | None = None
     is_quiet = bool(request.POST.get("is_quiet"))
     if request.method == "POST":
-        record_act(request, model=OutboxMessage, target_id=None, act="check_invariants")
+        entry = record_act(request, model=OutboxMessage, target_id=None, act="check_invariants")
         try:
             with FencedLock("check_invariants_page", RUN_MS):
                 verdicts = list(run_checks(only_always=not is_quiet))
+            note_outcome(entry, "done")
         except LockHeld:
             messages.warning(request, _("Somebody else runs the checks at the moment."))
         except OUTAGES:
