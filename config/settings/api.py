@@ -55,6 +55,11 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         {"name": "refunds", "description": "Money on its way back."},
     ],
     "VERSION": "1",
+    "SWAGGER_UI_SETTINGS": {
+        "deepLinking": True,
+        "displayRequestDuration": True,
+        "defaultModelsExpandDepth": 0,
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SERVE_INCLUDE_SCHEMA": False,

@@ -8,7 +8,6 @@ from urllib.parse import parse_qs
 from django.core.exceptions import ValidationError as InvalidValue
 from django.db import DataError
 from django.db.models import IntegerField
-from django.utils.encoding import force_str
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.pagination import Cursor, CursorPagination
@@ -92,14 +91,14 @@ PAGE_PARAMETERS: list[dict[str, Any]] = [
         "name": "cursor",
         "required": False,
         "in": "query",
-        "description": force_str(PageCursor.cursor_query_description),
+        "description": PageCursor.cursor_query_description,
         "schema": {"type": "string", "maxLength": LONGEST_CURSOR},
     },
     {
         "name": "page_size",
         "required": False,
         "in": "query",
-        "description": force_str(PageCursor.page_size_query_description),
+        "description": PageCursor.page_size_query_description,
         "schema": {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": PAGE_SIZE},
     },
 ]

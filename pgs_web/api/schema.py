@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from django.utils.functional import lazy
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
@@ -30,10 +31,19 @@ def refusals(*kinds: type[Refusal]) -> dict[tuple[int, str], OpenApiResponse]:
         by_status.setdefault(int(kind.status), []).append(kind)
     return {
         (status, PROBLEM_TYPE): OpenApiResponse(
-            response=PROBLEM_SCHEMA, description="; ".join(describe_refusal(kind) for kind in group)
+            # Decorators run at import, in no reader's language.
+            response=PROBLEM_SCHEMA,
+            description=describe_refusals_later(tuple(group)),
         )
         for status, group in by_status.items()
     }
+
+
+def describe_refusals(kinds: Iterable[type[Refusal]]) -> str:
+    return "; ".join(map(describe_refusal, kinds))
+
+
+describe_refusals_later = lazy(describe_refusals, str)
 
 
 def describe_refusal(kind: type[Refusal]) -> str:
@@ -49,8 +59,9 @@ class ProblemAutoSchema(AutoSchema):
             known = responses.setdefault(
                 status, {"description": "", "content": {PROBLEM_TYPE: {"schema": PROBLEM_SCHEMA}}}
             )
-            if description not in known.get("description", ""):
-                known["description"] = "; ".join(filter(None, [known.get("description"), description]))
+            said = str(known.get("description", ""))
+            if description not in said:
+                known["description"] = "; ".join(filter(None, [said, description]))
         for status, response in responses.items():
             headers = response.setdefault("headers", {})
             headers["X-Trace-Id"] = {"$ref": "#/components/headers/TraceId"}
@@ -116,6 +127,15 @@ def problem_schema(kinds: Iterable[type[Refusal]]) -> dict[str, Any]:
         "type": "object",
         "description": "An error (RFC 9457). Refusals by code:\n" + "\n".join(lines),
         "required": ["type", "title", "status", "code", "detail", "trace_id", "errors"],
+        "example": {
+            "type": "urn:pgs:problem:validation_error",
+            "title": "Bad Request",
+            "status": 400,
+            "code": "validation_error",
+            "detail": "quantity: The smallest value allowed is 1.",
+            "trace_id": "9f3c2b8e4d5a4f6e8b7c6d5e4f3a2b1c",
+            "errors": [{"field": "quantity", "code": "min_value", "detail": "The smallest value allowed is 1."}],
+        },
         "properties": {
             "type": texts,
             "title": texts,

@@ -159,5 +159,6 @@ def test_and_not_in_what_there_is_not(client, query):
 def test_it_describes_the_calls_in_one_language(client):
     said = client.get("/api/v1/schema/?format=json", headers={"accept-language": "zh-Hans"}).content.decode()
     assert '"summary": "Add an address"' in said
+    assert not re.search("[\u4e00-\u9fff]", said)
     chinese = client.get("/api/v1/schema/?format=json&lang=zh-hans").content.decode()
     assert '"summary": "Add an address"' not in chinese
