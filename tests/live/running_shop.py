@@ -18,6 +18,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from pgs_data.private_servers.running import die_with
 from pgs_task.shoppers.client import Shopper
 from tests.live.process_table import is_alive
 
@@ -198,4 +199,6 @@ def _launch(folder: Path, nodes: str) -> subprocess.Popen[bytes]:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
+            # A test run that is killed leaves no shop: the launcher goes with it, and everything with the launcher.
+            preexec_fn=die_with(os.getpid()),
         )
