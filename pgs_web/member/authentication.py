@@ -43,6 +43,16 @@ class MemberTokenAuthentication(BaseAuthentication):
         return 'Bearer realm="pgs"'
 
 
+class OptionalTokenAuthentication(MemberTokenAuthentication):
+    """For calls that another token in the body is enough for: a token that isn't good counts as none."""
+
+    def authenticate(self, request: Request) -> tuple[SignedInMember, TokenClaims] | None:
+        try:
+            return super().authenticate(request)
+        except AuthenticationFailed:
+            return None
+
+
 def member_of(request: Request) -> int:
     """The id of the member who asks; for views that only answer signed-in members."""
     member = request.user

@@ -144,8 +144,11 @@ def test_signing_out_needs_a_token(api, tokens):
 
 
 def test_an_expired_access_token_is_no_obstacle_when_the_refresh_token_is_given(api, member, tokens):
-    """Clients send both; an expired one in the header would be 401 before the body is read, so they leave it out."""
-    assert sign_out(api, {"refresh": tokens.refresh}) == 204
+    """Clients send both, because they send the access token with every call."""
+    expired = forge(key=SIGNING_KEY, member_id=str(member.id), exp=1)
+    assert sign_out(api, access=expired) == 401
+    assert sign_out(api, {"refresh": tokens.refresh}, access=expired) == 204
+    assert get_me(api, tokens.access) == 401
     assert refresh_with(api, tokens.refresh).status_code == 401
 
 

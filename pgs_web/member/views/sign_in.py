@@ -114,8 +114,9 @@ class RefreshView(APIView):
 
 
 class SignOutView(APIView):
-    """Open to an expired access token as long as the refresh token is given."""
+    """Ends a session; the refresh token is enough, also beside an access token that has expired."""
 
+    authentication_classes = (OptionalTokenAuthentication,)
     permission_classes = (AllowAny,)
 
     @extend_schema(

@@ -8,7 +8,7 @@ import time
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, no_translations
 from django.db import IntegrityError
 from django.utils.translation import gettext as _
 
@@ -30,6 +30,8 @@ class Command(BaseCommand):
         parser.add_argument("--password", help="lets them sign in with it; without, only the token is good")
         parser.add_argument("--json", action="store_true", help="one JSON object a line and nothing else")
 
+    # Engineers read English.
+    @no_translations
     def handle(self, *args: Any, **options: Any) -> None:
         count, prefix = options["count"], options["prefix"]
         if not 1 <= count <= MOST:
