@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 from pgs_web.api.client_address import client_network
 from pgs_web.api.errors import TooManyRequests
 from pgs_web.api.schema import refusals
+from pgs_web.member.authentication import OptionalTokenAuthentication
 from pgs_web.member.errors import MemberBlocked, SmsNotSent, TokenNotValid, WrongCode, WrongCredentials
 from pgs_web.member.serializers import (
     PasswordSignIn,
