@@ -5,9 +5,8 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 # Test processes beside each other; each has a Valkey and databases of its own.
 PYTEST_WORKERS ?= 2
-# How tests are dealt out is in tests/one_shop.py.
+# How tests are dealt out is in tests/one_shop.py. The second half runs as on a machine in another time zone.
 PYTEST := $(BIN)/python -m pytest --numprocesses $(PYTEST_WORKERS)
-# The MariaDB half runs on a machine of another time zone than the shop's: none may leak in.
 # Checks look at the code, not at anybody's running shop.
 CHECK_ENV := PGS_ENV_FILE=/dev/null SQLITE_FOLDER=build/check LOG_LEVEL=WARNING
 

@@ -36,6 +36,8 @@ logconfig_dict: dict[str, Any] = {
     },
 }
 proc_name = "pgs-web"
+# Its place is one file of the user's home for all shops of a machine, and whoever opens it commands the server.
+control_socket_disable = True
 
 # Read by config/settings/databases.py in the workers, which load the application after this file.
 os.environ["DATABASE_READ_SECONDS"] = str(WEB_DATABASE_READ_SECONDS)
