@@ -2,7 +2,9 @@
 
 from datetime import timedelta
 
+import msgspec
 import pytest
+from msgspec import structs
 
 from pgs_data.clock import database_now
 from pgs_data.redis.connections import ledger
@@ -21,7 +23,9 @@ from pgs_task.reconciliation.tests.damaging import (
 from pgs_task.reconciliation.tests.making import offenders_of
 from pgs_web.trade.group.keys import group_key
 from pgs_web.trade.intake.keys import flow_key, intake_key, set_aside_key
+from pgs_web.trade.intake.tests.making import admit, documents_of, make_admission
 from pgs_web.trade.stock.holds import HoldState
+from pgs_web.trade.stock.tests.making import make_sale
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
@@ -143,3 +147,13 @@ def test_phones_in_streams(shop):
     client.xadd(intake, {"d": b"13800138000"})
     # The check must not say the number itself: what it says goes into logs and pages.
     assert "13800138000" not in str(offenders_of("P1"))
+
+
+def test_a_phone_as_idempotency_key_is_its_shoppers_business():
+    activity = make_sale()
+    admit(make_admission(activity, key="13800138000"))
+    assert offenders_of("P1") == []
+    [document] = documents_of(activity)
+    leaking = structs.replace(document, trace_id="13800138000")
+    ledger(3).xadd(intake_key(3), {"d": msgspec.msgpack.encode(leaking)})
+    assert len(offenders_of("P1")) == 1
