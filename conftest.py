@@ -65,8 +65,7 @@ def _is_of_sqlite_half(item: pytest.Item) -> bool:
 
 
 def _is_of_real_half(item: pytest.Item) -> bool:
-    # Tests of one group share a shop that runs beside them.
-    return _uses_servers(item) or any(map(item.get_closest_marker, ("real", "xdist_group")))
+    return _uses_servers(item) or any(map(item.get_closest_marker, ("real", "live")))
 
 
 def _uses_servers(item: pytest.Item) -> bool:

@@ -1,4 +1,4 @@
-"""One running shop for all tests of this folder (they share a worker: see xdist_group)."""
+"""One running shop for all tests of this folder (they share a worker: see tests/one_shop.py)."""
 
 import time
 from collections.abc import Iterator

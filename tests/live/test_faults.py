@@ -13,7 +13,7 @@ from pgs_web.trade.intake.keys import INTAKE_GROUP
 from tests.live.running_shop import RunningShop
 from tests.live.shopping import make_activity, make_shoppers, place_at_once, wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("live"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.real, pytest.mark.timeout(300)]
 
 SLOTS = 64
 NODES = 3
@@ -91,7 +91,6 @@ def test_without_the_ledger_nothing_is_promised(running_shop: RunningShop, fault
     assert TRIES + 1 <= stock["lock"] <= 2 * TRIES + 1
 
 
-@pytest.mark.real
 @pytest.mark.parametrize("fault", ["hangs", "is dead"])
 def test_a_node_that_is_away_keeps_its_orders_and_nobody_elses(running_shop: RunningShop, fault: str) -> None:
     shoppers = make_shoppers(running_shop, 30)

@@ -10,7 +10,7 @@ import pytest
 from tests.live.running_shop import RunningShop, clean_environment
 from tests.live.shopping import make_activity, make_shoppers
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("live"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.real, pytest.mark.timeout(300)]
 
 # Written against the generated package only, as another team would; names follow the operations' ids.
 DRIVER = textwrap.dedent(

@@ -9,7 +9,8 @@ from tests.live.process_table import is_alive, marked_pids, parent_of
 from tests.live.running_shop import RunningShop
 from tests.live.shopping import make_activity, make_shoppers, place_at_once
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("live"), pytest.mark.timeout(300)]
+# Only on SQLite nodes: what `make demo` starts.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def test_the_next_run_works_after_the_launcher_was_killed(running_shop: RunningShop) -> None:

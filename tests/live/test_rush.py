@@ -13,7 +13,7 @@ from tests.live.running_shop import RunningShop
 from tests.live.shopping import list_orders, make_activity, make_shoppers, place_at_once, wait_for
 
 # On SQLite the same races run in one process (tests/races); the whole shop plays them once, on the real nodes.
-pytestmark = [pytest.mark.slow, pytest.mark.real, pytest.mark.xdist_group("live"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.real, pytest.mark.timeout(600)]
 
 SHOPPERS = 5000
 UNITS = 100

@@ -14,7 +14,7 @@ from pgs_task.shoppers.client import ShopClient, Shopper
 from tests.live.running_shop import ROOT, RunningShop, clean_environment
 from tests.live.shopping import make_activity, make_shoppers
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("live"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.real, pytest.mark.timeout(600)]
 
 # Of random calls an operation, besides the 1,000 that the schema's own bounds give.
 EXAMPLES = 10
