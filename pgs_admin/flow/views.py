@@ -15,7 +15,7 @@ from pgs_admin.flow.backlogs import read_nodes, read_partitions
 from pgs_data.locks import FencedLock, LockHeld
 from pgs_data.messaging.models import OutboxMessage
 from pgs_task.reconciliation.contract import Verdict
-from pgs_task.reconciliation.runner import ALL_CHECKS, run_checks
+from pgs_task.reconciliation.runner import ALL_CHECKS, LOOKS, run_checks
 from pgs_web.api.errors import OUTAGES
 
 # Longer than a run over a large shop; a process that dies in one keeps others from running for so long.
@@ -40,7 +40,7 @@ def show_invariants(request: HttpRequest) -> HttpResponse:
         entry = record_act(request, model=OutboxMessage, target_id=None, act="check_invariants")
         try:
             with FencedLock("check_invariants_page", RUN_MS):
-                verdicts = list(run_checks(only_always=not is_quiet))
+                verdicts = list(run_checks(only_always=not is_quiet, looks=LOOKS))
             note_outcome(entry, "done")
         except LockHeld:
             messages.warning(request, _("Somebody else runs the checks at the moment."))

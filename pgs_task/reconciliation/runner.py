@@ -1,14 +1,19 @@
 """Runs checks and collects verdicts; never stops at the first offender, never keeps all of them."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import structlog
 
 from pgs_data.messaging.errors import is_outage
 from pgs_task.reconciliation.checks import audit, events, groups, money, orders, privacy, stock
-from pgs_task.reconciliation.contract import Check, Verdict, When
+from pgs_task.reconciliation.contract import SUBJECTS_KEPT, Check, Verdict, When, subject_of
 from pgs_task.reconciliation.reach import find_unreachable
+
+# The shop lives on while it is looked at: what is over by one of these looks is no offence.
+LOOKS = 5
+# Longer than a message, a beat of the stock's copy and a shipment take.
+SECONDS_BETWEEN_LOOKS = 3.0
 
 log = structlog.get_logger(__name__)
 
@@ -23,28 +28,44 @@ ALL_CHECKS: Sequence[Check] = [
 ]
 
 
-def run_checks(*, only_always: bool = False, restless: Sequence[str] = ()) -> Iterator[Verdict]:
+def run_checks(*, only_always: bool = False, restless: Sequence[str] = (), looks: int = 1) -> Iterator[Verdict]:
     """A verdict a check, as it is found; `only_always` leaves out what can only be judged when quiet.
 
-    With `restless`, what is still on its way, those checks come as unjudged instead. Raises nothing: a node or Redis
-    that is away, and a mistake in a check, make that check fail and leave the others to be judged.
+    With `restless`, what is still on its way, those checks come as unjudged instead. With more `looks` than one, only
+    what they find each time counts. Raises nothing: a node or Redis that is away, and a mistake in a check, make that
+    check fail and leave the others to be judged.
     """
     for check in ALL_CHECKS:
-        if check.when is When.ALWAYS or not (only_always or restless):
+        if check.when is When.ALWAYS:
             yield judge(check)
+        elif not (only_always or restless):
+            yield judge_again(check, looks=looks)
         elif not only_always:
             verdict = Verdict(check)
             verdict.give_up(f"not judged, because not everything is quiet: {'; '.join(restless)}")
             yield verdict
 
 
-def judge(check: Check) -> Verdict:
-    """Runs one check to its end, or until it can't go on: then the verdict is never ok."""
+def judge_again(check: Check, *, looks: int) -> Verdict:
+    """Judges what must hold when quiet in a shop that lives on: an order that ends between two reads of one look is
+    as it should be in the next, damage is found by all of them."""
+    verdict = judge(check)
+    while looks > 1 and verdict.is_judged and 0 < verdict.count < SUBJECTS_KEPT:
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+        verdict = judge(check, among=verdict.subjects)
+        looks -= 1
+    return verdict
+
+
+def judge(check: Check, *, among: Collection[str] | None = None) -> Verdict:
+    """Runs one check to its end, or until it can't go on: then the verdict is never ok. `among` leaves out offenders
+    about other subjects."""
     verdict = Verdict(check)
     started = time.perf_counter()
     try:
         for offender in check.find_offenders():
-            verdict.add(offender)
+            if among is None or subject_of(offender) in among:
+                verdict.add(offender)
     except Exception as error:
         away = find_unreachable() if is_outage(error) else []
         reason = "; ".join(away) or f"{type(error).__name__}: {error}"

@@ -183,7 +183,7 @@ def outbox_is_empty() -> Iterator[str]:
         for message in OutboxMessage.objects.on_node(alias).order_by("id").iterator(CHUNK):
             age = " for more than a minute" if message.created_at < late else ""
             why = message.last_error or "not tried yet: is relay_outbox running?"
-            yield f"{alias}: message {message.topic} of {message.shard_key} waits{age}: {why}"
+            yield f"message {message.pk} on {alias}: {message.topic} of {message.shard_key} waits{age}: {why}"
 
 
 @make_check("E4", When.ALWAYS, "no stream is trimmed past what is persisted")

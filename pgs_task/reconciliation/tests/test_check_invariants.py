@@ -21,6 +21,12 @@ from pgs_web.trade.stock.keys import changed_key
 
 pytestmark = pytest.mark.django_db(databases="__all__", transaction=True)
 
+
+@pytest.fixture(autouse=True)
+def _looks_without_pause(monkeypatch):
+    monkeypatch.setattr(runner, "SECONDS_BETWEEN_LOOKS", 0.0)
+
+
 QUIET_ONES = {check.id for check in ALL_CHECKS if check.when is When.QUIET}
 
 
@@ -101,6 +107,29 @@ def test_only_the_first_offenders_are_kept_and_all_are_counted():
     many = make_check("X1", When.ALWAYS, "a promise")(lambda: (f"row {number}" for number in range(1000)))
     verdict = judge(many)
     assert (verdict.count, len(verdict.offenders), verdict.offenders[0]) == (1000, OFFENDERS_SHOWN, "row 0")
+
+
+@pytest.mark.parametrize(
+    ("looks", "found"),
+    [
+        ([["activity 1: 2 locked", "activity 2: 5 locked"], ["activity 2: 4 locked", "activity 3: 1 locked"]], 1),
+        ([["activity 1: 2 locked"], ["activity 3: 1 locked"]], 0),
+        ([["activity 1 member 2: none"], ["activity 1 member 3: none"]], 0),
+        ([["order 1 on node0 is PAID"], ["order 1 on node0 is SHIPPED"]], 1),
+        ([["no number at all"], ["no number at all"]], 1),
+    ],
+)
+def test_what_moves_on_is_no_offence_and_what_stays_is(looks, found):
+    remaining = iter([*looks, looks[-1]])
+    moving = make_check("X1", When.QUIET, "a promise")(lambda: iter(next(remaining)))
+    assert runner.judge_again(moving, looks=3).count == found
+
+
+def test_what_holds_at_any_moment_gets_no_second_look(monkeypatch):
+    looks = iter([["activity 1: -1 left"], []])
+    broken = make_check("X1", When.ALWAYS, "a promise")(lambda: iter(next(looks)))
+    monkeypatch.setattr(runner, "ALL_CHECKS", [broken])
+    assert [verdict.count for verdict in runner.run_checks(looks=5)] == [1]
 
 
 def test_a_check_that_breaks_down_is_not_ok_and_stops_no_other(monkeypatch):
