@@ -101,7 +101,8 @@ def wait_until(what: Callable[[], object], seconds: float = 20) -> None:
 def kill(pid: int) -> None:
     """SIGKILL to a child; returns when it is dead and not yet waited for."""
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z")
+    # Not before its last thread has gone: until then nobody can wait for it.
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
 
 
 def test_a_process_that_dies_is_started_again(launch, folder):
