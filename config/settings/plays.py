@@ -1,3 +1,3 @@
-"""The games that are on, one line a game; see docs/add_a_play.md."""
+"""The games that are on, one line a game: a folder of pgs_web/marketing."""
 
 PLAYS: list[str] = []

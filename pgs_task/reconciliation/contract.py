@@ -1,4 +1,4 @@
-"""What a check is: an id of docs/invariants, when it may be judged, and a generator of offenders."""
+"""What a check is: an id of docs/journey_of_an_order.md, when it may be judged, and a generator of offenders."""
 
 import re
 from collections.abc import Callable, Iterator

@@ -2,6 +2,7 @@
 
 import re
 
+from pgs_task.reconciliation.runner import ALL_CHECKS
 from tests.architecture.source_tree import ROOT
 
 ADR = ROOT / "docs" / "adr"
@@ -25,6 +26,23 @@ def test_links_between_documents_lead_somewhere():
         if not target.startswith(("http:", "https:", "mailto:")) and not (path.parent / target).exists()
     ]
     assert not broken
+
+
+def test_paths_in_documents_exist():
+    named = [
+        (path.relative_to(ROOT), word)
+        for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+        # From the project's folder on; `…` and `*` stand for something else.
+        for word in re.findall(r"`([a-z_.]+/[^`\s…*]*)`", path.read_text(encoding="utf-8"))
+    ]
+    assert len(named) > 20, "the search finds nothing"
+    assert not [(path, word) for path, word in named if not (ROOT / word).exists()]
+
+
+def test_the_journey_lists_every_invariant_as_it_is_checked():
+    journey = (ROOT / "docs" / "journey_of_an_order.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| [A-Z][0-9] \| [AQ] \| .* \|$", journey, re.MULTILINE)
+    assert sorted(rows) == sorted(f"| {check.id} | {check.when} | {check.promise} |" for check in ALL_CHECKS)
 
 
 def test_every_direct_dependency_is_pinned_with_a_reason():
