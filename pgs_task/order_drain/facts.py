@@ -119,10 +119,9 @@ def _check_group(document: OrderDocument) -> GroupFacts | None:
     _require(document.mode == OrderMode.GROUP, "mode")
     _require(0 < document.group_size <= LARGEST_INTEGER, "group size")
     _require(document.group_price_fen == document.unit_price_fen, "price is not the group's")
-    _require(
-        EARLIEST_MS < document.group_opened_ms <= document.accepted_ms < document.group_deadline_ms < LATEST_MS,
-        "times of the group",
-    )
+    # A group may have been opened "after" it was joined: Redis' clock was set back, or a replica's took over.
+    _require(EARLIEST_MS < document.group_opened_ms < document.group_deadline_ms < LATEST_MS, "times of the group")
+    _require(document.accepted_ms < document.group_deadline_ms, "accepted after the group's deadline")
     group_id = parse_id(document.group_id)
     return GroupFacts(
         id=group_id,

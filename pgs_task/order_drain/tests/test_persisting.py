@@ -237,6 +237,7 @@ def document() -> OrderDocument:
         {"group_price_fen": 1},
         {"leader_member_id": ""},
         {"group_deadline_ms": 1},
+        {"group_opened_ms": 1},
         {"pay_by_ms": 1},
         {"accepted_ms": 10**15},
         {"idempotency_key": ""},
@@ -252,6 +253,14 @@ def test_documents_that_contradict_themselves(changes):
     with pytest.raises(UnfitDocument) as caught:
         read_facts(packed)
     assert caught.value.reason is RejectReason.CONTRADICTORY
+
+
+def test_who_joins_after_the_ledgers_clock_went_back_keeps_the_order():
+    """The group was opened "later" than it was joined: the clock was set, or a replica with another one took over."""
+    good = document()
+    joined = msgspec.structs.replace(good, group_opened_ms=good.accepted_ms + 3_000)
+    facts = read_facts(msgspec.msgpack.encode(joined))
+    assert persist_orders([facts]).persisted == {facts.id}
 
 
 @pytest.mark.parametrize("packed", [None, b"", b"\xc1", b"garbage", msgspec.msgpack.encode([1, 2]), b"\xdc\xff\xff"])
