@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
-from pgs_data.redis.connections import ledger
+from pgs_data.redis.connections import RedisUnavailable, ledger
 from pgs_data.redis.partitions import partition_of
 from pgs_data.sharding.slots import alias_of_id, node_aliases
 from pgs_task.order_drain import consuming, persisting
@@ -29,6 +29,19 @@ from pgs_web.trade.stock.tests.making import make_sale
 
 # The consumer drops old connections, and with them the transaction that another kind of test runs in.
 pytestmark = pytest.mark.django_db(databases="__all__", transaction=True)
+
+
+def test_a_partition_whose_own_redis_is_away_keeps_no_other_from_being_trimmed(settings):
+    activity = make_sale()
+    admit(make_admission(activity, member_id=1), make_admission(activity, member_id=2))
+    drain(activity)
+    partition = partition_of(activity.pk)
+    away = (partition + 1) % settings.LEDGER_PARTITIONS
+    settings.LEDGER_PARTITION_URLS = {away: "redis://127.0.0.1:1/0"}
+    assert len(stream_of(activity)) == 2
+    with pytest.raises(RedisUnavailable):
+        trim_intake(partitions=[away, partition])
+    assert stream_of(activity) == []
 
 
 def count_orders() -> int:
