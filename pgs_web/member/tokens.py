@@ -47,8 +47,8 @@ def issue_tokens(*, member_id: int) -> TokenPair:
 def issue_access_token(*, member_id: int, sid: str | None = None, lifetime: timedelta | None = None) -> str:
     """An access token of the session `sid` (None: a session of its own without a refresh token)."""
     token = AccessToken()
-    if lifetime is not None:
-        token.set_exp(lifetime=min(lifetime, LONGEST_ACCESS))
+    # Also when the settings allow for more: ended sessions are remembered for so long only.
+    token.set_exp(lifetime=min(lifetime or token.lifetime, LONGEST_ACCESS))
     return _sign(token, member_id=member_id, sid=sid or uuid.uuid4().hex)
 
 

@@ -4,6 +4,7 @@ import jwt
 import pytest
 from django.conf import settings as django_settings
 from django.utils import timezone
+from rest_framework_simplejwt.tokens import AccessToken
 
 from pgs_data.redis.connections import cache
 from pgs_web.member import keys
@@ -12,7 +13,7 @@ from pgs_web.member.errors import AlreadyInState
 from pgs_web.member.models import SignedOutToken
 from pgs_web.member.services import block_member, unblock_member
 from pgs_web.member.services.sessions import end_session
-from pgs_web.member.tokens import issue_access_token, issue_tokens, read_access_token
+from pgs_web.member.tokens import LONGEST_ACCESS, issue_access_token, issue_tokens, read_access_token
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
@@ -116,6 +117,15 @@ def test_a_token_made_by_hand_with_our_key_is_good(api, member):
 @pytest.mark.parametrize("header", ["", "Bearer", "Basic YTpi", "Token x", "bearer", "Bearer a b"])
 def test_other_authorization_headers_are_401(api, member, header):
     assert api.get("/api/v1/members/me/", headers={"Authorization": header}).status_code == 401
+
+
+@pytest.mark.parametrize("lifetime", [None, timedelta(days=9)])
+def test_no_access_token_outlives_the_memory_of_ended_sessions(monkeypatch, lifetime):
+    """Whatever ACCESS_TOKEN_MINUTES says: a session that was ended is remembered for a day in Redis."""
+    monkeypatch.setattr(AccessToken, "lifetime", timedelta(days=2))
+    for token in (issue_access_token(member_id=1, lifetime=lifetime), issue_tokens(member_id=1).access):
+        left = read_access_token(token).expires_at - timezone.now().timestamp()
+        assert left <= LONGEST_ACCESS.total_seconds()
 
 
 def test_without_a_token_401(api):
