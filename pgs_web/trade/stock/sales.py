@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import structlog
+from django.conf import settings
 
 from pgs_data.locks import FencedLock, Lease, LockHeld
-from pgs_data.redis.connections import ledger
+from pgs_data.redis.connections import RedisUnavailable, ledger
+from pgs_data.redis.partitions import partition_of
 from pgs_web.api.errors import NotFound
 from pgs_web.display.activity.models import Activity
 from pgs_web.display.activity.services import (
@@ -108,7 +110,11 @@ def advance_sales() -> int:
     started, ended = start_due_activities(), end_due_activities()
     # The window in Redis opens and closes by itself: a crash before these lines sells nothing wrong. A gate that is
     # still closed at the start was left so by an act that died, and is marked; see below.
-    gates = read_gates(ended)
+    try:
+        gates = read_gates(ended)
+    except RedisUnavailable:
+        gates = {}
+        ledger().sadd(UNALIGNED_KEY, *ended)
     for activity_id in ended:
         if gates.get(activity_id) in {ActivityState.RUNNING, ActivityState.PAUSED}:
             _try_to_align(activity_id)
@@ -131,6 +137,11 @@ def _try_to_align(activity_id: int) -> None:
         log.info("sale_busy", activity_id=activity_id)
     except NotFound:
         ledger().srem(UNALIGNED_KEY, activity_id)
+    except RedisUnavailable as error:
+        if partition_of(activity_id) not in settings.LEDGER_PARTITION_URLS:
+            raise
+        # Its partition's own Redis is away: the mark stays, and the others are not kept waiting.
+        log.warning("sale_not_aligned", activity_id=activity_id, error=repr(error))
 
 
 def _steer(activity_id: int, act: Callable[[], object]) -> Activity:

@@ -8,11 +8,15 @@
 -- REPLY REPEATED  this change was made before: nothing changed
 -- REPLY SHORT     fewer units remain than shall be taken out: nothing changed
 -- REPLY MISSING   there is no stock: nothing changed
+
+-- Names of the newest changes, newest first: who sends one again may find that others have made theirs since.
+local REMEMBERED_LENGTH = 20 * 33
 local now = redis.call("HMGET", stock, "total", "remain", "last_change")
 if not now[1] or not now[2] then
     return "MISSING"
 end
-if now[3] == change_id then
+local remembered = now[3] or ""
+if string.find(" " .. remembered .. " ", " " .. change_id .. " ", 1, true) then
     return "REPEATED"
 end
 local units = tonumber(difference)
@@ -22,7 +26,12 @@ end
 redis.call("HINCRBY", stock, "total", difference)
 redis.call("HINCRBY", stock, "remain", difference)
 redis.call("HINCRBY", stock, "version", 1)
-redis.call("HSET", stock, "last_change", change_id)
+remembered = change_id .. " " .. remembered
+if #remembered >= REMEMBERED_LENGTH then
+    -- Whole names only: the last one may be cut.
+    remembered = string.match(string.sub(remembered, 1, REMEMBERED_LENGTH - 1), "^(.*) ") or change_id
+end
+redis.call("HSET", stock, "last_change", remembered)
 if units > 0 then
     -- Who was told "sold out" was told the truth; from now on there is something to sell again.
     redis.call("HSET", stock, "told_sold_out", 0)

@@ -183,6 +183,35 @@ def test_units_are_added_and_taken_out_once_a_change():
         change_stock_total(activity_id=activity.pk + 1, difference=1)
 
 
+def test_a_change_that_is_sent_again_after_another_one_counts_once():
+    """The answer was lost, a colleague changed the stock too, then the first one pressed the button again."""
+    activity = make_sale(stock=3)
+    for change_id in ("first", "second", "first", "second"):
+        change_stock_total(activity_id=activity.pk, difference=5, change_id=change_id)
+    assert (read_stock(activity.pk).total, read_stock(activity.pk).remain) == (13, 13)
+    # An id that is part of another one is a change of its own, and what is remembered stays short.
+    change_stock_total(activity_id=activity.pk, difference=5, change_id="sec")
+    assert read_stock(activity.pk).total == 18
+    for number in range(40):
+        change_stock_total(activity_id=activity.pk, difference=1, change_id=f"{number:032x}")
+    change_stock_total(activity_id=activity.pk, difference=1, change_id=f"{39:032x}")
+    assert read_stock(activity.pk).total == 58
+    assert ledger(partition_of(activity.pk)).hstrlen(stock_key(activity.pk), "last_change") < 20 * 33
+
+
+def test_an_activity_whose_own_redis_is_away_keeps_no_other_from_being_aligned(settings):
+    near, away = make_sale(), make_sale()
+    assert partition_of(near.pk) != partition_of(away.pk)
+    ledger(partition_of(near.pk)).hset(activity_key(near.pk), "state", "PAUSED")
+    ledger().sadd(UNALIGNED_KEY, near.pk, away.pk)
+    settings.LEDGER_PARTITION_URLS = {partition_of(away.pk): "redis://127.0.0.1:1/0"}
+    # Twice: whichever of the two comes first.
+    sales.advance_sales()
+    sales.advance_sales()
+    assert gate(near) == "RUNNING"
+    assert ledger().smembers(UNALIGNED_KEY) == {str(away.pk).encode()}
+
+
 def test_unknown_activities_are_not_found():
     for act in (sales.pause_sale, sales.end_sale, sales.stop_sale):
         with pytest.raises(NotFound):
