@@ -34,7 +34,7 @@ def check_production(**_options: Any) -> list[CheckMessage]:
     """In production: nothing of the demo is left."""
     if settings.PGS_DEPLOYMENT != "production":
         return []
-    return [*find_unsafe_secrets(), *find_unsafe_web(), *find_sandboxes()]
+    return [*find_unsafe_secrets(), *find_unsafe_web(), *find_databases_in_files(), *find_sandboxes()]
 
 
 def find_unsafe_secrets() -> Iterator[CheckMessage]:
@@ -92,6 +92,16 @@ def find_unsafe_web() -> Iterator[CheckMessage]:
         )
     if not settings.PASSWORD_HASHERS[0].endswith("Argon2PasswordHasher"):
         yield Error("Passwords aren't hashed by argon2.", hint="Remove PASSWORD_HASHERS.", id="pgs.E010")
+
+
+def find_databases_in_files() -> Iterator[CheckMessage]:
+    in_files = sorted(alias for alias, options in settings.DATABASES.items() if options["ENGINE"].endswith("sqlite3"))
+    if in_files:
+        yield Error(
+            f"The databases {in_files} are SQLite files of this machine: other processes would sell from others.",
+            hint="Set DATABASE_URL, NODE_DATABASE_URLS and BACKUP_DATABASE_URL.",
+            id="pgs.E014",
+        )
 
 
 def find_sandboxes() -> Iterator[CheckMessage]:

@@ -13,8 +13,10 @@ PROVIDER = {"endpoint": "x", "region": "x", "access_key_id": "x", "access_key_se
 
 
 @pytest.fixture
-def production(settings):
+def production(settings, monkeypatch):
     """Settings that may go to production."""
+    for options in settings.DATABASES.values():
+        monkeypatch.setitem(options, "ENGINE", "django.db.backends.mysql")
     settings.PGS_DEPLOYMENT = "production"
     settings.SECRET_KEY = "a" * 64
     settings.SIMPLE_JWT = {**settings.SIMPLE_JWT, "SIGNING_KEY": "b" * 64}
@@ -38,6 +40,12 @@ def found():
 def test_good_settings_pass(production):
     assert found() == []
     refuse_unsafe_production()
+
+
+def test_one_database_in_a_file_is_refused(production, monkeypatch):
+    monkeypatch.setitem(production.DATABASES["node1"], "ENGINE", "django.db.backends.sqlite3")
+    (problem,) = check_production()
+    assert (problem.id, "['node1']" in problem.msg) == ("pgs.E014", True)
 
 
 def test_the_demo_is_left_alone():

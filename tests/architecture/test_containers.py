@@ -146,8 +146,13 @@ def test_the_image_is_built_from_files_that_exist():
 
 
 def run_check(**variables: str) -> subprocess.CompletedProcess[str]:
-    """`manage.py check` under production settings with exactly these variables."""
-    environment = {"PATH": os.environ["PATH"], "PGS_ENV_FILE": os.devnull, **variables}
+    """`manage.py check` under production settings with these variables and the databases of the compose file."""
+    of_compose = {
+        name: re.sub(r"\$\{[^}]+\}", "secret", value)
+        for name, value in COMPOSE["x-shop"]["environment"].items()
+        if "DATABASE" in name
+    }
+    environment = {"PATH": os.environ["PATH"], "PGS_ENV_FILE": os.devnull, **of_compose, **variables}
     return subprocess.run(
         [sys.executable, "manage.py", "check"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
