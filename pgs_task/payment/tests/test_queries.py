@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.db import OperationalError
 
+from pgs_task.payment.gateways.contract import TradeAnswer
 from pgs_task.payment.models import Payment
 from pgs_task.payment.sandbox_gateway.models import FaultKind, SandboxTrade
 from pgs_task.payment.sandbox_gateway.models import TradeState as BankState
@@ -133,3 +134,20 @@ def test_no_more_than_the_limit_is_asked():
         let_time_pass(payment, seconds=31)
     assert query_waiting_payments(limit=2).asked == 2
     assert query_waiting_payments(limit=2).asked == 1
+
+
+def test_one_that_breaks_our_code_does_not_keep_the_others_from_being_asked(monkeypatch):
+    payments = [make_payment(member_id=member_id) for member_id in MEMBERS_ON_THREE_NODES]
+    for payment in payments:
+        take_at_gateway(payment)
+        let_time_pass(payment, seconds=31)
+    apply = queries_module.apply_trade_answer
+
+    def break_down(*, payment: Payment, answer: TradeAnswer) -> None:
+        if payment.pk == payments[0].pk:
+            raise KeyError("a mistake of ours")
+        apply(payment=payment, answer=answer)
+
+    monkeypatch.setattr(queries_module, "apply_trade_answer", break_down)
+    report = query_waiting_payments()
+    assert (report.asked, report.paid, report.unanswered) == (3, 2, 1)

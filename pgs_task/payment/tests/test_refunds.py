@@ -11,7 +11,7 @@ from pgs_data.clock import DatabaseNow
 from pgs_data.sharding.slots import alias_of_id
 from pgs_task.payment.errors import RefundNotManual
 from pgs_task.payment.gateways.contract import RefundAnswer, RefundAnswerState
-from pgs_task.payment.models import Refund
+from pgs_task.payment.models import Payment, Refund
 from pgs_task.payment.sandbox_gateway.adapter import SandboxGateway
 from pgs_task.payment.sandbox_gateway.models import FaultKind
 from pgs_task.payment.sandbox_gateway.services import set_fault
@@ -274,6 +274,24 @@ def test_one_node_down_does_not_hold_up_the_others(monkeypatch):
     assert process_due_refunds() == {RefundState.SUCCEEDED: 1}
     for payment in payments:
         assert_refunded(payment)
+
+
+@EVERYWHERE
+def test_one_that_breaks_our_code_holds_up_nobody_and_reaches_a_person(monkeypatch, settings):
+    settings.REFUND_RETRY_SECONDS = [10]
+    payments = [make_refunding(member_id=member_id) for member_id in MEMBERS_ON_THREE_NODES]
+    send = refund_sending.send_refund
+
+    def break_down(*, refund: Refund, payment: Payment) -> RefundState:
+        if payment.pk == payments[0].pk:
+            raise KeyError("a mistake of ours")
+        return send(refund=refund, payment=payment)
+
+    monkeypatch.setattr(refund_sending, "send_refund", break_down)
+    assert process_due_refunds() == {RefundState.PROCESSING: 1, RefundState.SUCCEEDED: 2}
+    make_due(payments[0])
+    assert process_due_refunds() == {RefundState.MANUAL: 1}
+    assert "KeyError" in refund_of(payments[0]).last_error
 
 
 @EVERYWHERE
