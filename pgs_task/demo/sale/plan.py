@@ -26,6 +26,10 @@ OFFERS = (
 )
 
 PAYS_SHARE = 0.88  # of those who were accepted; the others let their order run out
+# Groups that are opened at once, as a share of those that the stock could fill; everybody else waits for a link first.
+# If all opened, the units would be gone before a friend came, and no group would ever fill.
+OPENED_SHARE = 1.1
+WAIT_FOR_LINK_SECONDS = (15.0, 30.0)  # then they try a group of their own
 SHARES_LINK_SHARE = 0.9  # of those who open a group; the others wait for friends who never come
 LOOKS_FIRST_SHARE = 0.15  # of all shoppers: they look at the activity's page before they buy
 ASKS_LATER_SHARE = 0.3  # of those who paid: they look at their order's page

@@ -9,9 +9,11 @@ from pgs_task.demo.sale.plan import (
     ASKS_LATER_SHARE,
     BUYING_CONNECTIONS,
     LOOKS_FIRST_SHARE,
+    OPENED_SHARE,
     PAYING_CONNECTIONS,
     PAYS_SHARE,
     SHARES_LINK_SHARE,
+    WAIT_FOR_LINK_SECONDS,
     Offer,
 )
 from pgs_task.shoppers.client import ShopClient, Shopper
@@ -24,7 +26,20 @@ class OpenOffer:
 
     offer: Offer
     activity_id: str
-    links: list[str] = field(default_factory=list)
+    links: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
+
+    def count_openers(self) -> int:
+        """How many of its shoppers open a group at once; all of them where nobody can join."""
+        if self.offer.group_size == 1:
+            return self.offer.shoppers
+        return round(self.offer.stock / self.offer.group_size * OPENED_SHARE)
+
+    async def wait_for_link(self, seconds: float) -> str | None:
+        """A link that nobody has followed yet, or None when none came in time."""
+        try:
+            return await asyncio.wait_for(self.links.get(), seconds)
+        except TimeoutError:
+            return None
 
 
 @dataclass
@@ -32,6 +47,15 @@ class RushResult:
     measurements: Measurements
     accepted: list[str] = field(default_factory=list)
     paid: int = 0
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """A shopper at an offer: whether they open a group at once, and their own dice."""
+
+    shopper: Shopper
+    opens: bool
+    chance: random.Random
 
 
 class Rush:
@@ -46,7 +70,7 @@ class Rush:
     async def play(self, offers: list[OpenOffer], shoppers: list[Shopper]) -> RushResult:
         """Every shopper tries once; comes back when all have bought, been refused or paid."""
         chance = random.Random(self.seed)  # nosec B311: behaviour, not secrets
-        visits = [offer for offer in offers for _ in range(offer.offer.shoppers)]
+        visits = [(offer, place < offer.count_openers()) for offer in offers for place in range(offer.offer.shoppers)]
         chance.shuffle(visits)
         measurements = self.result.measurements
         # Who pays must not queue behind those who still press the button: connections of their own.
@@ -56,41 +80,40 @@ class Rush:
         ):
             await asyncio.gather(
                 *(
-                    self._visit(shop, counter, shopper, offer, random.Random(f"{self.seed}:{shopper.member_id}"))  # nosec B311
-                    for shopper, offer in zip(shoppers, visits, strict=True)
+                    self._visit(shop, counter, Visitor(shopper, opens, random.Random(f"{self.seed}:{number}")), offer)  # nosec B311
+                    for number, (shopper, (offer, opens)) in enumerate(zip(shoppers, visits, strict=True))
                 )
             )
         return self.result
 
-    async def _visit(
-        self, shop: ShopClient, counter: ShopClient, shopper: Shopper, offer: OpenOffer, chance: random.Random
-    ) -> None:
+    async def _visit(self, shop: ShopClient, counter: ShopClient, visitor: Visitor, offer: OpenOffer) -> None:
+        chance = visitor.chance
         if chance.random() < LOOKS_FIRST_SHARE:
             await shop.call("page", "GET", f"/api/v1/activities/{offer.activity_id}/")
         self.on_step("tried")
-        order = await self._order(shop, shopper, offer, chance)
+        order = await self._order(shop, visitor, offer)
         if order is None:
             return
         order_id, group_id, was_opened = order
         self.on_step("accepted")
         self.result.accepted.append(order_id)
         if was_opened and offer.offer.group_size > 1 and chance.random() < SHARES_LINK_SHARE:
-            offer.links.extend([group_id] * (offer.offer.group_size - 1))
+            for _ in range(offer.offer.group_size - 1):
+                offer.links.put_nowait(group_id)
         if chance.random() >= PAYS_SHARE:
             return
-        paid = await counter.pay(shopper, order_id)
+        paid = await counter.pay(visitor.shopper, order_id)
         if paid.is_ok:
             self.result.paid += 1
             self.on_step("paid")
         if chance.random() < ASKS_LATER_SHARE:
-            await counter.get_order(shopper, order_id)
+            await counter.get_order(visitor.shopper, order_id)
 
-    async def _order(
-        self, shop: ShopClient, shopper: Shopper, offer: OpenOffer, chance: random.Random
-    ) -> tuple[str, str, bool] | None:
+    async def _order(self, shop: ShopClient, visitor: Visitor, offer: OpenOffer) -> tuple[str, str, bool] | None:
         """(order id, group id, whether it was opened), or None when the shopper was refused."""
-        while offer.links:
-            link = offer.links.pop(0)
+        shopper, chance = visitor.shopper, visitor.chance
+        patience = 0.0 if visitor.opens else chance.uniform(*WAIT_FOR_LINK_SECONDS)
+        while patience and (link := await offer.wait_for_link(patience)) is not None:
             if chance.random() < LOOKS_FIRST_SHARE:
                 await shop.call("page", "GET", f"/api/v1/groups/{link}/")
             answer = await shop.place_order_surely(
