@@ -27,6 +27,28 @@ from pgs_data.lua.headers import Header, ScriptHeaderError, read_header
 KEY_PATTERN = re.compile(r"[!-z|~]*(?:\{([!-z|~]+)\}[!-z|~]*)?")
 
 
+# EVALSHA, the script's digest, the number of keys, the keys, the arguments: as a connection sends it.
+Command = tuple[str | bytes | int, ...]
+
+# Digest → source of every script that a command was made of.
+_sources: dict[str | bytes | int, str] = {}
+
+
+def run_command(client: redis.Redis, command: Command) -> Any:
+    """Sends a command made by Script.command and returns Redis' raw reply."""
+    try:
+        return client.execute_command(*command)
+    except NoScriptError:
+        # A restart, a failover or SCRIPT FLUSH: nothing ran. EVAL runs the script and caches it in one step.
+        return client.execute_command(*with_source(command))
+
+
+def with_source(command: Command) -> Command:
+    """The same call with the whole script, for a server that answered NOSCRIPT; it has the script afterwards."""
+    _name, sha, *rest = command
+    return ("EVAL", _sources[sha], *rest)
+
+
 class Script:
     """One Lua file: checked when loaded, called by names, sent again when the server has forgotten it."""
 
@@ -35,6 +57,7 @@ class Script:
         self.name = name
         self.source = self.header.prologue + source
         self.sha = hashlib.sha1(self.source.encode(), usedforsecurity=False).hexdigest()
+        _sources[self.sha] = self.source
 
     @classmethod
     def load(cls, package_or_path: str | Path, name: str) -> Self:
@@ -48,12 +71,14 @@ class Script:
         self, client: redis.Redis, *, keys: Mapping[str, str], args: Mapping[str, str | bytes | int] | None = None
     ) -> Any:
         """Runs the script and returns Redis' raw reply; TypeError or ValueError for wrong names, values or tags."""
-        values = [*self._keys(keys), *self._args(args or {})]
-        try:
-            return client.evalsha(self.sha, len(keys), *values)
-        except NoScriptError:
-            # A restart, a failover or SCRIPT FLUSH: nothing ran. EVAL runs the script and caches it in one step.
-            return client.eval(self.source, len(keys), *values)
+        return run_command(client, self.command(keys=keys, args=args))
+
+    def command(self, *, keys: Mapping[str, str], args: Mapping[str, str | bytes | int] | None = None) -> Command:
+        """The call as a command for any connection; with_source makes the one to send after NOSCRIPT. Raises as above.
+
+        With a cluster, whoever sends it finds the node by the first key: all keys share one hash tag.
+        """
+        return ("EVALSHA", self.sha, len(keys), *self._keys(keys), *self._args(args or {}))
 
     def _keys(self, keys: Mapping[str, str]) -> list[str]:
         _check_names(self.name, "keys", self.header.keys, keys)

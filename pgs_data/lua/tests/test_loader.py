@@ -7,7 +7,7 @@ import redis
 
 from pgs_data.lua.checks import script_files
 from pgs_data.lua.headers import ScriptHeaderError
-from pgs_data.lua.loader import Script
+from pgs_data.lua.loader import Script, with_source
 from pgs_data.private_servers.running import RunningServer
 from pgs_data.redis.connections import ledger
 
@@ -55,6 +55,16 @@ def test_script_after_a_restart_of_the_server(client, move_units, redis_server):
     move_units(client, keys=KEYS, args=ARGS)
     redis_server.restart()
     assert move_units(client, keys=KEYS, args=ARGS) == [b"MOVED", -6]
+
+
+def test_a_call_travels_over_any_connection(client, move_units):
+    command = move_units.command(keys=KEYS, args=ARGS)
+    assert command == ("EVALSHA", move_units.sha, 2, "{p01}a", "{p01}b", 3, b"gift")
+    client.script_flush()
+    with pytest.raises(redis.exceptions.NoScriptError):
+        client.execute_command(*command)
+    assert client.execute_command(*with_source(command)) == [b"MOVED", -3]
+    assert client.execute_command(*command) == [b"MOVED", -6]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """The document of an admitted order, as admit_orders.lua writes it into the stream and the drain reads it."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -43,8 +45,36 @@ class UnreadableDocument(ValueError):
     """The bytes are no order document of a version that this program knows; the text says why."""
 
 
+@dataclass(frozen=True, slots=True)
+class UnreadableOrder:
+    """An order of an entry that no program here understands; the ids where they could be made out."""
+
+    detail: str
+    activity_id: int | None = None
+    order_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EntryDocuments:
+    """The orders of one entry of an intake stream, in the order in which they were admitted."""
+
+    documents: list[OrderDocument]
+    unreadable: list[UnreadableOrder]
+
+
 _decoder = msgspec.msgpack.Decoder(OrderDocument)
 _plain_decoder = msgspec.msgpack.Decoder(list[Any])
+
+
+def read_entry(fields: Mapping[str, bytes]) -> EntryDocuments:
+    """The orders of an entry, whichever version of the intake appended it; raises nothing, whatever the bytes are."""
+    packed = fields.get("d")
+    if packed is None:
+        return EntryDocuments([], [UnreadableOrder("the entry has no document")])
+    try:
+        return EntryDocuments([read_document(packed)], [])
+    except UnreadableDocument as error:
+        return EntryDocuments([], [UnreadableOrder(str(error), *(read_order_of(packed) or ()))])
 
 
 def read_document(packed: bytes) -> OrderDocument:

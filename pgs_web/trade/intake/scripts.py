@@ -1,9 +1,10 @@
 """The intake's Lua scripts: one function each, of the same name; both take batches of one partition."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from pgs_data.lua.blobs import pack
-from pgs_data.lua.loader import Script
+from pgs_data.lua.loader import Command, Script, run_command
 from pgs_data.redis.connections import ledger
 from pgs_web.trade.intake.keys import flow_key, intake_key
 from pgs_web.trade.intake.messages import Admission, AdmitReply, Admitted, Claim, Claimed, ClaimReply
@@ -23,9 +24,13 @@ def claim_keys(*, partition: int, claims: Sequence[Claim]) -> list[Claimed]:
 
     After a timeout the keys may be bound or not: the same claims again are right, and bring the true order ids.
     """
+    return read_claim_replies(run_command(ledger(partition), claim_keys_command(partition, claims)))
+
+
+def claim_keys_command(partition: int, claims: Sequence[Claim]) -> Command:
+    """The call of claim_keys, for callers with a connection of their own; read_claim_replies reads the answer."""
     _check_size(claims)
-    replies = _claim_keys(
-        ledger(partition),
+    return _claim_keys.command(
         keys={"flow": flow_key(partition)},
         args={
             "claims": pack(
@@ -33,7 +38,11 @@ def claim_keys(*, partition: int, claims: Sequence[Claim]) -> list[Claimed]:
             )
         },
     )
-    return [Claimed(ClaimReply(word.decode()), int(order_id)) for word, order_id in replies]
+
+
+def read_claim_replies(raw: Any) -> list[Claimed]:
+    """What the script answered, in the order of the claims."""
+    return [Claimed(ClaimReply(word.decode()), int(order_id)) for word, order_id in raw]
 
 
 def admit_orders(*, partition: int, orders: Sequence[Admission]) -> list[Admitted]:
@@ -41,13 +50,21 @@ def admit_orders(*, partition: int, orders: Sequence[Admission]) -> list[Admitte
 
     Idempotent by order id. After a timeout they may be in or not: the same orders again bring the true verdicts.
     """
+    return read_admit_replies(run_command(ledger(partition), admit_orders_command(partition, orders)))
+
+
+def admit_orders_command(partition: int, orders: Sequence[Admission]) -> Command:
+    """The call of admit_orders, for callers with a connection of their own; read_admit_replies reads the answer."""
     _check_size(orders)
-    replies = _admit_orders(
-        ledger(partition),
+    return _admit_orders.command(
         keys={"intake": intake_key(partition), "flow": flow_key(partition), "changed": changed_key(partition)},
         args={"orders": pack([_row(order) for order in orders])},
     )
-    return [Admitted(AdmitReply(word.decode()), Hold.unpack(rest[0]) if rest else None) for word, *rest in replies]
+
+
+def read_admit_replies(raw: Any) -> list[Admitted]:
+    """What the script answered, in the order of the orders."""
+    return [Admitted(AdmitReply(word.decode()), Hold.unpack(rest[0]) if rest else None) for word, *rest in raw]
 
 
 def _row(order: Admission) -> list[str | int]:
