@@ -11,7 +11,8 @@ PYTEST := $(BIN)/python -m pytest --numprocesses $(PYTEST_WORKERS)
 CHECK_ENV := PGS_ENV_FILE=/dev/null SQLITE_FOLDER=build/check LOG_LEVEL=WARNING
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-clean test test-fast check lock format coverage debian-packages messages
+.PHONY: help demo demo-clean test test-fast check lock format coverage debian-packages messages \
+	bench bench-engine bench-intake bench-drain bench-scale bench-flow bench-memory bench-packages
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,8 +57,36 @@ messages: $(VENV)/.fast ## Collect the texts to translate, and compile the trans
 		--ignore $(VENV) --ignore build --ignore var
 	$(CHECK_ENV) $(BIN)/python manage.py compilemessages --ignore $(VENV)
 
+# Each starts servers of its own and ends them; what they find goes to build/bench. See benchmarks/README.md.
+# BENCH="…" hands a benchmark options, such as BENCH="--seconds 30".
+bench: ## Run every benchmark one after the other (half an hour; leave the machine alone meanwhile)
+	@failed=""; for name in engine intake drain scale flow memory; do \
+		test ! -f benchmarks/bench_$$name.py || $(MAKE) --no-print-directory bench-$$name || failed="$$failed $$name"; done; \
+		test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
+
+bench-engine: $(VENV)/.bench bench-packages ## Orders a second that the admission script takes, against deduct and append
+	$(BIN)/python -m benchmarks.bench_engine $(BENCH)
+
+bench-intake: $(VENV)/.bench bench-packages ## Orders a second over HTTP, against a row-lock shop and a constant answer
+	$(BIN)/python -m benchmarks.bench_intake $(BENCH)
+
+bench-drain: $(VENV)/.bench bench-packages ## Orders a second from the streams into three MariaDB nodes, against LOAD DATA
+	$(BIN)/python -m benchmarks.bench_drain $(BENCH)
+
+bench-scale: $(VENV)/.bench bench-packages ## What one act costs with 10, 1,000, 100,000 activities, orders and groups
+	$(BIN)/python -m benchmarks.bench_scale $(BENCH)
+
+bench-flow: $(VENV)/.bench bench-packages ## Accept and drain together at a fixed rate: how old an order is when its row is there
+	$(BIN)/python -m benchmarks.bench_flow $(BENCH)
+
+bench-memory: $(VENV)/.bench bench-packages ## Ten minutes at 10,000 orders a second: what memory does
+	$(BIN)/python -m benchmarks.bench_memory $(BENCH)
+
+bench-packages: debian-packages
+	@bash .ci/debian_packages wrk
+
 lock: $(VENV)/.fast ## Write the full locked requirements/*.txt from requirements/*.in
-	cd requirements && for name in base prod mysql dev; do \
+	cd requirements && for name in base prod mysql dev bench; do \
 		../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 			--no-header --output-file $$name.txt $$name.in || exit 1; done
 
@@ -79,6 +108,11 @@ $(VENV)/.dev: $(VENV)/.fast requirements/mysql.txt
 	@PYTHON=$(BIN)/python bash .ci/debian_packages
 	@echo "Installing requirements/mysql.txt ..."
 	@$(PIP_INSTALL) --requirement requirements/mysql.txt
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.dev requirements/bench.txt
+	@echo "Installing requirements/bench.txt ..."
+	@$(PIP_INSTALL) --only-binary :all: --requirement requirements/bench.txt
 	@touch $@
 
 debian-packages: $(VENV)/.base

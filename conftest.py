@@ -11,6 +11,7 @@ from django.conf import settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from pgs_data.private_servers.folder import PrivateFolder
 from pgs_data.private_servers.running import RunningServer
 from tests import cloned_nodes, fast_flush, private_run
 from tests.one_shop import OneShopScheduling
@@ -26,7 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
     is_controller = not is_worker and config.getoption("numprocesses", default=None) not in (None, 0)
     kind = private_run.database_kind()
     private_run.prepare_environment()
-    folder = private_run.PrivateFolder()
+    folder = PrivateFolder(private_run.FOLDER_PREFIX)
     # Callbacks run last first: the servers end before their folder goes.
     config.add_cleanup(folder.remove)
     if kind == "sqlite":

@@ -1,9 +1,6 @@
 """What one pytest process owns: a temporary folder, its servers, and the environment that points Django at them."""
 
-import fcntl
 import os
-import shutil
-import tempfile
 from pathlib import Path
 
 from pgs_data.private_servers.mariadb import missing_packages, start_mariadb
@@ -23,34 +20,6 @@ def database_kind() -> str:
     if kind not in ("sqlite", "mariadb"):
         raise ValueError(f"{DATABASES_VARIABLE} must be sqlite or mariadb, not {kind!r}.")
     return kind
-
-
-class PrivateFolder:
-    """A temporary folder that is locked while its process lives; folders of killed processes are removed."""
-
-    def __init__(self) -> None:
-        remove_abandoned_folders()
-        unnamed = Path(tempfile.mkdtemp(prefix="pgs-new-"))
-        self._lock = (unnamed / "lock").open("w")
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
-        # Only now does it bear the name that others look for: unlocked, it would count as abandoned.
-        self.path = unnamed.rename(unnamed.with_name(unnamed.name.replace("pgs-new-", FOLDER_PREFIX)))
-
-    def remove(self) -> None:
-        shutil.rmtree(self.path, ignore_errors=True)
-        self._lock.close()
-
-
-def remove_abandoned_folders() -> None:
-    """Removes the folders of earlier runs whose process is gone: the kernel dropped its lock."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*"):
-        try:
-            with (folder / "lock").open("r+") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(folder, ignore_errors=True)
-        except OSError:
-            # Locked by a living run, just being made, or another user's.
-            continue
 
 
 def start_shared_databases(folder: Path) -> list[RunningServer]:

@@ -3,7 +3,7 @@
 import os
 import socket
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pgs_data.private_servers.ports import LOOPBACK, free_port
@@ -39,13 +39,19 @@ PORT_TRIES = 5
 
 
 def start_mariadb(
-    data_dir: Path, *, name: str, beside: Sequence[str] = (), port: int | None = None, server_id: int = 1
+    data_dir: Path,
+    *,
+    name: str,
+    beside: Sequence[str] = (),
+    port: int | None = None,
+    server_id: int = 1,
+    sizes: Mapping[str, str] | None = None,
 ) -> RunningServer:
     """Starts a server with an empty database `name` (made when missing); raises `ServerStartFailed`.
 
-    `beside` names more databases for the same server. Its url signs in as root without a password, on the loopback
-    interface only. A socket's path is limited to about 100 characters, so `data_dir` has to be short. The caller's
-    process owns the server.
+    `beside` names more databases for the same server; `sizes` replaces values of PRIVATE_SETTINGS. Its url signs in as
+    root without a password, on the loopback interface only. A socket's path is limited to about 100 characters, so
+    `data_dir` has to be short. The caller's process owns the server.
     """
     program = find_server("mariadbd", "mysqld")
     installer = find_server("mariadb-install-db", "mysql_install_db")
@@ -65,7 +71,7 @@ def start_mariadb(
     config_path = folder / "my.cnf"
     for tries_left in range(PORT_TRIES if port is None else 1, 0, -1):
         chosen_port = port or free_port()
-        config_path.write_text(_config_text(chosen_port, folder, server_id))
+        config_path.write_text(_config_text(chosen_port, folder, server_id, sizes or {}))
         server = RunningServer(
             name="mariadb",
             # Only this file: the system's configuration may load plug-ins that we don't want.
@@ -122,7 +128,7 @@ def _install_once(installer: str, folder: Path) -> None:
     mark.touch()
 
 
-def _config_text(port: int, folder: Path, server_id: int) -> str:
+def _config_text(port: int, folder: Path, server_id: int, sizes: Mapping[str, str]) -> str:
     lines = {
         "datadir": str(folder / "data"),
         "tmpdir": str(folder / "tmp"),
@@ -132,8 +138,10 @@ def _config_text(port: int, folder: Path, server_id: int) -> str:
         "port": str(port),
         "server_id": str(server_id),
         "init_file": str(folder / "init.sql"),
-        **DURABLE_SETTINGS,
         **PRIVATE_SETTINGS,
+        **sizes,
+        # Last: whatever somebody asks for, an answered commit is on disk.
+        **DURABLE_SETTINGS,
         **({"user": "root"} if os.geteuid() == 0 else {}),
     }
     return "[mariadbd]\n" + "".join(f"{name}={value}\n" for name, value in lines.items())

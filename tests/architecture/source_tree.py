@@ -9,8 +9,8 @@ PACKAGES = ("config", "pgs_admin", "pgs_task", "pgs_web", "pgs_data")
 
 
 def python_files() -> list[Path]:
-    """Every module of the floors and the tests; migrations are left out."""
-    folders = (*PACKAGES, "tests")
+    """Every module of the floors, the benchmarks and the tests; migrations are left out."""
+    folders = (*PACKAGES, "benchmarks", "tests")
     files = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
     return [path for path in files if "migrations" not in path.parts]
 

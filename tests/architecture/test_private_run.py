@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pgs_data.private_servers.folder import PrivateFolder, remove_abandoned_folders
 from tests import private_run
 from tests.architecture.source_tree import ROOT
 
@@ -26,12 +27,12 @@ def test_waits(redis_server):
 
 def test_folders_of_dead_runs_go_and_those_of_living_ones_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    living = private_run.PrivateFolder()
+    living = PrivateFolder(private_run.FOLDER_PREFIX)
     abandoned = tmp_path / f"{private_run.FOLDER_PREFIX}dead"
     abandoned.mkdir()
     (abandoned / "lock").touch()
     (abandoned / "ibdata1").write_text("much")
-    private_run.remove_abandoned_folders()
+    remove_abandoned_folders(private_run.FOLDER_PREFIX)
     assert not abandoned.exists()
     assert living.path.exists()
     living.remove()
