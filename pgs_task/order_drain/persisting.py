@@ -10,6 +10,7 @@ from django.db import DatabaseError, DataError, IntegrityError, OperationalError
 from pgs_data.messaging.bisecting import Outcome, handle_batch
 from pgs_data.messaging.errors import RetryLater, is_outage
 from pgs_data.sharding.transactions import node_transaction
+from pgs_task.order_drain.expanding import can_expand, expand_rows
 from pgs_task.order_drain.facts import OrderFacts
 from pgs_task.order_drain.rows import ACTOR, write_orders, write_seats
 from pgs_web.trade.order.services import cancel_orders
@@ -19,6 +20,10 @@ log = structlog.get_logger(__name__)
 
 # Another drain wrote the same rows in between, or two transactions met crosswise: once more, and all is there.
 TRIES = 3
+# The fast way is tried twice: another drain may have opened a group of ours in between. After that something is there
+# already, or is to blame, and only a look at each row tells what.
+FAST_TRIES = 2
+EXPANDED, ROW_BY_ROW = "expanded", "row by row"
 DEADLOCK = 1213
 # Only these blame the values of a row. A missing column or a mistake of ours must never reject what was promised.
 BLAMES_ROW = (IntegrityError, DataError, OverflowError)
@@ -107,25 +112,39 @@ def _note(report: PersistReport, outcome: Outcome[Part]) -> None:
 def _write(alias: str, parts: Sequence[Part]) -> None:
     # In one order everywhere: two drains with the same orders wait for each other instead of deadlocking.
     parts = sorted(parts, key=lambda part: part.id)
-    for tries_left in range(TRIES - 1, -1, -1):
+    ways = [EXPANDED] * FAST_TRIES + [ROW_BY_ROW] * TRIES if can_expand(alias) else [ROW_BY_ROW] * TRIES
+    for place, way in enumerate(ways):
+        is_last = place == len(ways) - 1
         try:
             with node_transaction(alias):
-                write_orders(alias, [part.facts for part in parts if part.has_order])
-                seatless = write_seats(alias, [part.facts for part in parts if part.has_seat])
+                seatless = write_rows(alias, parts, way=way)
         except IntegrityError:
-            if not tries_left:
+            if is_last:
                 raise
             continue
         except OperationalError as error:
-            if tries_left and error.args[:1] == (DEADLOCK,):
+            if not is_last and error.args[:1] == (DEADLOCK,):
                 continue
             raise _judge(error) from error
         except DatabaseError as error:
+            if way == EXPANDED and isinstance(error, DataError):
+                continue
             raise _judge(error) from error
         if seatless:
             # Orders without a place in their group; those that were cancelled before are left alone.
             cancel_orders(order_ids=seatless, reason=CancelReason.GROUP_FAILED, actor=ACTOR)
         return
+
+
+def write_rows(alias: str, parts: Sequence[Part], *, way: str) -> list[int]:
+    """Writes all rows of the parts in the caller's transaction; returns orders without an active seat."""
+    orders = [part.facts for part in parts if part.has_order]
+    seats = [part.facts for part in parts if part.has_seat]
+    if way == EXPANDED:
+        expand_rows(alias, orders=orders, seats=seats)
+        return []
+    write_orders(alias, orders)
+    return write_seats(alias, seats)
 
 
 def _judge(error: DatabaseError) -> Exception:

@@ -217,15 +217,15 @@ def test_an_order_that_is_written_is_never_rejected():
 def test_a_node_that_is_away_keeps_its_entries_and_no_others(monkeypatch):
     activity = make_sale(stock=50)
     admit(*(make_admission(activity, member_id=member) for member in (*MEMBERS_ON_THREE_NODES, 2, 252, 502)))
-    write_orders = persisting.write_orders
+    write_rows = persisting.write_rows
 
-    def fail(alias, orders):
+    def fail(alias, parts, *, way):
         if alias == "node1":
             raise OperationalError(2006, "gone away")
-        write_orders(alias, orders)
+        return write_rows(alias, parts, way=way)
 
     with monkeypatch.context() as outage:
-        outage.setattr(persisting, "write_orders", fail)
+        outage.setattr(persisting, "write_rows", fail)
         one = drain(activity)
     assert one.persisted == 4
     assert count_orders() == 4

@@ -114,15 +114,15 @@ def test_alone_has_no_group():
 
 def test_a_node_that_is_away_postpones_what_it_holds(monkeypatch):
     _activity, facts = make_group_of_three()
-    write_orders = persisting.write_orders
+    write_rows = persisting.write_rows
 
-    def fail(alias, orders):
+    def fail(alias, parts, *, way):
         if alias == "node1":
             raise OperationalError(2002, "Can't connect")
-        write_orders(alias, orders)
+        return write_rows(alias, parts, way=way)
 
     with monkeypatch.context() as outage:
-        outage.setattr(persisting, "write_orders", fail)
+        outage.setattr(persisting, "write_rows", fail)
         report = persist_orders(facts)
     assert set(report.postponed) == {one.id for one in facts if alias_of_id(one.id) == "node1"}
     assert report.persisted == {one.id for one in facts if alias_of_id(one.id) != "node1"}
@@ -136,15 +136,15 @@ def test_a_groups_node_that_is_away_postpones_its_members(monkeypatch):
     first = make_admission(activity, member_id=501)
     admit(first, make_admission(activity, member_id=1, join=first.open_group_id))
     leader, joiner = facts_in_stream(activity)
-    write_seats = persisting.write_seats
+    write_rows = persisting.write_rows
 
-    def fail(alias, orders):
+    def fail(alias, parts, *, way):
         if alias == "node2":
             raise OperationalError(2002, "Can't connect")
-        return write_seats(alias, orders)
+        return write_rows(alias, parts, way=way)
 
     with monkeypatch.context() as outage:
-        outage.setattr(persisting, "write_seats", fail)
+        outage.setattr(persisting, "write_rows", fail)
         report = persist_orders([leader, joiner])
     assert set(report.postponed) == {leader.id, joiner.id}
     # The joiner's order is there, its seat is not: it isn't acknowledged, and the next time completes it.
@@ -156,10 +156,10 @@ def test_a_groups_node_that_is_away_postpones_its_members(monkeypatch):
 def test_a_mistake_of_ours_rejects_nothing(monkeypatch):
     _activity, facts = make_group_of_three()
 
-    def fail(_alias, _orders):
+    def fail(_alias, _parts, *, way):
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(persisting, "write_orders", fail)
+    monkeypatch.setattr(persisting, "write_rows", fail)
     report = persist_orders(facts)
     assert set(report.postponed) == {one.id for one in facts}
     assert not report.poisoned
@@ -168,10 +168,10 @@ def test_a_mistake_of_ours_rejects_nothing(monkeypatch):
 def test_a_missing_column_rejects_nothing(monkeypatch):
     _activity, facts = make_group_of_three()
 
-    def fail(_alias, _orders):
+    def fail(_alias, _parts, *, way):
         raise OperationalError(1054, "Unknown column")
 
-    monkeypatch.setattr(persisting, "write_orders", fail)
+    monkeypatch.setattr(persisting, "write_rows", fail)
     report = persist_orders(facts)
     assert set(report.postponed) == {one.id for one in facts}
 
