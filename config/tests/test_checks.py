@@ -100,6 +100,7 @@ START_SERVER = "import config.asgi"
 RUN_COMMAND = "from django.core.management import execute_from_command_line as run; run(['manage.py', 'check'])"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", [START_SERVER, RUN_COMMAND])
 def test_the_processes_of_production_do_not_start_with_the_demos_keys(code):
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings.prod", "LOG_LEVEL": "ERROR"}

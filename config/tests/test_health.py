@@ -59,6 +59,7 @@ def test_a_killed_redis_is_named_and_comes_back(client: Client, redis_server: Ru
     assert client.get("/readyz").status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(databases="__all__", transaction=True)
 def test_answers_within_a_second_while_redis_is_stopped(client: Client, redis_server: RunningServer):
     client.get("/readyz")

@@ -60,6 +60,7 @@ def target_of(shop, button: str):
     return {"activity": shop.activity, "order": shop.unpaid, "payment": shop.payment, "member": shop.member}[kind]
 
 
+@pytest.mark.slow
 def test_each_button_is_for_its_roles():
     shop = make_shop()
     clients = {role: sign_in(role) for role in ROLES}
@@ -75,12 +76,14 @@ def test_each_button_is_for_its_roles():
     assert shop.unpaid.state == OrderState.UNPAID
 
 
+@pytest.mark.slow
 def test_a_button_needs_the_token_of_the_page():
     shop, client = make_shop(), sign_in("service")
     client.handler.enforce_csrf_checks = True
     assert press(client, "order_order_cancel_order", shop.unpaid).status_code == 403
 
 
+@pytest.mark.slow
 def test_a_reason_is_asked_for():
     shop, client = make_shop(), sign_in("service")
     response = press(client, "order_order_cancel_order", shop.unpaid, reason="")
@@ -90,6 +93,7 @@ def test_a_reason_is_asked_for():
     assert outcomes() == []
 
 
+@pytest.mark.slow
 def test_cancel_and_refund_an_order():
     shop, client = make_shop(), sign_in("service")
     press(client, "order_order_cancel_order", shop.unpaid)
@@ -164,6 +168,7 @@ def test_block_and_unblock_a_member():
     assert [outcome for _act, outcome in outcomes()] == ["done", "refused: wrong_state", "done"]
 
 
+@pytest.mark.slow
 def test_an_activity_from_draft_to_withdrawn():
     writer, reviewer = sign_in("operations"), sign_in("operations")
     now = database_now("default")
@@ -254,6 +259,7 @@ def test_a_new_activity_and_its_errors_at_their_fields():
     assert (entry.object_id, entry.additional_data["outcome"]) == (activity.pk, "done")
 
 
+@pytest.mark.slow
 def test_rules_that_somebody_else_changed_are_kept():
     client, activity = sign_in("operations"), make_activity()
     change = reverse("admin:activity_activity_change", args=[activity.pk])

@@ -107,6 +107,7 @@ def test_a_look_whose_row_cant_be_written_shows_nothing(monkeypatch: pytest.Monk
     assert PHONE not in response.content.decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["order", "activity"])
 def test_a_step_without_its_row_is_found(kind: str):
     shop, client = make_shop(), sign_in("admin")

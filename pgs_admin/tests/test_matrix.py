@@ -14,7 +14,7 @@ from pgs_admin.tests.test_acts import PRESSED_BY, ROLES, target_of
 from pgs_admin.tests.test_pages import LISTS, detail_pages
 from pgs_data.sharding.slots import node_aliases
 
-pytestmark = pytest.mark.django_db(databases="__all__", transaction=True)
+pytestmark = [pytest.mark.django_db(databases="__all__", transaction=True), pytest.mark.slow]
 
 # Lists that not everybody sees → who does, beside who may do everything.
 SEEN_BY = {"auth_user": set(), "auth_group": set(), "auditlog_logentry": {"finance"}}

@@ -30,6 +30,7 @@ def down(node: str) -> Iterator[None]:
         facts.update(before)
 
 
+@pytest.mark.slow
 def test_a_node_that_is_down():
     shop, client = make_shop(), sign_in("admin")
     node = alias_of_id(shop.paid.pk)
@@ -51,6 +52,7 @@ def test_a_node_that_is_down():
     assert outcomes() == [("cancel_order", "done")]
 
 
+@pytest.mark.slow
 def test_redis_that_is_down(redis_server: RunningServer):
     shop, client = make_shop(), sign_in("admin")
     pages = [reverse("admin:index"), reverse("back_office:flow"), reverse("back_office:invariants")]

@@ -23,6 +23,7 @@ def detail_pages(shop):
     return [reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk]) for row in rows]
 
 
+@pytest.mark.slow
 def test_every_page_opens():
     shop, client = make_shop(), sign_in("admin")
     pages = [reverse("admin:index"), reverse("back_office:flow"), reverse("back_office:invariants")]
@@ -34,6 +35,7 @@ def test_every_page_opens():
         assert HOSTILE not in response.content.decode(), page
 
 
+@pytest.mark.slow
 def test_searches_and_filters_of_strangers():
     make_shop()
     client = sign_in("admin")
@@ -45,6 +47,7 @@ def test_searches_and_filters_of_strangers():
             assert response.status_code in {200, 400}, (name, query)
 
 
+@pytest.mark.slow
 def test_pages_of_rows_that_dont_exist():
     client = sign_in("admin")
     for wrong in ("1", "0", "x", "99999999999999999999", "-1", "1%00"):
@@ -56,6 +59,7 @@ def test_pages_of_rows_that_dont_exist():
             assert response.status_code in {200, 302}, (name, wrong)
 
 
+@pytest.mark.slow
 def test_members_are_masked_everywhere():
     shop, client = make_shop(), sign_in("service")
     for page in (reverse("admin:member_member_changelist"), *detail_pages(shop)):

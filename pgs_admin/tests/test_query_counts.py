@@ -53,6 +53,7 @@ def make_more(first: int) -> None:
             make_group(leader_member_id=member_id, activity_id=activity.pk)
 
 
+@pytest.mark.slow
 def test_lists():
     make_shop()
     # A node without rows is asked less.

@@ -15,6 +15,7 @@ def permissions_of(name: str) -> set[str]:
     return {f"{app}.{codename}" for app, codename in rows}
 
 
+@pytest.mark.slow
 def test_a_migration_makes_the_roles():
     Role.objects.all().delete()
     Permission.objects.filter(codename__in=ACTS["order.order"]).delete()

@@ -30,6 +30,7 @@ def test_of_many_at_once_one_gets_it():
         ledger().delete("{lock:race}:holder")
 
 
+@pytest.mark.slow
 def test_two_owners_are_never_inside_at_once():
     inside, most, fences = 0, 0, []
     guard = threading.Lock()
@@ -92,6 +93,7 @@ def test_ended_lease_is_not_revived():
     assert not ledger().exists("{lock:sync}:holder")
 
 
+@pytest.mark.slow
 def test_extending_lengthens_from_now():
     lease = FencedLock("sync", ttl_ms=1500).acquire()
     for _ in range(4):

@@ -3,6 +3,8 @@
 import ast
 import re
 
+import pytest
+
 from tests.architecture.source_tree import ROOT, name_of, parse, python_files
 
 EXAMPLE = ROOT / ".env.example"
@@ -60,6 +62,7 @@ def entries() -> list[tuple[str, str, str]]:
     return found
 
 
+@pytest.mark.slow
 def test_the_example_has_every_variable_that_is_read():
     assert {"SECRET_KEY", "REFUND_RETRY_SECONDS", "PGS_ENV_FILE"} <= set(variables_read()), "the search finds nothing"
     read = variables_read()
@@ -67,6 +70,7 @@ def test_the_example_has_every_variable_that_is_read():
     assert not missing, f"Add them to .env.example with a line of explanation: {missing}"
 
 
+@pytest.mark.slow
 def test_the_example_has_nothing_else():
     assert not {entry[0] for entry in entries()} - set(variables_read())
 

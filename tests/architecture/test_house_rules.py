@@ -55,6 +55,7 @@ def test_states_are_found_at_all():
     assert sum(path.name == "states.py" for path in python_files()) >= 4
 
 
+@pytest.mark.slow
 def test_no_relative_imports():
     relative = [
         name_of(path)

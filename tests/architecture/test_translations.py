@@ -61,6 +61,7 @@ def test_a_compiled_catalogue_is_what_its_source_says(path: Path):
     assert texts == expected, "run `make messages` and commit the .mo file"
 
 
+@pytest.mark.slow
 def test_every_text_of_the_sources_is_in_the_catalogue():
     known = {entry.key for entry in read_entries(OWN)}
     sources = texts_in_sources()
@@ -69,6 +70,7 @@ def test_every_text_of_the_sources_is_in_the_catalogue():
     assert not missing, "run `make messages`, translate what is new, and run it again"
 
 
+@pytest.mark.slow
 def test_the_catalogue_keeps_no_text_that_is_gone():
     sources = texts_in_sources()
     assert not [entry.key for entry in read_entries(OWN) if entry.key not in sources]

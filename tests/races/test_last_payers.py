@@ -29,7 +29,7 @@ from tests.races.meeting import meet
 
 ROUNDS = 50
 ACTIVITY = 7001
-pytestmark = pytest.mark.django_db(databases="__all__", transaction=True)
+pytestmark = [pytest.mark.django_db(databases="__all__", transaction=True), pytest.mark.slow]
 
 
 def paid_seat(made: GroupOfOrders, place: int) -> PaidSeat:

@@ -14,7 +14,7 @@ from pgs_web.trade.stock.selectors import Stock, read_stock
 from pgs_web.trade.stock.tests.making import make_sale
 from tests.races.meeting import meet
 
-pytestmark = pytest.mark.django_db(databases="__all__", transaction=True)
+pytestmark = [pytest.mark.django_db(databases="__all__", transaction=True), pytest.mark.slow]
 
 SHOPPERS = 200
 ROUNDS = 20

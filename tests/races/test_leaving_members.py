@@ -24,7 +24,7 @@ from pgs_web.trade.group.tests.making import make_filled_group, make_group, make
 from tests.races.meeting import meet
 
 ROUNDS = 40
-pytestmark = pytest.mark.django_db(databases="__all__", transaction=True)
+pytestmark = [pytest.mark.django_db(databases="__all__", transaction=True), pytest.mark.slow]
 
 
 def release(seat: Seat) -> list[int]:

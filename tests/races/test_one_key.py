@@ -55,6 +55,7 @@ def locked(activity: Activity) -> int:
     return stock.lock
 
 
+@pytest.mark.slow
 def test_50_times_the_same(shopper: CreatedMember) -> None:
     for _round in range(5):
         activity = make_sale(stock=100, member_limit=100)

@@ -252,6 +252,7 @@ def test_an_emptied_ledger_is_taken_for_a_loss(clock: Clock) -> None:
     assert ledger().hlen(MACHINE_NUMBERS_KEY) == 1
 
 
+@pytest.mark.slow
 def test_a_stopped_ledger_is_noticed_when_the_span_ends_and_within_a_second(redis_server: Any, clock: Clock) -> None:
     made = [new_id(slot=0)]
     redis_server.pause()
@@ -269,6 +270,7 @@ def test_a_stopped_ledger_is_noticed_when_the_span_ends_and_within_a_second(redi
     assert made == sorted(set(made))
 
 
+@pytest.mark.slow
 def test_many_waiting_threads_fail_together_not_one_after_the_other(redis_server: Any) -> None:
     redis_server.pause()
     failed = []

@@ -31,6 +31,7 @@ facts = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(facts=facts)
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_facts_survive_the_way_through_lua(redis_server: RunningServer, facts: list):

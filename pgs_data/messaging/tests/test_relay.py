@@ -185,6 +185,7 @@ def test_topic_without_a_handler_waits_and_disturbs_nobody():
         assert timedelta(seconds=55) < row.available_at - database_now(NODE) <= timedelta(seconds=60)
 
 
+@pytest.mark.slow
 def test_relay_that_dies_between_handler_and_delete_is_followed_by_one_that_repeats(redis_server: RunningServer):
     tell(5)
     ids = list(rows().order_by("id").values_list("pk", flat=True))
@@ -202,6 +203,7 @@ def test_relay_that_dies_between_handler_and_delete_is_followed_by_one_that_repe
     assert rows().count() == 0
 
 
+@pytest.mark.slow
 def test_only_one_relay_works_and_another_takes_over_after_the_holder_died():
     tell(3)
     # Holds the lock and never comes back.
@@ -228,6 +230,7 @@ def test_holder_that_is_released_is_followed_at_once():
     assert second.run_once().is_holder
 
 
+@pytest.mark.slow
 def test_holder_goes_on_longer_than_one_lease():
     relay, other = Relay(NODE, {}, lock_ttl_ms=1500), Relay(NODE, {}, lock_ttl_ms=1500)
     deadline = time.monotonic() + 3
@@ -306,6 +309,7 @@ def test_node_that_is_down_disturbs_no_other_and_is_served_when_it_is_back():
     assert {node: outbox_backlog(node).count for node in SLOTS} == dict.fromkeys(SLOTS, 0)
 
 
+@pytest.mark.slow
 def test_node_that_comes_back_is_served_by_the_same_thread():
     told = Recorder()
     stop = threading.Event()
@@ -336,6 +340,7 @@ def test_connection_that_the_server_ends_is_replaced():
             wait_for(lambda: len(told.messages) == 1)
 
 
+@pytest.mark.slow
 def test_redis_that_is_down_stops_relaying_until_it_is_back(redis_server: RunningServer):
     told = Recorder()
     with relaying({"told": told}, ttl_ms=600):

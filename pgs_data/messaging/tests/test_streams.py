@@ -44,6 +44,7 @@ def test_every_entry_once_in_order_also_from_before_the_group(client):
     assert pending(client) == 0
 
 
+@pytest.mark.slow
 def test_killed_consumers_entries_are_claimed(client):
     add(client, 5)
     process = subprocess.Popen([sys.executable, "-m", "pgs_data.messaging.tests.consumer_that_hangs", STREAM, GROUP])
@@ -88,6 +89,7 @@ def test_own_entries_without_an_answer_are_read_first(client):
     assert recorder.numbers == [*range(10), 12, 13, 14, 10, 11]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", [1, 2])
 def test_new_entries_flow_past_many_old_ones_that_cannot_be_handled(client, kept):
     add(client, 200)
@@ -174,6 +176,7 @@ def test_part_of_a_batch_is_put_off(client):
     assert recorder.numbers == [0, 2, 4, 1, 3, 5]
 
 
+@pytest.mark.slow
 def test_redis_killed_and_started_again(client, redis_server: RunningServer):
     recorder = Recorder()
     with running(consumer(client, recorder, claim_idle_ms=60_000)):
@@ -187,6 +190,7 @@ def test_redis_killed_and_started_again(client, redis_server: RunningServer):
         wait_for(lambda: pending(ledger()) == 0)
 
 
+@pytest.mark.slow
 def test_redis_stopped_before_the_ack_repeats_the_entries(client, redis_server: RunningServer):
     add(client, 3)
     first_call = threading.Event()

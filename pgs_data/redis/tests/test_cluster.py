@@ -21,6 +21,8 @@ from pgs_data.redis.connections import RedisUnavailable, blocking, ledger
 from pgs_data.redis.partitions import partition_count, tag
 from tests.private_run import database_kind
 
+pytestmark = pytest.mark.slow
+
 SLOTS = 16384
 COUNT_UP = Script(
     source="""\

@@ -17,6 +17,7 @@ def seconds_until_error(command) -> float:
     return time.monotonic() - started_at
 
 
+@pytest.mark.slow
 def test_stopped_redis_is_an_error_within_a_second_and_recovers(redis_server: RunningServer):
     ledger().set("known", "1")
     redis_server.pause()
@@ -44,6 +45,7 @@ def test_idle_connection_that_died_is_replaced_without_an_error(redis_server: Ru
     assert ledger().get("known") == b"1"
 
 
+@pytest.mark.slow
 def test_command_whose_answer_was_lost_is_not_sent_again(redis_server: RunningServer):
     ledger().ping()
     redis_server.pause()
@@ -86,6 +88,7 @@ def test_forked_process_uses_connections_of_its_own(redis_server: RunningServer)
     assert ledger().client_id() == ours
 
 
+@pytest.mark.slow
 def test_one_pool_a_url_and_a_patient_one_for_consumers(redis_server: RunningServer):
     assert ledger() is ledger(3)
     assert len({id(client.connection_pool) for client in (ledger(), cache(), broker())}) == 3

@@ -47,6 +47,7 @@ def tables_of(file: Path) -> set[str]:
         return {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(databases="__all__")
 def test_migrated_databases_are_up_to_date_and_stay_so() -> None:
     for arguments in (["--check"], [], []):
@@ -89,6 +90,7 @@ def test_empty_folder_gets_every_table_in_its_place_also_by_two_at_once(tmp_path
     assert run_command(folder, "--check").returncode == 0
 
 
+@pytest.mark.slow
 def test_a_node_that_is_down_is_named_and_the_rest_left_alone(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

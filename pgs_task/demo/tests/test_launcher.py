@@ -119,6 +119,7 @@ def test_a_process_that_dies_is_started_again(launch, folder):
         assert launcher.watch() == []
 
 
+@pytest.mark.slow
 def test_one_that_dies_at_once_each_time_does_not_eat_a_core(launch, folder):
     launcher = launch(("broken", "relay", ["-c", "raise SystemExit(1)"]))
     (broken,) = (process for process in launcher.processes if process.name == "broken")

@@ -25,6 +25,8 @@ from pgs_web.trade.order.services import cancel_orders, mark_paid, request_refun
 from pgs_web.trade.order.states import CancelReason
 from pgs_web.trade.order.tests.making import GroupOfOrders, make_group_of_orders
 
+pytestmark = pytest.mark.slow
+
 LONGEST = 400
 activity_ids = itertools.count(50_000)
 

@@ -263,6 +263,7 @@ def call(*arguments):
     return output.getvalue()
 
 
+@pytest.mark.slow
 def test_command_once_over_all_partitions():
     activities = [make_sale(stock=9) for _ in range(3)]
     for activity in activities:
@@ -281,6 +282,7 @@ def test_command_refuses_wrong_partitions(partitions):
         call("drain_orders", "--once", f"--partitions={partitions}")
 
 
+@pytest.mark.slow
 def test_lanes_write_all_partitions_until_they_are_stopped():
     activities = [make_sale(stock=100, member_limit=2) for _ in range(4)]
     for activity in activities:

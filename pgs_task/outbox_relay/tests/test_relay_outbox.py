@@ -127,6 +127,7 @@ def test_it_runs_until_it_is_told_to_stop_and_delivers_what_comes_meanwhile():
     assert hold_states(ACTIVITY, [order]) == ["S"]
 
 
+@pytest.mark.slow
 def test_it_says_what_it_delivers(capsys):
     order = make_order()
     load_ledger(activity_id=ACTIVITY, orders=[order])

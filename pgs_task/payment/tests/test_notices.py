@@ -250,6 +250,7 @@ def at_once(count: int, act: Any) -> list[Any]:
         return list(pool.map(run, range(count)))
 
 
+@pytest.mark.slow
 @WITH_THREADS
 def test_a_hundred_copies_at_once_have_one_effect():
     payment = make_payment()
@@ -309,6 +310,7 @@ def test_notice_against_cancellation_has_one_winner():
     assert seen == {OrderState.CANCELLED, OrderState.TO_SHIP}
 
 
+@pytest.mark.slow
 @WITH_THREADS
 def test_who_decides_about_an_orders_money_keeps_the_others_waiting():
     payment = make_payment()

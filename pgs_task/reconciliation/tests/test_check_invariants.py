@@ -68,6 +68,7 @@ def break_one() -> None:
     ledger(3).hset(flow_key(3), mapping={"accepted": 2, "persisted": 1, "rejected": 2})
 
 
+@pytest.mark.slow
 def test_all_is_well():
     lines, problem = check("--wait", "5")
     assert problem == ""
@@ -171,6 +172,7 @@ def test_redis_that_is_away_is_never_ok(redis_server):
     assert all("can't be reached" in line["offenders"][0] for line in lines if not line["ok"])
 
 
+@pytest.mark.slow
 def test_quiet_is_waited_for():
     ledger(3).sadd(changed_key(3), 1)
     timer = threading.Timer(0.5, lambda: ledger(3).delete(changed_key(3)))
@@ -182,6 +184,7 @@ def test_quiet_is_waited_for():
     assert 0.5 < time.monotonic() - began < 15
 
 
+@pytest.mark.slow
 def test_what_is_not_quiet_in_time_is_told_and_only_the_rest_is_judged():
     ledger(3).hset(flow_key(3), mapping={"accepted": 2, "persisted": 1})
     lines, problem = check("--wait", "0.5")

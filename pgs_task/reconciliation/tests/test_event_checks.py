@@ -27,7 +27,7 @@ from pgs_web.trade.intake.tests.making import admit, documents_of, make_admissio
 from pgs_web.trade.stock.holds import HoldState
 from pgs_web.trade.stock.tests.making import make_sale
 
-pytestmark = pytest.mark.django_db(databases="__all__")
+pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.slow]
 
 
 def test_effects_of_orders(shop):

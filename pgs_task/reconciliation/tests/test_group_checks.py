@@ -16,7 +16,7 @@ from pgs_task.reconciliation.tests.damaging import (
 )
 from pgs_web.trade.group.models import GroupLog, Seat
 
-pytestmark = pytest.mark.django_db(databases="__all__")
+pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.slow]
 
 
 def test_seats(shop):

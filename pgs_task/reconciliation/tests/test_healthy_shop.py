@@ -9,6 +9,7 @@ from pgs_task.reconciliation.tests.making import broken, make_shop
 pytestmark = pytest.mark.django_db(databases="__all__", transaction=True)
 
 
+@pytest.mark.slow
 def test_every_check_holds_after_everything_happened():
     make_shop()
     assert find_restless() == []

@@ -6,7 +6,7 @@ from pgs_data.sharding.slots import alias_of_id
 from pgs_task.payment.models import Payment, Refund
 from pgs_task.reconciliation.tests.damaging import Damage, assert_seen, delete_beside, write, write_beside
 
-pytestmark = pytest.mark.django_db(databases="__all__")
+pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.slow]
 
 
 def test_books_beside_orders(shop):

@@ -23,7 +23,7 @@ from pgs_web.display.activity.models import Activity
 from pgs_web.display.activity.services import update_rules
 from pgs_web.trade.stock.keys import bought_key, holds_key
 
-pytestmark = pytest.mark.django_db(databases="__all__")
+pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.slow]
 
 
 def test_orders_that_got_lost_or_doubled(shop):

@@ -15,7 +15,7 @@ from pgs_task.stock_sync.services import watch_stock_keys
 from pgs_web.trade.order.services import cancel_own_order
 from tests.races.meeting import meet
 
-pytestmark = pytest.mark.django_db(databases="__all__", transaction=True)
+pytestmark = [pytest.mark.django_db(databases="__all__", transaction=True), pytest.mark.slow]
 
 STEPS = (
     "pause_sale",

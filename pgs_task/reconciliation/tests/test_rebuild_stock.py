@@ -29,7 +29,7 @@ from pgs_web.trade.stock.keys import bought_key, holds_key, stock_key
 from pgs_web.trade.stock.selectors import read_gates, read_stock
 from pgs_web.trade.stock.services import change_stock_total
 
-pytestmark = pytest.mark.django_db(databases="__all__", transaction=True)
+pytestmark = [pytest.mark.django_db(databases="__all__", transaction=True), pytest.mark.slow]
 
 
 @pytest.fixture

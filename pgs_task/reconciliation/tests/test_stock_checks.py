@@ -22,7 +22,7 @@ from pgs_web.display.activity.states import ActivityState
 from pgs_web.trade.stock.keys import stock_key
 from pgs_web.trade.stock.selectors import Stock, read_stock
 
-pytestmark = pytest.mark.django_db(databases="__all__")
+pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.slow]
 COPIES = ActivityStock._meta.db_table
 
 

@@ -129,6 +129,7 @@ def test_it_is_published_to_everybody(client, path, kind):
     assert b"<script>" not in response.content
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("query", "accept", "kind"),
     [

@@ -22,6 +22,7 @@ def test_as_many_turns_as_the_rate_says_then_none():
     take_turn("other", "ada", rate=rate)
 
 
+@pytest.mark.slow
 def test_a_refusal_costs_no_turn():
     rate = Rate(turns=1, seconds=1)
     take_turn("test", "ada", rate=rate)
@@ -32,6 +33,7 @@ def test_a_refusal_costs_no_turn():
     take_turn("test", "ada", rate=rate)
 
 
+@pytest.mark.slow
 def test_turns_are_earned_back_one_by_one():
     rate = Rate(turns=4, seconds=2)
     for _ in range(4):
@@ -79,6 +81,7 @@ def test_rates_are_written_one_way(text):
         Rate.parse(text)
 
 
+@pytest.mark.slow
 def test_who_cannot_count_refuses(redis_server):
     redis_server.pause()
     began = time.monotonic()

@@ -16,6 +16,8 @@ from pgs_web.member.sms.alibaba_cloud import AlibabaCloudSms, sign_request
 from pgs_web.member.sms.contract import ProviderFailed
 from pgs_web.member.sms.registry import open_provider
 
+pytestmark = pytest.mark.slow
+
 SECRET = "testSecret"
 
 

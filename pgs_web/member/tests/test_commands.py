@@ -82,6 +82,7 @@ class TestCreateMembers:
         # 2 s alone; the limit leaves room for a busy machine and still tells a query a member from a query a chunk.
         assert time.monotonic() - began < 20
 
+    @pytest.mark.slow
     def test_without_redis_members_are_made_all_the_same(self, redis_server):
         redis_server.pause()
         assert len(create(2)) == 2

@@ -66,6 +66,7 @@ class TestMirror:
         after = cache().info("commandstats").get("cmdstat_zrangebyscore", {"calls": 0})["calls"]
         assert after - before <= 3
 
+    @pytest.mark.slow
     def test_a_stopped_redis_changes_nothing_in_what_is_known(self, member, mirror, redis_server):
         first, second = (read_access_token(issue_access_token(member_id=member.id)) for _ in range(2))
         end_session(sid=first.sid, member_id=member.id)

@@ -74,6 +74,7 @@ class TestOwners:
         assert owners == {address.id: member.id, foreign.id: other.id, 10**18: None}
         assert find_address_owners([]) == {}
 
+    @pytest.mark.slow
     def test_without_redis_the_database_knows(self, member, other, address, redis_server):
         redis_server.pause()
         assert has_address(member_id=member.id, address_id=address.id)

@@ -181,6 +181,7 @@ def test_an_ended_session_is_found_by_one_redis_command(api, member, tokens, dja
         assert get_me(api, tokens.access) == 401
 
 
+@pytest.mark.slow
 def test_without_the_cache_the_database_knows(api, member, tokens, redis_server):
     bystander = issue_tokens(member_id=member.id)
     sign_out(api, access=tokens.access)
@@ -189,6 +190,7 @@ def test_without_the_cache_the_database_knows(api, member, tokens, redis_server)
     assert get_me(api, bystander.access) == 200
 
 
+@pytest.mark.slow
 def test_signing_out_without_the_cache_is_503_and_ends_refreshing(api, member, tokens, redis_server):
     redis_server.pause()
     assert sign_out(api, {"refresh": tokens.refresh}) == 503

@@ -76,6 +76,7 @@ def test_an_unknown_username_costs_as_much_hashing_as_a_wrong_password(api, memb
     assert counts[0] == counts[1] >= 1
 
 
+@pytest.mark.slow
 def test_argon2_is_what_hashes_outside_of_tests(api, settings):
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
     member = register_member(username="ada", password=PASSWORD)

@@ -118,6 +118,7 @@ class BusyShop(BaseHTTPRequestHandler):
         """Nothing on stderr."""
 
 
+@pytest.mark.slow
 @EVERYWHERE
 def test_a_busy_shop_is_told_three_times(settings, monkeypatch):
     monkeypatch.setattr(BusyShop, "heard", [], raising=False)

@@ -327,6 +327,7 @@ def test_a_ledger_that_is_down(shopper, buy, redis_server):
     assert read_stock(activity.pk).lock == 2
 
 
+@pytest.mark.slow
 def test_a_ledger_that_hangs(shopper, buy, redis_server):
     activity = make_sale(stock=9, member_limit=9)
     buy(shopper, activity, key="before")

@@ -133,6 +133,7 @@ def ids_of(pages):
     return [[one["order_id"] for one in page["results"]] for page in pages]
 
 
+@pytest.mark.slow
 def test_pages_over_both_sources(shopper, buy, read):
     activity = make_sale(stock=50, member_limit=50)
     placed = [buy(shopper, activity, key=f"k{number}").json()["order_id"] for number in range(7)]
@@ -201,6 +202,7 @@ def test_pages_that_are_none(shopper, read, query):
     assert read(shopper, f"/api/v1/orders/?{query}").status_code == 400
 
 
+@pytest.mark.slow
 def test_the_list_costs_the_page(shopper, buy, read, django_assert_max_num_queries):
     activity = make_sale(stock=90, member_limit=90)
     admit(*(make_admission(activity, member_id=shopper.member_id) for _ in range(60)))

@@ -152,6 +152,7 @@ def race(order_ids: list[int], *, threads: int) -> list[list[int]]:
         return list(pool.map(run, range(threads)))
 
 
+@pytest.mark.slow
 @WITH_THREADS
 def test_of_many_at_once_each_order_moves_exactly_once():
     for _ in range(10):

@@ -135,6 +135,7 @@ def test_a_late_former_owner_does_not_move_the_gate():
     assert gate(activity) == "PAUSED"
 
 
+@pytest.mark.slow
 def test_the_clock_starts_and_ends_sales():
     activity = make_sale(starts_in=timedelta(seconds=0.6), lasts=timedelta(seconds=0.3))
     assert activity.state == ActivityState.SCHEDULED
