@@ -17,6 +17,10 @@ LEDGER_PARTITION_URLS: dict[int, str] = {
 # {"1234": "7"}: activity 1234 is pinned to partition 7.
 LEDGER_PINS: dict[int, int] = {int(key): int(value) for key, value in env.dict("LEDGER_PINS", default={}).items()}
 
+# Orders of a partition that wait to be written down; beyond it new ones are told to come back (503), so that who is in
+# doesn't wait for hours, and the ledger's memory stays bounded: about 1 KB an order that waits.
+INTAKE_BACKLOG_CEILING: int = env.int("INTAKE_BACKLOG_CEILING", default=200_000)
+
 CACHES = {
     "default": {
         "BACKEND": "django_redis.cache.RedisCache",

@@ -7,7 +7,7 @@ from pgs_data.lua.blobs import pack
 from pgs_data.lua.loader import Script
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_of, tag
-from pgs_web.trade.stock.keys import bought_key, changed_key, holds_key, stock_key
+from pgs_web.trade.stock.keys import bought_key, changed_key, holds_key, news_key, stock_key
 
 _set_stock_aside = Script.load("pgs_task.reconciliation", "set_stock_aside")
 _restore_groups = Script.load("pgs_task.reconciliation", "restore_groups")
@@ -68,6 +68,7 @@ def restore_stock(*, activity_id: int, fence: int, figures: Sequence[int]) -> st
             "new_holds": new_holds,
             "fence": fence_key(activity_id),
             "changed": changed_key(partition),
+            "news": news_key(partition),
         },
         args={
             "activity_id": str(activity_id),

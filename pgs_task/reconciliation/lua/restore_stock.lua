@@ -7,6 +7,7 @@
 -- KEYS new_holds   what the rebuild has counted
 -- KEYS fence       the fence of the last rebuild
 -- KEYS changed     set of activities whose stock the database has not seen
+-- KEYS news        stream of activities whose sale changed for those who keep them in memory
 -- ARGV activity_id
 -- ARGV figures     msgpack list total, remain, lock, sold, version, as texts
 -- ARGV my_fence    fence of this rebuild's lease
@@ -40,4 +41,5 @@ if redis.call("TYPE", aside).ok == "hash" then
 end
 redis.call("DEL", aside)
 redis.call("SADD", changed, activity_id)
+redis.call("XADD", news, "MAXLEN", "~", 1000, "*", "a", activity_id)
 return "RESTORED"

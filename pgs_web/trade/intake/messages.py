@@ -25,6 +25,7 @@ class AdmitReply(StrEnum):
     ALREADY_IN_GROUP = "ALREADY_IN_GROUP"
     GROUP_FULL = "GROUP_FULL"
     SOLD_OUT = "SOLD_OUT"
+    BACKLOG = "BACKLOG"
 
 
 @dataclass(frozen=True, slots=True)

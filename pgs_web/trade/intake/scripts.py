@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.conf import settings
+
 from pgs_data.lua.blobs import pack
 from pgs_data.lua.loader import Command, Script, run_command
 from pgs_data.redis.connections import ledger
@@ -58,7 +60,7 @@ def admit_orders_command(partition: int, orders: Sequence[Admission]) -> Command
     _check_size(orders)
     return _admit_orders.command(
         keys={"intake": intake_key(partition), "flow": flow_key(partition), "changed": changed_key(partition)},
-        args={"orders": pack([_row(order) for order in orders])},
+        args={"orders": pack([_row(order) for order in orders]), "ceiling": settings.INTAKE_BACKLOG_CEILING},
     )
 
 

@@ -42,6 +42,9 @@ _REFUSALS: dict[AdmitReply, type[Refusal]] = {
     AdmitReply.SOLD_OUT: SoldOut,
 }
 
+# A full backlog doesn't empty within a second.
+BACKLOG_SECONDS = 5
+
 _breaker = Breaker()
 
 
@@ -142,6 +145,8 @@ def read_verdict(request: OrderRequest, order_id: int, verdict: Admitted) -> Pla
         _refuse_activity(request.activity_id)
     if verdict.reply is AdmitReply.UNKNOWN_GROUP:
         _refuse_group(request)
+    if verdict.reply is AdmitReply.BACKLOG:
+        raise Unavailable(retry_after=BACKLOG_SECONDS)
     raise _REFUSALS[verdict.reply]()
 
 

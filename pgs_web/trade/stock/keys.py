@@ -14,7 +14,7 @@ def stock_key(activity_id: int) -> str:
 
 
 def bought_key(activity_id: int) -> str:
-    """Hash member id → units that the member has locked or bought."""
+    """Hash member id → units that the member has locked or bought; 0 for who bought and gave everything back."""
     return f"{tag(partition_of(activity_id))}:bought:{activity_id:d}"
 
 
@@ -30,3 +30,11 @@ UNALIGNED_KEY = "sales:unaligned"
 def changed_key(partition: int) -> str:
     """Set of activities whose stock changed since the stock sync last looked."""
     return f"{tag(partition)}:changed"
+
+
+def news_key(partition: int) -> str:
+    """Stream of activities, field `a`, whose facts, gate or total changed, or that have units again; the newest ones.
+
+    For processes that keep facts and sold-out activities in memory; it is written by the script that makes the change.
+    """
+    return f"{tag(partition)}:news"

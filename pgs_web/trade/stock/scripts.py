@@ -6,7 +6,7 @@ from pgs_data.lua.blobs import pack
 from pgs_data.lua.loader import Script
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_of
-from pgs_web.trade.stock.keys import activity_key, changed_key, holds_key, stock_key
+from pgs_web.trade.stock.keys import activity_key, changed_key, holds_key, news_key, stock_key
 from pgs_web.trade.stock.messages import FactsReply, GateReply, PreloadReply, SettleReply, TotalReply
 
 _PACKAGE = "pgs_web.trade.stock"
@@ -27,6 +27,7 @@ def preload_activity(*, activity_id: int, facts: Mapping[str, str], total: int) 
             "stock": stock_key(activity_id),
             "holds": holds_key(activity_id),
             "changed": changed_key(partition),
+            "news": news_key(partition),
         },
         args={"activity_id": str(activity_id), "facts": _flat(facts), "total": total},
     )
@@ -37,20 +38,27 @@ def update_activity_facts(
     *, activity_id: int, facts: Mapping[str, str], rules_version: int, state_when_new: str
 ) -> FactsReply:
     """Replaces the facts but the gate's state; raises RedisUnavailable."""
+    partition = partition_of(activity_id)
     reply = _update_activity_facts(
-        ledger(partition_of(activity_id)),
-        keys={"activity": activity_key(activity_id)},
-        args={"facts": _flat(facts), "rules_version": rules_version, "state_when_new": state_when_new},
+        ledger(partition),
+        keys={"activity": activity_key(activity_id), "news": news_key(partition)},
+        args={
+            "activity_id": str(activity_id),
+            "facts": _flat(facts),
+            "rules_version": rules_version,
+            "state_when_new": state_when_new,
+        },
     )
     return FactsReply(reply.decode())
 
 
 def set_activity_gate(*, activity_id: int, state: str, fence: int) -> GateReply:
     """Opens or closes the gate for the latest lease, or for a caller without one (0); raises RedisUnavailable."""
+    partition = partition_of(activity_id)
     reply = _set_activity_gate(
-        ledger(partition_of(activity_id)),
-        keys={"activity": activity_key(activity_id)},
-        args={"state": state, "fence": fence},
+        ledger(partition),
+        keys={"activity": activity_key(activity_id), "news": news_key(partition)},
+        args={"activity_id": str(activity_id), "state": state, "fence": fence},
     )
     return GateReply(reply.decode())
 
@@ -60,7 +68,7 @@ def change_total(*, activity_id: int, difference: int, change_id: str) -> TotalR
     partition = partition_of(activity_id)
     reply = _change_total(
         ledger(partition),
-        keys={"stock": stock_key(activity_id), "changed": changed_key(partition)},
+        keys={"stock": stock_key(activity_id), "changed": changed_key(partition), "news": news_key(partition)},
         args={"activity_id": str(activity_id), "difference": difference, "change_id": change_id},
     )
     return TotalReply(reply.decode())
@@ -70,7 +78,7 @@ def settle_holds(*, partition: int, settlements: Sequence[tuple[int, int, str, s
     """Applies (activity id, order id, movement, reason) of one partition in one call; raises RedisUnavailable."""
     replies = _settle_holds(
         ledger(partition),
-        keys={"changed": changed_key(partition)},
+        keys={"changed": changed_key(partition), "news": news_key(partition)},
         args={
             "settlements": pack(
                 [

@@ -5,6 +5,7 @@
 -- ARGV orders   msgpack list of {order id, activity id, member id, quantity, group id to join, group id to open, address id,
 --               idempotency key, trace id}; all but the quantity are texts, empty where there is none; without any group
 --               id the order is bought alone
+-- ARGV ceiling  waiting orders of the partition beyond which no more come in
 -- DERIVES activity:<activity>  hash of facts
 -- DERIVES stock:<activity>     hash total, remain, lock, sold, version, told_sold_out
 -- DERIVES bought:<activity>    hash member → units
@@ -22,6 +23,7 @@
 -- REPLY ALREADY_IN_GROUP  the member holds a seat in it
 -- REPLY GROUP_FULL        no seat is free
 -- REPLY SOLD_OUT          fewer units remain than wanted
+-- REPLY BACKLOG           too many orders wait to be written down: it may come in later
 local DOCUMENT_VERSION = 1
 -- Facts of a group are needed as long as duplicates of its events may come.
 local GROUP_KEPT_MS = 172800000
@@ -95,6 +97,12 @@ for _, activity in ipairs(sequence) do
     end
 end
 
+local counters = redis.call("HMGET", flow, "accepted", "persisted", "rejected", "rate")
+local waiting = (tonumber(counters[1]) or 0) - (tonumber(counters[2]) or 0) - (tonumber(counters[3]) or 0)
+local rate = math.max(tonumber(counters[4]) or FIRST_RATE, 1)
+local documents = {}
+local most_waiting = tonumber(ceiling)
+
 local groups = {}
 local function find_group(id, activity_id, member_id)
     local seat = "m:" .. member_id
@@ -157,6 +165,9 @@ local function judge(order, activity)
         end
         return "SOLD_OUT"
     end
+    if waiting + #documents >= most_waiting then
+        return "BACKLOG"
+    end
     return nil, group
 end
 
@@ -168,11 +179,6 @@ local function open_group(id, order, activity)
     groups[id] = group
     return group
 end
-
-local counters = redis.call("HMGET", flow, "accepted", "persisted", "rejected", "rate")
-local waiting = (tonumber(counters[1]) or 0) - (tonumber(counters[2]) or 0) - (tonumber(counters[3]) or 0)
-local rate = math.max(tonumber(counters[4]) or FIRST_RATE, 1)
-local documents = {}
 
 local function admit(order, activity, group)
     local order_id, member_id, quantity = order[1], order[3], order[4]

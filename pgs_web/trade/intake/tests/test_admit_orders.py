@@ -338,3 +338,19 @@ def test_states_of_a_scheduled_activity_open_by_the_window_alone():
     assert ledger_now_ms() >= start_ms
     activity.refresh_from_db()
     assert activity.state == ActivityState.SCHEDULED
+
+
+def test_a_full_backlog_lets_nobody_new_in(settings):
+    activity = make_sale(stock=100)
+    partition = partition_of(activity.pk)
+    settings.INTAKE_BACKLOG_CEILING = 3
+    orders = [make_admission(activity, member_id=member) for member in range(1, 6)]
+    admitted, backlog = AdmitReply.ADMITTED, AdmitReply.BACKLOG
+    assert word(*orders) == [admitted, admitted, admitted, backlog, backlog]
+    assert read_stock(activity.pk).lock == 3
+    assert len(stream_of(activity)) == 3
+    # A repetition is answered, also now; and who can't have anything hears that.
+    assert word(orders[0], orders[4]) == [AdmitReply.REPLAYED, backlog]
+    assert word(make_admission(activity, member_id=1)) == [AdmitReply.LIMIT_EXCEEDED]
+    ledger(partition).hincrby(flow_key(partition), "persisted", 1)
+    assert word(*orders[3:]) == [admitted, backlog]

@@ -1,6 +1,7 @@
 -- change_total: Adds units to an activity's stock or takes unsold ones out of it, once a change.
 -- KEYS stock       hash total, remain, lock, sold, version, told_sold_out
 -- KEYS changed     set of activities whose stock the database has not seen
+-- KEYS news     stream of activities whose sale changed for those who keep them in memory
 -- ARGV activity_id
 -- ARGV difference  units, negative to take out
 -- ARGV change_id   name of this change: a repetition is recognised by it
@@ -37,4 +38,5 @@ if units > 0 then
     redis.call("HSET", stock, "told_sold_out", 0)
 end
 redis.call("SADD", changed, activity_id)
+redis.call("XADD", news, "MAXLEN", "~", 1000, "*", "a", activity_id)
 return "CHANGED"

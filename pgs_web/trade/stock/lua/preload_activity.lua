@@ -3,6 +3,7 @@
 -- KEYS stock     hash total, remain, lock, sold, version, told_sold_out
 -- KEYS holds     hash of the orders that were admitted
 -- KEYS changed   set of activities whose stock the database has not seen
+-- KEYS news      stream of activities whose sale changed for those who keep them in memory
 -- ARGV activity_id
 -- ARGV facts     msgpack list name, value, name, value, …
 -- ARGV total     units
@@ -20,4 +21,5 @@ redis.call("HSET", activity, unpack(cmsgpack.unpack(facts)))
 redis.call("HSET", stock, "total", total, "remain", total, "lock", 0, "sold", 0,
     "version", string.format("%.0f", (tonumber(old[3]) or 0) + 1), "told_sold_out", 0)
 redis.call("SADD", changed, activity_id)
+redis.call("XADD", news, "MAXLEN", "~", 1000, "*", "a", activity_id)
 return "LOADED"

@@ -1,5 +1,7 @@
 -- set_activity_gate: Lets shoppers in, or keeps them out; an activity that is over stays over.
 -- KEYS activity  hash of facts
+-- KEYS news      stream of activities whose sale changed for those who keep them in memory
+-- ARGV activity_id
 -- ARGV state     RUNNING, PAUSED, ENDED or WITHDRAWN
 -- ARGV fence     number of the caller's lease, or 0 for a caller without one
 -- REPLY SET       the next admission obeys
@@ -20,4 +22,5 @@ if (known[1] == "ENDED" or known[1] == "WITHDRAWN") and known[1] ~= state then
     return "OVER"
 end
 redis.call("HSET", activity, "state", state)
+redis.call("XADD", news, "MAXLEN", "~", 1000, "*", "a", activity_id)
 return "SET"

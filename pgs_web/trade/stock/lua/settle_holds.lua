@@ -1,5 +1,6 @@
 -- settle_holds: Moves the units of admitted orders on, each order at most once forwards and once back, in any order of calls.
 -- KEYS changed      set of activities whose stock the database has not seen
+-- KEYS news         stream of activities whose sale changed for those who keep them in memory
 -- ARGV settlements  msgpack list of {activity id, order id, movement, reason}; movements are
 --                   CONFIRM lock → sold, RELEASE lock → remain, RETURN sold → remain, REJECT lock → remain with a reason
 -- DERIVES stock:<activity>   hash total, remain, lock, sold, version, told_sold_out
@@ -21,9 +22,11 @@ local stocks = {}
 local function stock_of(activity_id)
     local known = stocks[activity_id]
     if not known then
-        local read = redis.call("HMGET", tag .. "stock:" .. activity_id, "remain", "lock", "sold", "version")
+        local read = redis.call("HMGET", tag .. "stock:" .. activity_id, "remain", "lock", "sold", "version", "told_sold_out")
         known = { id = activity_id, remain = tonumber(read[1]), lock = tonumber(read[2]), sold = tonumber(read[3]),
             version = tonumber(read[4]) or 0, changed = false, given_back = false }
+        -- Somebody may remember that nothing is left, or not as much as was wanted.
+        known.was_short = known.remain == 0 or (tonumber(read[5]) or 0) > 0
         known.is_there = known.remain ~= nil and known.lock ~= nil and known.sold ~= nil
         stocks[activity_id] = known
     end
@@ -124,6 +127,9 @@ for activity_id, stock in pairs(stocks) do
         if stock.given_back then
             -- Who was told "sold out" was told the truth; from now on there is something to sell again.
             redis.call("HSET", key, "told_sold_out", 0)
+            if stock.was_short then
+                redis.call("XADD", news, "MAXLEN", "~", 1000, "*", "a", activity_id)
+            end
         end
         redis.call("SADD", changed, activity_id)
     end
@@ -134,11 +140,8 @@ for _, hold in pairs(holds) do
     end
 end
 for _, buyer in pairs(bought) do
-    if buyer.units > 0 then
-        redis.call("HSET", buyer.key, buyer.member, whole(buyer.units))
-    else
-        redis.call("HDEL", buyer.key, buyer.member)
-    end
+    -- Also those who have nothing left: whoever ever bought may repeat an order, and is told what it became.
+    redis.call("HSET", buyer.key, buyer.member, whole(math.max(buyer.units, 0)))
 end
 for key, group in pairs(groups) do
     redis.call("HDEL", key, unpack(group.seats))
