@@ -14,6 +14,11 @@ def partition_of(key: int) -> int:
     return pinned if pinned is not None else key % settings.LEDGER_PARTITIONS
 
 
+def has_own_redis(partition: int) -> bool:
+    """Whether the partition lives apart: while its Redis is away, the other partitions can be served."""
+    return partition in settings.LEDGER_PARTITION_URLS
+
+
 def tag(partition: int) -> str:
     """Hash tag that starts every key of the partition, e.g. "{p07}"; ValueError for one that doesn't exist."""
     if not 0 <= partition < settings.LEDGER_PARTITIONS:

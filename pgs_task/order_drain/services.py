@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
-from django.conf import settings
 
 from pgs_data.redis.connections import RedisUnavailable, ledger
+from pgs_data.redis.partitions import has_own_redis
 from pgs_data.sharding.slots import node_aliases
 from pgs_task.order_drain.consuming import PartitionDrain
 from pgs_task.order_drain.lanes import NodeLanes
@@ -82,7 +82,7 @@ def trim_intake(*, partitions: Sequence[int]) -> int:
             if _has_group(partition):
                 consumer.forget_idle_consumers(idle_ms=FORGET_AFTER_MS)
         except RedisUnavailable as error:
-            if partition not in settings.LEDGER_PARTITION_URLS:
+            if not has_own_redis(partition):
                 # It is the Redis of most others too: each would cost one more timeout.
                 raise
             outages.append(error)

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from django.utils.functional import Promise
+
 OFFENDERS_SHOWN = 10
 # More than these aren't told apart from one look to the next: so many are no movement.
 SUBJECTS_KEPT = 10_000
@@ -20,7 +22,7 @@ class When(StrEnum):
 class Check:
     id: str
     when: When
-    promise: str
+    promise: str | Promise  # translatable: operators read it
     find_offenders: Callable[[], Iterator[str]]
 
 
@@ -62,7 +64,7 @@ def subject_of(offender: str) -> str:
     return found.group().strip() if found else offender
 
 
-def make_check(check_id: str, when: When, promise: str) -> Callable[[Callable[[], Iterator[str]]], Check]:
+def make_check(check_id: str, when: When, promise: str | Promise) -> Callable[[Callable[[], Iterator[str]]], Check]:
     """Decorator: turns a generator function of offenders into a `Check`."""
 
     def wrap(find_offenders: Callable[[], Iterator[str]]) -> Check:

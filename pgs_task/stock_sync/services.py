@@ -1,5 +1,6 @@
 """Copies the stock of activities that changed from Redis to the database, and watches that no stock key is lost."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -8,8 +9,8 @@ import structlog
 
 from pgs_data.locks import FencedLock, Lease, LockHeld
 from pgs_data.redis.clock import ledger_now_ms
-from pgs_data.redis.connections import ledger
-from pgs_data.redis.partitions import partition_count
+from pgs_data.redis.connections import RedisUnavailable, ledger
+from pgs_data.redis.partitions import has_own_redis, partition_count, partition_of
 from pgs_task.stock_sync.lost_stock import STOCK_LOST, WATCH_ACTOR, rebuild_lock
 from pgs_task.stock_sync.scripts import forget_copied
 from pgs_web.display.activity.errors import WrongActivityState
@@ -40,16 +41,28 @@ class SyncReport:
 def sync_stocks() -> SyncReport:
     """Copies what changed since the last pass; costs what changed. Raises LockHeld when another pass is under way.
 
+    Raises RedisUnavailable; when only partitions with a Redis of their own are away, after the others were copied.
+
     Dies between the copy and the forgetting: the activity stays on the list and is copied again, with the same values.
     A pass that was paused for longer than its lease writes with an old fence, which the rows refuse.
     """
     report = SyncReport()
+    outages: list[Exception] = []
     with FencedLock("stock_sync", ttl_ms=LOCK_MS) as lease:
         as_of = _ledger_now()
+        is_complete = True
         # Every partition is synchronised, whatever the others had left.
-        left = [partition for partition in range(partition_count()) if not _sync_partition(partition, lease, report)]
-        if not left:
+        for partition in range(partition_count()):
+            try:
+                is_complete &= _sync_partition(partition, lease, report)
+            except RedisUnavailable as error:
+                if not has_own_redis(partition):
+                    raise
+                outages.append(error)
+        if is_complete and not outages:
             finish_stock_pass(as_of=as_of, fence=lease.fence)
+    if outages:
+        raise outages[0]
     return report
 
 
@@ -90,16 +103,32 @@ def watch_stock_keys() -> list[int]:
     """Pauses activities on sale whose stock key is gone, so that operators see it; their ids.
 
     Admission refuses them already, because its script finds no stock. Never loads a stock: in the middle of a sale
-    the database's copy is older than what was sold; `manage.py rebuild_stock` counts the orders instead.
+    the database's copy is older than what was sold; `manage.py rebuild_stock` counts the orders instead. A stock that
+    can't be looked at, because its partition's own Redis is away, is not lost; raises RedisUnavailable for the others.
     """
     lost: list[int] = []
     last_id = 0
     on_sale = Activity.objects.filter(state__in=WATCHED).order_by("id").values_list("id", flat=True)
     while page := list(on_sale.filter(id__gt=last_id)[:PAGE]):
         last_id = page[-1]
-        missing = sorted(set(page) - read_stocks(page).keys())
+        missing = _without_stock(page)
         lost += [activity_id for activity_id in missing if _pause_if_lost(activity_id)]
     return lost
+
+
+def _without_stock(activity_ids: list[int]) -> list[int]:
+    apart: dict[int, list[int]] = defaultdict(list)
+    together: list[int] = []
+    for activity_id in activity_ids:
+        partition = partition_of(activity_id)
+        (apart[partition] if has_own_redis(partition) else together).append(activity_id)
+    missing = set(together) - read_stocks(together).keys()
+    for partition, ids in apart.items():
+        try:
+            missing.update(set(ids) - read_stocks(ids).keys())
+        except RedisUnavailable as error:
+            log.warning("stock_not_watched", partition=partition, activities=len(ids), error=repr(error))
+    return sorted(missing)
 
 
 def _pause_if_lost(activity_id: int) -> bool:

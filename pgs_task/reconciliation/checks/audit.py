@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from auditlog.models import LogEntry
 from django.db.models import Count, Model
+from django.utils.translation import gettext_lazy as _
 
 from pgs_data.sharding.slots import node_aliases
 from pgs_task.reconciliation.contract import When, make_check
@@ -17,7 +18,7 @@ ROWS_A_PAGE = 500
 OPERATOR = "operator:"
 
 
-@make_check("P2", When.ALWAYS, "each step of an order or activity that an operator took has an audit row")
+@make_check("P2", When.ALWAYS, _("each step of an order or activity that an operator took has an audit row"))
 def operators_are_audited() -> Iterator[str]:
     """The audit row is written before the step, so a step that is there has one at any moment."""
     for alias in node_aliases():

@@ -3,6 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
+from django.utils.translation import gettext_lazy as _
+
 from pgs_data.clock import database_now
 from pgs_data.messaging.models import OutboxMessage
 from pgs_data.redis.connections import ledger
@@ -66,7 +68,7 @@ def _states_of(order_ids: Iterable[int]) -> dict[int, str]:
     return states
 
 
-@make_check("O1", When.QUIET, "accepted = persisted ∪ rejected with a reason that the shopper can see")
+@make_check("O1", When.QUIET, _("accepted = persisted ∪ rejected with a reason that the shopper can see"))
 def nothing_accepted_is_lost() -> Iterator[str]:
     for page in _pages_of_holds():
         states = _states_of(page)
@@ -84,7 +86,7 @@ def nothing_accepted_is_lost() -> Iterator[str]:
                     )
 
 
-@make_check("E2", When.QUIET, "each transition had its effect exactly once: hold and seat follow their order")
+@make_check("E2", When.QUIET, _("each transition had its effect exactly once: hold and seat follow their order"))
 def effects_follow_orders() -> Iterator[str]:
     for page in _pages_of_holds():
         states = _states_of(page)
@@ -176,7 +178,7 @@ def _shipments_beside_orders(alias: str) -> Iterator[str]:
         yield f"order {order_id} on {alias} is still TO_SHIP: is consume_logistics running?"
 
 
-@make_check("E3", When.QUIET, "the outbox is empty; its oldest row is younger than 60 s")
+@make_check("E3", When.QUIET, _("the outbox is empty; its oldest row is younger than 60 s"))
 def outbox_is_empty() -> Iterator[str]:
     for alias in node_aliases():
         late = database_now(alias) - OUTBOX_GRACE
@@ -186,7 +188,7 @@ def outbox_is_empty() -> Iterator[str]:
             yield f"message {message.pk} on {alias}: {message.topic} of {message.shard_key} waits{age}: {why}"
 
 
-@make_check("E4", When.ALWAYS, "no stream is trimmed past what is persisted")
+@make_check("E4", When.ALWAYS, _("no stream is trimmed past what is persisted"))
 def streams_keep_what_is_open() -> Iterator[str]:
     for partition in range(partition_count()):
         # One transaction: an entry that is persisted and trimmed between two reads would look like a loss.
@@ -203,7 +205,7 @@ def streams_keep_what_is_open() -> Iterator[str]:
             )
 
 
-@make_check("E5", When.QUIET, "persisted + rejected = accepted, per partition")
+@make_check("E5", When.QUIET, _("persisted + rejected = accepted, per partition"))
 def flow_adds_up() -> Iterator[str]:
     for partition in range(partition_count()):
         accepted, persisted, rejected = _flow(partition)

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from django.db.models import Count, Exists, OuterRef, Q
+from django.utils.translation import gettext_lazy as _
 
 from pgs_data.clock import database_now
 from pgs_data.sharding.slots import ids_by_node, node_aliases
@@ -18,7 +19,7 @@ CHUNK = 500
 MADE_WHOLE = frozenset({OrderState.CANCELLED, OrderState.REFUNDED, OrderState.REJECTED})
 
 
-@make_check("G1", When.ALWAYS, "active members ≤ size, exactly one leader, a member once a group")
+@make_check("G1", When.ALWAYS, _("active members ≤ size, exactly one leader, a member once a group"))
 def seats_fit() -> Iterator[str]:
     for alias in node_aliases():
         yield from _overfull(alias)
@@ -70,7 +71,7 @@ def _leaderless(alias: str) -> Iterator[str]:
         yield f"group {group.pk} on {alias}: its leader {group.leader_member_id} has no active seat in it, others have"
 
 
-@make_check("G2", When.QUIET, "SUCCEEDED ⇔ as many confirmed members as its size")
+@make_check("G2", When.QUIET, _("SUCCEEDED ⇔ as many confirmed members as its size"))
 def success_is_full() -> Iterator[str]:
     for alias in node_aliases():
         confirmed = dict(
@@ -113,7 +114,7 @@ def _paid_in_vain(alias: str) -> Iterator[str]:
         yield f"group {group_id} on {alias} is decided and {seats} of its seats are still PAID"
 
 
-@make_check("G3", When.QUIET, "FAILED ⇒ every paid member refunded, every unit given back once")
+@make_check("G3", When.QUIET, _("FAILED ⇒ every paid member refunded, every unit given back once"))
 def failure_is_settled() -> Iterator[str]:
     for alias in node_aliases():
         groups = Group.objects.on_node(alias).filter(state__in=[GroupState.FAILED, GroupState.SETTLED]).order_by("id")
@@ -134,7 +135,7 @@ def failure_is_settled() -> Iterator[str]:
                 yield f"group {group_id} on {alias} is {page[group_id]}; orders that got nothing back: {shown}"
 
 
-@make_check("G4", When.ALWAYS, "never SUCCEEDED and FAILED in one history")
+@make_check("G4", When.ALWAYS, _("never SUCCEEDED and FAILED in one history"))
 def one_fate() -> Iterator[str]:
     for alias in node_aliases():
         fates = (
@@ -149,7 +150,7 @@ def one_fate() -> Iterator[str]:
             yield f"group {row['group_id']} on {alias} was decided {row['fates']} times, see its log"
 
 
-@make_check("G5", When.QUIET, "no FORMING group past its deadline")
+@make_check("G5", When.QUIET, _("no FORMING group past its deadline"))
 def no_group_past_deadline() -> Iterator[str]:
     for alias in node_aliases():
         late = Group.objects.on_node(alias).filter(

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from django.conf import settings
 from django.db.models import Exists, F, OuterRef, QuerySet, Sum
+from django.utils.translation import gettext_lazy as _
 
 from pgs_data.sharding.slots import node_aliases
 from pgs_task.payment.models import Payment, Refund
@@ -32,7 +33,7 @@ def _sums_by_order(rows: QuerySet[Payment] | QuerySet[Refund]) -> dict[int, int]
     return dict(rows.values_list("order_id").annotate(fen=Sum("amount_fen")).order_by())
 
 
-@make_check("M1", When.QUIET, "payments − refunds = what the order is worth in its state")
+@make_check("M1", When.QUIET, _("payments − refunds = what the order is worth in its state"))
 def money_matches_state() -> Iterator[str]:
     for alias in node_aliases():
         for page in _pages_of_orders(alias):
@@ -58,7 +59,7 @@ def money_matches_state() -> Iterator[str]:
                     )
 
 
-@make_check("M2", When.ALWAYS, "refunds ≤ payment")
+@make_check("M2", When.ALWAYS, _("refunds ≤ payment"))
 def refunds_within_payment() -> Iterator[str]:
     for alias in node_aliases():
         over = Payment.objects.on_node(alias).filter(refunded_fen__gt=F("amount_fen"))
@@ -82,7 +83,7 @@ def _above_payment(alias: str, refunds: dict[int, int]) -> Iterator[str]:
             yield f"payment {payment_id} on {alias}: refunds of {fen} fen, paid were {'none' if paid is None else paid}"
 
 
-@make_check("M3", When.ALWAYS, "(gateway, trade number) and (gateway, refund number) are unique over all nodes")
+@make_check("M3", When.ALWAYS, _("(gateway, trade number) and (gateway, refund number) are unique over all nodes"))
 def numbers_are_unique() -> Iterator[str]:
     trades: Counter[tuple[str, str]] = Counter()
     refunds: Counter[tuple[str, str]] = Counter()
@@ -97,7 +98,7 @@ def numbers_are_unique() -> Iterator[str]:
                 yield f"{gateway} number {number} stands {count} times in our books"
 
 
-@make_check("M4", When.QUIET, "our books = the gateway's statement, both ways, to the fen")
+@make_check("M4", When.QUIET, _("our books = the gateway's statement, both ways, to the fen"))
 def books_match_statement() -> Iterator[str]:
     for gateway_code in settings.PAYMENT_GATEWAYS:
         for comparison in compare_all_statements(gateway_code=gateway_code):
@@ -107,11 +108,11 @@ def books_match_statement() -> Iterator[str]:
                     f" payment {difference.payment_id}: ours {difference.our_fen}, theirs {difference.their_fen} fen"
                 )
             # The comparison keeps the first differences only; the rest still count.
-            for _ in range(comparison.difference_count - len(comparison.differences)):
+            for _more in range(comparison.difference_count - len(comparison.differences)):
                 yield f"{gateway_code} {comparison.day}: one more difference"
 
 
-@make_check("M5", When.ALWAYS, "no order counts as paid without a payment of exactly its amount and currency")
+@make_check("M5", When.ALWAYS, _("no order counts as paid without a payment of exactly its amount and currency"))
 def paid_means_paid() -> Iterator[str]:
     for alias in node_aliases():
         # One statement sees one moment: an order and its payment may both move on meanwhile.

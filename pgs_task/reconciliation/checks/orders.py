@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from django.db.models import Count, Exists, F, OuterRef, Q, Sum
+from django.utils.translation import gettext_lazy as _
 
 from pgs_data.clock import database_now
 from pgs_data.sharding.slots import alias_of_id, node_aliases, slot_of_id, slot_of_key
@@ -21,7 +22,7 @@ CHANGED_LIMIT = re.compile(r"\bmember_limit: (\d+) →")
 _FOLLOWERS: dict[str, frozenset[OrderState]] = {state.value: after for state, after in MOVES.items()}
 
 
-@make_check("O2", When.ALWAYS, "one (member, idempotency key), one order")
+@make_check("O2", When.ALWAYS, _("one (member, idempotency key), one order"))
 def one_order_a_key() -> Iterator[str]:
     for alias in node_aliases():
         doubles = (
@@ -42,7 +43,7 @@ def one_order_a_key() -> Iterator[str]:
                 )
 
 
-@make_check("O3", When.ALWAYS, "an order id exists once, on the node that the id names")
+@make_check("O3", When.ALWAYS, _("an order id exists once, on the node that the id names"))
 def order_on_its_node() -> Iterator[str]:
     # A node holds an id once (primary key), so an id that is only where its slot says exists once.
     for alias in node_aliases():
@@ -51,7 +52,7 @@ def order_on_its_node() -> Iterator[str]:
                 yield f"order {order_id} is on {alias}, its id says {alias_of_id(order_id)}"
 
 
-@make_check("O4", When.QUIET, "units of a member in an activity are within its limit and as Redis counts them")
+@make_check("O4", When.QUIET, _("units of a member in an activity are within its limit and as Redis counts them"))
 def units_within_limit() -> Iterator[str]:
     limits = dict(Activity.objects.values_list("id", "member_limit"))
     counted: dict[tuple[int, int], int] = {}
@@ -93,7 +94,7 @@ def _highest_limits(activity_ids: set[int], limits: dict[int, int]) -> dict[int,
     return highest
 
 
-@make_check("O5", When.ALWAYS, "every logged transition is allowed and follows the one before it")
+@make_check("O5", When.ALWAYS, _("every logged transition is allowed and follows the one before it"))
 def log_is_a_chain() -> Iterator[str]:
     for alias in node_aliases():
         for page in keyset_pages(Order.objects.on_node(alias).only("id"), size=CHUNK):
@@ -126,7 +127,7 @@ def _orders_beside_their_log(alias: str) -> Iterator[str]:
         yield f"order {order.pk} on {alias} is {order.state} after {order.log_count} moves, its log does not end so"
 
 
-@make_check("O6", When.ALWAYS, "amount = quantity × the price snapshot − discounts, and positive")
+@make_check("O6", When.ALWAYS, _("amount = quantity × the price snapshot − discounts, and positive"))
 def amount_is_right() -> Iterator[str]:
     for alias in node_aliases():
         wrong = Order.objects.on_node(alias).exclude(
@@ -139,7 +140,7 @@ def amount_is_right() -> Iterator[str]:
             )
 
 
-@make_check("O7", When.QUIET, "nothing is stuck past its deadline")
+@make_check("O7", When.QUIET, _("nothing is stuck past its deadline"))
 def nothing_stuck() -> Iterator[str]:
     for alias in node_aliases():
         now = database_now(alias)

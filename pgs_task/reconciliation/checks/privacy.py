@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
+from django.utils.translation import gettext_lazy as _
 from msgspec import structs
 
 from pgs_data.redis.connections import ledger
@@ -21,7 +22,7 @@ PHONE = re.compile(rb"(?<![0-9A-Za-z])1[3-9]\d{9}(?![0-9A-Za-z])")
 ENTRIES_A_STREAM = 500
 
 
-@make_check("P1", When.ALWAYS, "no phone in plain text in the streams of orders and shipments")
+@make_check("P1", When.ALWAYS, _("no phone in plain text in the streams of orders and shipments"))
 def streams_hide_phones() -> Iterator[str]:
     streams: list[tuple[int | None, str]] = [(None, BUS), (None, ASIDE)]
     for partition in range(partition_count()):

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.db.models import Count, F, Max, Min, Q, Sum
+from django.utils.translation import gettext_lazy as _
 
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_of
@@ -60,7 +61,7 @@ def _asked(activity_ids: list[int], command: str, *arguments: Any) -> Iterator[t
         yield from zip(ids, pipeline.execute(), strict=True)
 
 
-@make_check("S1", When.ALWAYS, "total = remain + lock + sold, none negative")
+@make_check("S1", When.ALWAYS, _("total = remain + lock + sold, none negative"))
 def stock_adds_up() -> Iterator[str]:
     for page in _pages_of_activities(HAD_SALE):
         for activity_id, values in _asked(page, "HMGET", *FIGURES):
@@ -81,7 +82,7 @@ def stock_adds_up() -> Iterator[str]:
                 yield f"activity {activity_id}: remain + lock + sold is {remain + lock + sold}, in Redis: {shown}"
 
 
-@make_check("S2", When.QUIET, "Redis' lock and sold = sums over the orders of all nodes")
+@make_check("S2", When.QUIET, _("Redis' lock and sold = sums over the orders of all nodes"))
 def stock_matches_orders() -> Iterator[str]:
     locked, sold = _units(LOCKED), _units(SOLD)
     for activity_id, stock in _stocks():
@@ -98,7 +99,7 @@ def stock_matches_orders() -> Iterator[str]:
         )
 
 
-@make_check("S3", When.ALWAYS, "nothing oversold: units of locked and sold orders ≤ total")
+@make_check("S3", When.ALWAYS, _("nothing oversold: units of locked and sold orders ≤ total"))
 def nothing_oversold() -> Iterator[str]:
     # Orders first: what is admitted between the two reads can't look like an oversale.
     units = _units(LOCKED | SOLD)
@@ -107,7 +108,7 @@ def nothing_oversold() -> Iterator[str]:
             yield f"activity {activity_id} is oversold: {units[activity_id]} units ordered, its total is {stock.total}"
 
 
-@make_check("S4", When.QUIET, "nothing undersold: if somebody was told sold out and nothing is locked, remain = 0")
+@make_check("S4", When.QUIET, _("nothing undersold: if somebody was told sold out and nothing is locked, remain = 0"))
 def nothing_undersold() -> Iterator[str]:
     for activity_id, stock in _stocks():
         if stock.is_undersold:
@@ -117,7 +118,7 @@ def nothing_undersold() -> Iterator[str]:
             )
 
 
-@make_check("S5", When.QUIET, "the database's stock row = Redis, and its version never went back")
+@make_check("S5", When.QUIET, _("the database's stock row = Redis, and its version never went back"))
 def copy_matches_redis() -> Iterator[str]:
     for page in _pages_of_activities(HAD_SALE):
         copies = {copy.activity_id: copy for copy in ActivityStock.objects.filter(activity_id__in=page)}
@@ -137,7 +138,7 @@ def copy_matches_redis() -> Iterator[str]:
                 yield f"activity {activity_id}: the database has {row or 'no row'}, Redis {redis or 'no stock'}"
 
 
-@make_check("S6", When.QUIET, "stock ledger: one RESERVE an order, then at most one of CONFIRM or RELEASE")
+@make_check("S6", When.QUIET, _("stock ledger: one RESERVE an order, then at most one of CONFIRM or RELEASE"))
 def ledger_is_complete() -> Iterator[str]:
     for alias in node_aliases():
         yield from _wrong_movements(alias)
@@ -174,7 +175,7 @@ def _wrong_movements(alias: str) -> Iterator[str]:
         yield f"order {row['order_id']} on {alias}: the stock ledger has {movements}{units}"
 
 
-@make_check("S7", When.ALWAYS, "the stock key of a running activity exists and has no TTL")
+@make_check("S7", When.ALWAYS, _("the stock key of a running activity exists and has no TTL"))
 def stock_key_is_there() -> Iterator[str]:
     for page in _pages_of_activities(ON_SALE):
         missing = []

@@ -229,3 +229,13 @@ def test_redis_that_is_away_changes_nothing(redis_server):
     redis_server.start()
     sync_stocks()
     assert copy_of(activity) == (10, 9, 1, 0, 2)
+
+
+def test_a_partition_whose_own_redis_is_away_keeps_no_other_from_being_copied(settings):
+    # The one that is away comes first.
+    away, there = sorted((make_sale(), make_sale()), key=lambda activity: partition_of(activity.pk))
+    settings.LEDGER_PARTITION_URLS = {partition_of(away.pk): "redis://127.0.0.1:1/0"}
+    with pytest.raises(RedisUnavailable):
+        sync_stocks()
+    assert (copy_of(away), copy_of(there)) == (None, redis_of(there))
+    assert not StockSyncPass.objects.filter(as_of__isnull=False).exists(), "not everything is as of now"

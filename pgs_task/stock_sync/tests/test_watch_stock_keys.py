@@ -96,3 +96,11 @@ def test_redis_that_is_away_pauses_nothing(redis_server):
     redis_server.start()
     assert watch_stock_keys() == []
     assert state_of(activity) == ActivityState.RUNNING
+
+
+def test_what_cannot_be_looked_at_is_not_lost_and_keeps_nobody_waiting(settings):
+    away, lost = make_sale(), make_sale()
+    lose(lost)
+    settings.LEDGER_PARTITION_URLS = {partition_of(away.pk): "redis://127.0.0.1:1/0"}
+    assert watch_stock_keys() == [lost.pk]
+    assert state_of(away) == ActivityState.RUNNING

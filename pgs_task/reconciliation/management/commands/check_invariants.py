@@ -4,7 +4,7 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, no_translations
 
 from pgs_task.reconciliation.contract import Verdict
 from pgs_task.reconciliation.quiet import wait_for_quiet
@@ -31,6 +31,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--only-always", action="store_true", help="only those that hold at any moment (A)")
 
+    @no_translations
     def handle(self, *args: Any, **options: Any) -> None:
         restless = wait_for_quiet(options["wait"]) if options["wait"] else []
         failed = 0
@@ -58,7 +59,7 @@ def _as_json(verdict: Verdict) -> str:
         {
             "id": verdict.check.id,
             "when": verdict.check.when.value,
-            "promise": verdict.check.promise,
+            "promise": str(verdict.check.promise),
             "ok": verdict.is_ok,
             "judged": verdict.is_judged,
             "count": verdict.count,
