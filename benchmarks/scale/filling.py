@@ -22,6 +22,7 @@ from pgs_task.stock_sync.services import sync_stocks
 from pgs_web.display.activity.models import Activity, ActivityLog
 from pgs_web.display.activity.rules import ActivityRules
 from pgs_web.display.activity.services import create_activity, submit_for_review
+from pgs_web.trade.intake.keys import flow_key
 from pgs_web.trade.intake.messages import Admission, AdmitReply, Claim, ClaimReply
 from pgs_web.trade.intake.scripts import admit_orders, claim_keys
 from pgs_web.trade.stock.keys import activity_key, changed_key, stock_key
@@ -35,6 +36,9 @@ RESTORES_A_PIPELINE = 2_000
 # Members of benchmarks have no rows of their own: nothing that is measured reads them.
 FIRST_MEMBER = 5_000_000
 QUIET_SECONDS = 1800
+# Orders on their way while the shop grows: a deeper stream would wait in memory for nothing.
+MOST_ON_THE_WAY = 10_000
+LOOK_EVERY = 2_000
 
 
 def make_activity(*, pay_within_seconds: int = 6 * 86_400, group_lasts_seconds: int = 20 * 86_400) -> Activity:
@@ -72,7 +76,10 @@ class GrowingShop:
         self._add_activities(size - len(self.activity_ids))
         missing = size - self.order_count
         drain, relay = self.shop.start("drain"), self.shop.start("relay")
-        self.admit(self._spread(missing))
+        # Each order in an activity of its own, as far as there are as many.
+        for start in range(0, missing, LOOK_EVERY):
+            self.admit(self._spread(start, min(LOOK_EVERY, missing - start)))
+            self._wait_for_drain()
         self.wait_until_quiet()
         for process in (drain, relay):
             process.stop()
@@ -121,9 +128,16 @@ class GrowingShop:
             time.sleep(0.2)
             sync_stocks()
 
-    def _spread(self, count: int) -> Iterator[int]:
-        for number in range(count):
+    def _spread(self, first: int, count: int) -> Iterator[int]:
+        for number in range(first, first + count):
             yield self.activity_ids[number % len(self.activity_ids)]
+
+    def _wait_for_drain(self) -> None:
+        deadline = time.monotonic() + QUIET_SECONDS
+        while count_waiting_orders() > MOST_ON_THE_WAY:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the drain stands still\n{self.shop.logs()}")
+            time.sleep(0.05)
 
     def _admit_batch(self, batch: Sequence[Admission]) -> None:
         claim_all(batch)
@@ -141,6 +155,16 @@ class GrowingShop:
             new_ids = multiply_activity(template, count - 1)
             copy_stock_keys(template, new_ids)
             self.activity_ids += new_ids
+
+
+def count_waiting_orders() -> int:
+    """Admitted orders that are in no database yet."""
+    waiting = 0
+    for partition in range(partition_count()):
+        counters = ledger(partition).hmget(flow_key(partition), ["accepted", "persisted", "rejected"])
+        accepted, persisted, rejected = (int(counter or 0) for counter in counters)
+        waiting += accepted - persisted - rejected
+    return waiting
 
 
 def claim_all(orders: Sequence[Admission]) -> None:
