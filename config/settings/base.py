@@ -12,6 +12,7 @@ from config.settings.logging import *  # noqa: F403
 from config.settings.observability import *  # noqa: F403
 from config.settings.payment import *  # noqa: F403
 from config.settings.plays import *  # noqa: F403
+from config.settings.receiving import *  # noqa: F403
 from config.settings.redis import *  # noqa: F403
 from config.settings.security import *  # noqa: F403
 from config.settings.trade import *  # noqa: F403

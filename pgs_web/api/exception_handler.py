@@ -59,6 +59,11 @@ class ProblemFormatter(ExceptionFormatter):
         return problem(status=status, code=CODES.get(problems[0].code, problems[0].code), detail=problems[0].detail)
 
 
+def describe_exception(error: exceptions.APIException) -> dict[str, Any]:
+    """The body of the answer to an exception outside a view, in the language that is active."""
+    return ProblemFormatter(exc=error, context={}, original_exc=error).run()  # type: ignore[typeddict-item]
+
+
 class ProblemHandler(ExceptionHandler):
     """Refusals, outages, Django's own exceptions and bugs; a bug is 500 `server_error`, logged and reported."""
 

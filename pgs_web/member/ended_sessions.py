@@ -1,7 +1,7 @@
 """Which sessions have ended though their access tokens look alive: signed out, or their member was blocked."""
 
-import threading
 import time
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -49,6 +49,17 @@ def _ask_cache(claims: TokenClaims) -> bool:
     return _ask_database(claims)
 
 
+def find_ended_sessions(asked: Collection[TokenClaims]) -> dict[TokenClaims, bool]:
+    """For each whether its session has ended, by the database, in two queries."""
+    sids = set(SignedOutToken.objects.filter(sid__in={one.sid for one in asked}).values_list("sid", flat=True))
+    members = set(
+        Member.objects.filter(id__in={one.member_id for one in asked}, state=MemberState.BLOCKED.value).values_list(
+            "id", flat=True
+        )
+    )
+    return {one: one.sid in sids or one.member_id in members for one in asked}
+
+
 def _ask_database(claims: TokenClaims) -> bool:
     return (
         SignedOutToken.objects.filter(sid=claims.sid).exists()
@@ -79,12 +90,12 @@ def rebuild_ended_sessions() -> None:
 
 
 class EndedSessionsMirror:
-    """A process's own copy for the rush: no Redis call a request; up to a second late, up to a minute for unblocking.
+    """A process's own copy for the rush: no Redis call a request.
 
-    One thread reads what is new, at most once a second; the others go on with what is known.
+    Whoever owns it calls `refresh` from a thread about once a second, so that it is a second late at most, and up to a
+    minute for unblocking.
     """
 
-    refresh_seconds = 1.0
     reread_seconds = 60.0
     # Two processes' clocks may differ by this much: entries this old are read again.
     overlap_ms = 10_000
@@ -94,24 +105,22 @@ class EndedSessionsMirror:
         self._read_up_to_ms = 0
         self._refreshed_at = float("-inf")
         self._reread_at = float("-inf")
-        self._lock = threading.Lock()
 
-    def is_session_ended(self, claims: TokenClaims) -> bool:
-        """As known within the last second; Redis down changes nothing in what is known."""
-        if time.monotonic() - self._refreshed_at >= self.refresh_seconds and self._lock.acquire(blocking=False):
-            try:
-                self._refresh()
-            except RedisUnavailable as error:
-                logger.warning("ended_sessions_mirror_stale", error=type(error).__name__)
-            finally:
-                self._refreshed_at = time.monotonic()
-                self._lock.release()
-        return (
-            keys.ended_session(claims.sid).encode() in self._entries
-            or keys.blocked_member(claims.member_id).encode() in self._entries
+    def has_ended(self, claims: TokenClaims) -> bool:
+        """As known at the last refresh."""
+        entries = self._entries
+        return bool(entries) and (
+            keys.ended_session(claims.sid).encode() in entries
+            or keys.blocked_member(claims.member_id).encode() in entries
         )
 
-    def _refresh(self) -> None:
+    @property
+    def age_seconds(self) -> float:
+        """Seconds since the last refresh that succeeded."""
+        return time.monotonic() - self._refreshed_at
+
+    def refresh(self) -> None:
+        """Reads what is new; raises RedisUnavailable, after which everything known stays known."""
         now = time.monotonic()
         is_reread = now - self._reread_at >= self.reread_seconds
         if is_reread and cache().zscore(keys.ENDED_SESSIONS, keys.COMPLETE) is None:
@@ -131,10 +140,9 @@ class EndedSessionsMirror:
             if len(page) < CHUNK:
                 break
             offset += CHUNK
-        self._entries = frozenset(known)
+        if known != self._entries:
+            self._entries = frozenset(known)
         self._read_up_to_ms = highest
+        self._refreshed_at = now
         if is_reread:
             self._reread_at = now
-
-
-mirror = EndedSessionsMirror()

@@ -1,78 +1,45 @@
-"""A ledger that hangs costs one caller a timeout, not each of a queue of callers."""
+"""A ledger that hangs costs a few callers a timeout, and the others are told no at once."""
 
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from django.conf import settings
-
-from pgs_data.redis.connections import RedisUnavailable
-from pgs_web.api.errors import Unavailable
 
 # A refused connection fails at once and needs no protection; only failures slower than this count.
 SLOW_SECONDS = 0.3
-# How long everybody else is told no; then one caller may try.
+# How long everybody is told no; then one caller may try.
 CLOSED_SECONDS = 0.5
 
 
 class Breaker:
-    """Remembers which ledgers hang; one for a process, used by all its threads."""
+    """Remembers whether one server of the ledger hangs; used on one event loop."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._closed_until: dict[int | None, float] = {}
+        self._closed_until = 0.0
+        self._is_tried = False
 
-    @contextmanager
-    def guard(self, partition: int) -> Iterator[None]:
-        """Around a call of the partition's ledger; raises Unavailable without calling while the ledger hangs."""
-        ledger = _ledger_of(partition)
-        self._enter(ledger)
-        started = time.monotonic()
-        try:
-            yield
-        except RedisUnavailable as error:
-            if time.monotonic() - started >= SLOW_SECONDS:
-                self._close(ledger)
-            raise Unavailable() from error
-        if self._closed_until:
-            with self._lock:
-                self._closed_until.pop(ledger, None)
+    def is_closed(self) -> bool:
+        """Whether nobody may ask now; changes nothing."""
+        return bool(self._closed_until) and (self._is_tried or time.monotonic() < self._closed_until)
 
-    @contextmanager
-    def guard_patient_call(self) -> Iterator[None]:
-        """Around a call that bridges a hanging ledger by what it has in store; raises Unavailable when it had to wait.
-
-        Its answer is good, but who goes on with it would wait at the same ledger a second time.
-        """
-        # Without taking the turn to try, which the next call of this caller needs.
-        with self._lock:
-            if time.monotonic() < self._closed_until.get(None, 0.0):
-                raise Unavailable()
-        started = time.monotonic()
-        yield
-        if time.monotonic() - started >= SLOW_SECONDS:
-            self._close(None)
-            raise Unavailable()
-
-    def _close(self, ledger: int | None) -> None:
-        with self._lock:
-            self._closed_until[ledger] = time.monotonic() + CLOSED_SECONDS
-
-    def _enter(self, ledger: int | None) -> None:
+    def enter(self) -> bool:
+        """Whether this caller may ask. After a closed time one may, and the others wait for what becomes of it."""
         if not self._closed_until:
-            return
-        with self._lock:
-            until = self._closed_until.get(ledger)
-            if until is None:
-                return
-            now = time.monotonic()
-            if now < until:
-                raise Unavailable()
-            # This caller tries; the others wait for its result, or for the next turn.
-            self._closed_until[ledger] = now + CLOSED_SECONDS
+            return True
+        if self.is_closed():
+            return False
+        self._is_tried = True
+        return True
 
+    def succeed(self) -> None:
+        """The server answered."""
+        self._closed_until, self._is_tried = 0.0, False
 
-def _ledger_of(partition: int) -> int | None:
-    """Partitions without a Redis of their own share one, and hang together."""
-    return partition if partition in settings.LEDGER_PARTITION_URLS else None
+    def fail(self, seconds: float) -> bool:
+        """The server failed after so long; returns whether it hangs, so that those who wait may be told."""
+        self._is_tried = False
+        if seconds < SLOW_SECONDS:
+            return False
+        self._closed_until = time.monotonic() + CLOSED_SECONDS
+        return True
+
+    def give_up_trial(self) -> None:
+        """Whoever was to try didn't ask: the next one may."""
+        self._is_tried = False

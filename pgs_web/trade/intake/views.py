@@ -1,28 +1,21 @@
 """Orders over HTTP: shoppers place them and read their own."""
 
-import re
-from typing import Any, cast
+from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
-from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 from rest_framework.views import APIView
 
-from pgs_data.clock import from_ms
-from pgs_web.api.errors import NotFound
+from pgs_web.api.errors import NotFound, Unavailable
 from pgs_web.api.ids import read_id
 from pgs_web.api.pagination import PAGE_PARAMETERS, invalid_parameter, read_page_size
 from pgs_web.api.schema import refusals
-from pgs_web.api.trace import current_trace_id
 from pgs_web.member.authentication import member_of
-from pgs_web.member.tokens import TokenClaims
-from pgs_web.trade.intake.authentication import RushTokenAuthentication, refuse_ended_session
 from pgs_web.trade.intake.errors import (
     AlreadyInGroup,
     Ended,
@@ -36,15 +29,11 @@ from pgs_web.trade.intake.errors import (
 )
 from pgs_web.trade.intake.selectors import get_own_order, list_own_orders
 from pgs_web.trade.intake.serializers import AcceptedOrderSerializer, OrderRequestSerializer
-from pgs_web.trade.intake.services import OrderRequest, PlacedOrder, place_order
-from pgs_web.trade.order.models import Order, OrderMode
+from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.selectors import shipments_of
 from pgs_web.trade.order.serializers import OrderSerializer
-from pgs_web.trade.order.states import OrderState
 
 KEY_HEADER = "Idempotency-Key"
-# Visible ASCII, as the header's definition asks; it becomes part of a field in Redis, never of a key.
-KEY_PATTERN = re.compile(r"[!-~]{1,64}")
 
 
 class OwnOrdersPage(BasePagination):
@@ -64,10 +53,6 @@ class OwnOrdersPage(BasePagination):
 
 class OrdersView(APIView):
     pagination_class = OwnOrdersPage
-
-    def get_authenticators(self) -> list[BaseAuthentication]:
-        is_rush = self.request is not None and self.request.method == "POST"
-        return [RushTokenAuthentication()] if is_rush else super().get_authenticators()
 
     @extend_schema(
         operation_id="orders_list",
@@ -116,16 +101,9 @@ class OrdersView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Opens a group, joins one (`group_id`), or buys alone (`mode`). 202: the order is on disk."""
-        placed = place_order(
-            _read_order(request),
-            # `auth` is what the authenticator read from the token.
-            check_shopper=lambda: refuse_ended_session(cast(TokenClaims, request.auth)),
-        )
-        return Response(
-            AcceptedOrderSerializer(_tell(placed)).data,
-            status=202,
-            headers={"Location": f"/api/v1/orders/{placed.order_id}/"},
-        )
+        # Described here, answered by the receiving service, which stands in front of Django (config/asgi.py). Whoever
+        # gets through to Django reached a process that takes no orders.
+        raise Unavailable()
 
 
 class OrderView(APIView):
@@ -134,44 +112,6 @@ class OrderView(APIView):
         """One of your orders."""
         order = get_own_order(member_id=member_of(request), order_id=order_id)
         return Response(_describe([order])[0])
-
-
-def _read_order(request: Request) -> OrderRequest:
-    key = request.headers.get(KEY_HEADER, "")
-    wanted = OrderRequestSerializer(data=request.data)
-    is_valid = wanted.is_valid()
-    errors = dict(wanted.errors) if not is_valid else {}
-    if not KEY_PATTERN.fullmatch(key):
-        errors[KEY_HEADER] = [
-            ErrorDetail(str(_("Send this header with 1 to 64 visible ASCII characters.")), code="invalid")
-        ]
-    if errors:
-        raise ValidationError(errors)
-    order = wanted.validated_data
-    return OrderRequest(
-        member_id=member_of(request),
-        activity_id=order["activity_id"],
-        quantity=order["quantity"],
-        address_id=order["address_id"],
-        group_id=order["group_id"],
-        mode=OrderMode(order["mode"]),
-        idempotency_key=key,
-        trace_id=current_trace_id(),
-    )
-
-
-def _tell(placed: PlacedOrder) -> dict[str, Any]:
-    hold = placed.hold
-    return {
-        "order_id": placed.order_id,
-        "group_id": hold.group_id,
-        "state": OrderState.ACCEPTED.value,
-        "amount_fen": hold.amount_fen,
-        "pay_by": from_ms(hold.pay_by_ms),
-        "queue": {"position": hold.position, "eta_seconds": hold.eta_seconds},
-        # The moment of the admission: a repetition is told the same as the first time.
-        "server_time": from_ms(hold.accepted_ms),
-    }
 
 
 def _describe(orders: list[Order]) -> list[dict[str, Any]]:

@@ -12,10 +12,12 @@ def shoppers(db):
 
 
 @pytest.fixture
-def api():
-    """A client for the API; a bug is an answer of 500, as outside."""
-    client_class = import_string("rest_framework.test.APIClient")
-    return client_class(raise_request_exception=False, headers={"Accept-Language": "en"})
+def api(db):
+    """A client for the API, orders through the receiving service; a bug is an answer of 500, as outside."""
+    client_class = import_string("pgs_web.trade.receiving.tests.asgi_client.OrdersClient")
+    receiving_service = import_string("pgs_web.trade.receiving.tests.asgi_client.receiving_service")
+    with receiving_service() as (thread, service):
+        yield client_class(thread, service, raise_request_exception=False, headers={"Accept-Language": "en"})
 
 
 @pytest.fixture

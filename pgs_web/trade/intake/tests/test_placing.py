@@ -4,8 +4,11 @@ import time
 from datetime import datetime, timedelta
 
 import pytest
+from django.conf import settings
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from pgs_data.ids.snowflake import new_id
+from pgs_data.redis.async_connections import AsyncServer
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_of
 from pgs_data.sharding.slots import slot_of_id, slot_of_key
@@ -15,21 +18,15 @@ from pgs_web.member.tokens import issue_tokens, read_access_token
 from pgs_web.trade.group.keys import group_key
 from pgs_web.trade.group.models import Group
 from pgs_web.trade.group.states import GroupState
-from pgs_web.trade.intake import services
-from pgs_web.trade.intake.breaker import Breaker
+from pgs_web.trade.intake import scripts
 from pgs_web.trade.intake.tests.making import stream_of
+from pgs_web.trade.receiving.desk import Desk
 from pgs_web.trade.stock.keys import activity_key, stock_key
 from pgs_web.trade.stock.sales import end_sale, pause_sale, withdraw_sale
 from pgs_web.trade.stock.selectors import read_stock
 from pgs_web.trade.stock.tests.making import make_sale
 
 pytestmark = pytest.mark.django_db(databases="__all__")
-
-
-@pytest.fixture(autouse=True)
-def _fresh_breaker(monkeypatch):
-    """A test that stops Redis leaves no closed breaker to the next one."""
-    monkeypatch.setattr(services, "_breaker", Breaker())
 
 
 @pytest.fixture
@@ -107,13 +104,13 @@ def test_a_refused_order_can_be_sent_again_with_its_key(shopper, buy):
 def test_dead_between_claim_and_admission(shopper, buy, monkeypatch):
     activity = make_sale(stock=5)
 
-    def die(**_arguments):
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as dying:
-        dying.setattr(services, "admit_orders", die)
-        with pytest.raises(KeyboardInterrupt):
-            buy(shopper, activity)
+        dying.setattr(Desk, "_go_on", lambda _desk, _passage: None)
+        started = time.monotonic()
+        # Nobody goes on with it: its time is up, whatever has become of it.
+        assert refusal(buy(shopper, activity)) == (503, "unavailable")
+        assert settings.INTAKE_ANSWER_SECONDS <= time.monotonic() - started < 4
+    assert ledger().keys("*claims*")
     assert read_stock(activity.pk).lock == 0
     assert buy(shopper, activity).status_code == 202
     assert read_stock(activity.pk).lock == 1
@@ -122,14 +119,16 @@ def test_dead_between_claim_and_admission(shopper, buy, monkeypatch):
 
 def test_an_admission_whose_answer_was_lost(shopper, buy, monkeypatch):
     activity = make_sale(stock=5)
-    admit_orders = services.admit_orders
+    call = AsyncServer.call
 
-    def lose_answer(**arguments):
-        admit_orders(**arguments)
-        raise services.Unavailable
+    async def lose_answer(server, commands):
+        replies = await call(server, commands)
+        if scripts._admit_orders.sha in {command[1] for command in commands}:
+            raise RedisTimeoutError
+        return replies
 
     with monkeypatch.context() as timing_out:
-        timing_out.setattr(services, "admit_orders", lose_answer)
+        timing_out.setattr(AsyncServer, "call", lose_answer)
         assert refusal(buy(shopper, activity)) == (503, "unavailable")
     assert buy(shopper, activity).status_code == 202
     assert read_stock(activity.pk).lock == 1
@@ -299,9 +298,16 @@ def test_sign_in(api, shopper, buy):
 def test_a_session_that_ended_buys_nothing(shopper, buy):
     activity = make_sale()
     claims = read_access_token(shopper.access)
+    assert buy(shopper, activity).status_code == 202
     end_session(sid=claims.sid, member_id=claims.member_id)
-    assert buy(shopper, activity).status_code == 401
-    assert read_stock(activity.pk).lock == 0
+    deadline = time.monotonic() + 1.0
+    while (response := buy(shopper, activity)).status_code == 202:
+        assert time.monotonic() < deadline, "known a second later at most"
+        time.sleep(0.02)
+    assert refusal(response) == (401, "token_not_valid")
+    assert response["WWW-Authenticate"] == 'Bearer realm="pgs"'
+    assert refusal(buy(shopper, activity, key="another")) == (401, "token_not_valid")
+    assert read_stock(activity.pk).lock == 1
 
 
 def test_the_hot_path_touches_no_database(shopper, buy, django_assert_num_queries):

@@ -1,0 +1,202 @@
+"""Where orders wait in a receiving process: bounded in number and time, without a database, without a blocking call."""
+
+import asyncio
+import time
+from collections import deque
+from functools import partial
+
+import structlog
+from django.conf import settings
+
+from pgs_data.ids.at_once import ReadyIds
+from pgs_data.ids.errors import IdSourceUnavailable
+from pgs_data.redis.async_connections import AsyncServer
+from pgs_data.redis.async_ledger import AsyncLedger
+from pgs_data.redis.partitions import partition_of
+from pgs_data.sharding.slots import slot_of_id, slot_of_key
+from pgs_web.api.errors import NotFound, Refusal, Unavailable
+from pgs_web.trade.intake.errors import KeyReused
+from pgs_web.trade.intake.messages import AdmitReply, Admitted, Claimed, ClaimReply
+from pgs_web.trade.intake.services import BACKLOG_SECONDS, REFUSALS, OrderRequest, PlacedOrder, make_admission, make_claim
+from pgs_web.trade.receiving.lanes import Lane
+from pgs_web.trade.receiving.lookups import Lookup
+from pgs_web.trade.receiving.owners import AddressOwners
+from pgs_web.trade.receiving.passages import Outcome, Passage
+from pgs_web.trade.receiving.threads import Connections, own_connections
+from pgs_web.trade.receiving.unknown import find_holds, find_owners, judge_unknown_activities, judge_unknown_groups
+from pgs_web.trade.stock.holds import Hold
+
+# How often it is looked whose time is up.
+SWEEP_SECONDS = 0.025
+# For how long "there is no such activity" is believed.
+UNKNOWN_SECONDS = 1.0
+
+logger = structlog.get_logger(__name__)
+
+
+class Desk:
+    """Takes orders and has them admitted; one a process, on its event loop."""
+
+    def __init__(self, *, ids: ReadyIds, connections: Connections = own_connections) -> None:
+        self.waiting = 0
+        self._ids = ids
+        self._most_waiting: int = settings.INTAKE_MAX_WAITING
+        self._answer_seconds: float = settings.INTAKE_ANSWER_SECONDS
+        self._ledger = AsyncLedger()
+        self._lanes: dict[AsyncServer, Lane] = {}
+        self._line: deque[Passage] = deque()
+        self._is_sweeping = False
+        self._errands: set[asyncio.Task[None]] = set()
+        self._owner_rows = Lookup(find_owners, name="address_owners", connections=connections)
+        self._owners = AddressOwners(self._owner_rows)
+        self._activities = Lookup(
+            judge_unknown_activities,
+            name="unknown_activities",
+            remember_seconds=UNKNOWN_SECONDS,
+            connections=connections,
+        )
+        self._groups = Lookup(
+            judge_unknown_groups, name="unknown_groups", remember_seconds=UNKNOWN_SECONDS, connections=connections
+        )
+        self._holds = Lookup(find_holds, name="holds", connections=connections)
+
+    def take(self, request: OrderRequest) -> "asyncio.Future[Outcome]":
+        """The future of the order's outcome: it is on disk when that is a PlacedOrder. Raises Unavailable.
+
+        Unavailable as an outcome: the order may be in or not, and the same request again brings the truth.
+        """
+        if self.waiting >= self._most_waiting:
+            raise Unavailable()
+        home = self._lane_of(request.member_id)
+        if home.breaker.is_closed() or self._lane_of(request.activity_id).breaker.is_closed():
+            raise Unavailable()
+        try:
+            proposed = self._ids.new_id(slot_of_key(request.member_id))
+        except IdSourceUnavailable as error:
+            raise Unavailable() from error
+        loop = asyncio.get_running_loop()
+        passage = Passage(request, make_claim(request, proposed), loop.create_future())
+        self.waiting += 1
+        self._line.append(passage)
+        if not self._is_sweeping:
+            self._is_sweeping = True
+            loop.call_later(SWEEP_SECONDS, self._sweep)
+        home.add(passage)
+        # Beside the claim: the body, address included, is what the key is bound to, whatever the address is.
+        self._owners.ask(request.address_id, partial(self._learn_owner, passage))
+        return passage.answer
+
+    def close(self) -> None:
+        """Drops connections and threads; whoever still waits is told to come back."""
+        for passage in self._line:
+            self._finish(passage, Unavailable())
+        self._ledger.close()
+        self._owners.close()
+        for lookup in (self._owner_rows, self._activities, self._groups, self._holds):
+            lookup.close()
+
+    def _lane_of(self, key: int) -> Lane:
+        server = self._ledger.server_of(partition_of(key))
+        lane = self._lanes.get(server)
+        if lane is None:
+            lane = self._lanes[server] = Lane(
+                server,
+                on_claimed=self._learn_claim,
+                on_judged=self._learn_verdict,
+                finish=self._finish,
+                reroute=self._reroute,
+            )
+        return lane
+
+    def _learn_claim(self, passage: Passage, claimed: Claimed) -> None:
+        if claimed.reply is ClaimReply.REUSED:
+            self._finish(passage, KeyReused())
+            return
+        passage.order_id = claimed.order_id
+        passage.is_claimed = True
+        self._go_on(passage)
+
+    def _learn_owner(self, passage: Passage, owner: int | Exception) -> None:
+        if isinstance(owner, Exception):
+            self._finish(passage, owner)
+            return
+        passage.owner = owner
+        self._go_on(passage)
+
+    def _go_on(self, passage: Passage) -> None:
+        """To the admission, once the key is claimed and the address known. Dying here leaves a claim for the retry."""
+        if not passage.is_claimed or passage.owner is None or passage.is_over:
+            return
+        request = passage.request
+        if passage.owner != request.member_id:
+            self._holds.ask((request.activity_id, passage.order_id), partial(self._replay_or_refuse, passage))
+            return
+        try:
+            open_group_id = self._ids.new_id(slot_of_id(passage.order_id)) if request.opens_group else None
+        except IdSourceUnavailable:
+            self._finish(passage, Unavailable())
+            return
+        passage.admission = make_admission(request, order_id=passage.order_id, open_group_id=open_group_id)
+        self._lane_of(request.activity_id).add(passage)
+
+    def _replay_or_refuse(self, passage: Passage, hold: Hold | Exception | None) -> None:
+        """An order placed before its address was removed is answered as it was then."""
+        if isinstance(hold, Hold):
+            self._finish(passage, PlacedOrder(passage.order_id, hold))
+        else:
+            self._finish(passage, hold if isinstance(hold, Exception) else NotFound())
+
+    def _learn_verdict(self, passage: Passage, verdict: Admitted) -> None:
+        request = passage.request
+        if verdict.hold is not None:
+            self._finish(passage, PlacedOrder(passage.order_id, verdict.hold))
+        elif verdict.reply is AdmitReply.UNKNOWN_ACTIVITY:
+            self._activities.ask(request.activity_id, partial(self._refuse, passage))
+        elif verdict.reply is AdmitReply.UNKNOWN_GROUP:
+            self._groups.ask((request.group_id or 0, request.activity_id), partial(self._refuse, passage))
+        elif verdict.reply is AdmitReply.BACKLOG:
+            self._finish(passage, Unavailable(retry_after=BACKLOG_SECONDS))
+        else:
+            self._finish(passage, REFUSALS[verdict.reply]())
+
+    def _refuse(self, passage: Passage, refusal: type[Refusal] | Exception) -> None:
+        self._finish(passage, refusal if isinstance(refusal, Exception) else refusal())
+
+    def _finish(self, passage: Passage, outcome: Outcome) -> None:
+        if passage.is_over:
+            return
+        passage.is_over = True
+        self.waiting -= 1
+        # Cancelled when the server gave up on the request.
+        if not passage.answer.done():
+            passage.answer.set_result(outcome)
+
+    def _sweep(self) -> None:
+        """Answers those whose time is up; they stand in line by arrival."""
+        line, overdue = self._line, time.monotonic() - self._answer_seconds
+        while line and (line[0].is_over or line[0].started <= overdue):
+            self._finish(line.popleft(), Unavailable())
+        self._is_sweeping = bool(line)
+        if line:
+            asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
+
+    def _reroute(self, passages: list[Passage]) -> None:
+        """In a cluster: learns who has which slots now, then puts the passages into the right lanes."""
+        if not self._ledger.is_cluster:
+            self._refuse_all(passages)
+            return
+        errand = asyncio.get_running_loop().create_task(self._follow(passages))
+        self._errands.add(errand)
+        errand.add_done_callback(self._errands.discard)
+
+    async def _follow(self, passages: list[Passage]) -> None:
+        await self._ledger.refresh()
+        # While slots are on their way the map says nothing new: not a busy loop.
+        await asyncio.sleep(0.01)
+        for passage in passages:
+            key = passage.request.activity_id if passage.is_claimed else passage.request.member_id
+            self._lane_of(key).add(passage)
+
+    def _refuse_all(self, passages: list[Passage]) -> None:
+        for passage in passages:
+            self._finish(passage, Unavailable())

@@ -1,0 +1,166 @@
+"""Batches that form by themselves: while a call to a server is under way, what arrives waits for the next one.
+
+A round is one pipeline: the claims that wait, a script call a home partition, and the admissions that wait, a call an
+activity's partition. So an order takes two rounds, and both halves of the traffic share each round's fsync.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import structlog
+
+from pgs_data.lua.loader import Command
+from pgs_data.redis.async_connections import AsyncServer, SlotMoved
+from pgs_data.redis.connections import RedisUnavailable
+from pgs_data.redis.partitions import partition_of
+from pgs_web.api.errors import Unavailable
+from pgs_web.trade.intake.breaker import Breaker
+from pgs_web.trade.intake.scripts import (
+    LARGEST_BATCH,
+    admit_orders_command,
+    claim_keys_command,
+    read_admit_replies,
+    read_claim_replies,
+)
+from pgs_web.trade.receiving.passages import Outcome, Passage
+
+# Claims, and admissions, of a round: other processes' calls are served in between.
+MOST_A_ROUND = 1_000
+
+logger = structlog.get_logger(__name__)
+
+# What to do with the answers to some passages' calls.
+Step = tuple[list[Passage], Callable[[list[Passage], Any], None]]
+
+
+class Lane:
+    """The queue to one server of the ledger; on one event loop."""
+
+    def __init__(
+        self,
+        server: AsyncServer,
+        *,
+        on_claimed: Callable[[Passage, Any], None],
+        on_judged: Callable[[Passage, Any], None],
+        finish: Callable[[Passage, Outcome], None],
+        reroute: Callable[[list[Passage]], None],
+    ) -> None:
+        """`reroute` gets the passages whose partition has moved to another server."""
+        self.breaker = Breaker()
+        self._server = server
+        self._on_claimed = on_claimed
+        self._on_judged = on_judged
+        self._finish = finish
+        self._reroute = reroute
+        self._claims: deque[Passage] = deque()
+        self._admissions: deque[Passage] = deque()
+        self._task: asyncio.Task[None] | None = None
+
+    def add(self, passage: Passage) -> None:
+        """Puts a passage into the queue of what it needs next; refused at once while the server hangs."""
+        if not self.breaker.enter():
+            self._finish(passage, Unavailable())
+            return
+        (self._admissions if passage.is_claimed else self._claims).append(passage)
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._work())
+
+    async def _work(self) -> None:
+        try:
+            while self._claims or self._admissions:
+                commands, steps = self._take_calls()
+                if commands:
+                    await self._run_round(commands, steps)
+        finally:
+            self._task = None
+            self.breaker.give_up_trial()
+
+    def _take_calls(self) -> tuple[list[Command], list[Step]]:
+        commands: list[Command] = []
+        steps: list[Step] = []
+        for partition, claims in _by_partition(self._claims, key=lambda one: one.request.member_id):
+            commands.append(claim_keys_command(partition, [one.claim for one in claims]))
+            steps.append((claims, self._read_claims))
+        for partition, admissions in _by_partition(self._admissions, key=lambda one: one.request.activity_id):
+            commands.append(
+                admit_orders_command(partition, [one.admission for one in admissions if one.admission is not None])
+            )
+            steps.append((admissions, self._read_verdicts))
+        return commands, steps
+
+    async def _run_round(self, commands: list[Command], steps: list[Step]) -> None:
+        started = time.monotonic()
+        try:
+            replies = await self._server.call(commands)
+        except RedisUnavailable as error:
+            self._fail(steps, seconds=time.monotonic() - started, error=error)
+            return
+        self.breaker.succeed()
+        for (passages, read), reply in zip(steps, replies, strict=True):
+            self._take(passages, read, reply)
+
+    def _take(self, passages: list[Passage], read: Callable[[list[Passage], Any], None], reply: Any) -> None:
+        if isinstance(reply, SlotMoved):
+            self._reroute(passages)
+        elif isinstance(reply, RedisUnavailable):
+            logger.warning("store_unavailable", server=self._server.name, error=str(reply)[:200])
+            self._refuse(passages)
+        else:
+            try:
+                _refuse_error(reply)
+                read(passages, reply)
+            except Exception as error:
+                # A bug of ours must not leave shoppers waiting, nor stop the lane.
+                logger.exception("intake_call_failed")
+                for passage in passages:
+                    self._finish(passage, error)
+
+    def _read_claims(self, passages: list[Passage], reply: Any) -> None:
+        for passage, claimed in zip(passages, read_claim_replies(reply), strict=True):
+            self._on_claimed(passage, claimed)
+
+    def _read_verdicts(self, passages: list[Passage], reply: Any) -> None:
+        for passage, admitted in zip(passages, read_admit_replies(reply), strict=True):
+            self._on_judged(passage, admitted)
+
+    def _fail(self, steps: list[Step], *, seconds: float, error: Exception) -> None:
+        logger.warning("store_unavailable", server=self._server.name, error=type(error).__name__, seconds=seconds)
+        for passages, _read in steps:
+            self._refuse(passages)
+        if self.breaker.fail(seconds):
+            # They have waited behind this call, and would wait for the next one in vain.
+            self._refuse([*self._claims, *self._admissions])
+            self._claims.clear()
+            self._admissions.clear()
+        # A cluster may have given the partitions to another node.
+        self._reroute([])
+
+    def _refuse(self, passages: Iterable[Passage]) -> None:
+        for passage in passages:
+            self._finish(passage, Unavailable())
+
+
+def _refuse_error(reply: Any) -> None:
+    if isinstance(reply, Exception):
+        raise reply
+
+
+def _by_partition(waiting: deque[Passage], *, key: Callable[[Passage], int]) -> list[tuple[int, list[Passage]]]:
+    """Takes up to MOST_A_ROUND passages, the longest waiting first, in lists of one call each."""
+    calls: list[tuple[int, list[Passage]]] = []
+    open_calls: dict[int, list[Passage]] = {}
+    for _ in range(min(len(waiting), MOST_A_ROUND)):
+        passage = waiting.popleft()
+        if passage.is_over:
+            # Its shopper was told to come back: nothing is done behind their back that can still be left undone.
+            continue
+        partition = partition_of(key(passage))
+        call = open_calls.get(partition)
+        if call is None or len(call) >= LARGEST_BATCH:
+            call = open_calls[partition] = []
+            calls.append((partition, call))
+        call.append(passage)
+    return calls

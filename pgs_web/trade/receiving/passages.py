@@ -1,0 +1,30 @@
+"""An order on its way through a receiving process, from its body to its answer."""
+
+import asyncio
+import time
+
+from pgs_web.api.errors import Refusal
+from pgs_web.trade.intake.messages import Admission, Claim
+from pgs_web.trade.intake.services import OrderRequest, PlacedOrder
+
+# An order is in, refused, or something of ours broke.
+Outcome = PlacedOrder | Refusal | Exception
+
+
+class Passage:
+    """First its key is claimed, while its address is looked up; then it is admitted. Lives on one event loop."""
+
+    __slots__ = ("admission", "answer", "claim", "is_claimed", "is_over", "order_id", "owner", "request", "started")
+
+    def __init__(self, request: OrderRequest, claim: Claim, answer: "asyncio.Future[Outcome]") -> None:
+        self.request = request
+        self.claim = claim
+        self.answer = answer
+        self.started = time.monotonic()
+        # The one that the key stands for; true once it is claimed.
+        self.order_id = claim.order_id
+        self.is_claimed = False
+        # Member whom the address belongs to; 0: nobody; None: not known yet.
+        self.owner: int | None = None
+        self.admission: Admission | None = None
+        self.is_over = False
