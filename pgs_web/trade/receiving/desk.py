@@ -17,7 +17,14 @@ from pgs_data.sharding.slots import slot_of_id, slot_of_key
 from pgs_web.api.errors import NotFound, Refusal, Unavailable
 from pgs_web.trade.intake.errors import KeyReused
 from pgs_web.trade.intake.messages import AdmitReply, Admitted, Claimed, ClaimReply
-from pgs_web.trade.intake.services import BACKLOG_SECONDS, REFUSALS, OrderRequest, PlacedOrder, make_admission, make_claim
+from pgs_web.trade.intake.services import (
+    BACKLOG_SECONDS,
+    REFUSALS,
+    OrderRequest,
+    PlacedOrder,
+    make_admission,
+    make_claim,
+)
 from pgs_web.trade.receiving.lanes import Lane
 from pgs_web.trade.receiving.lookups import Lookup
 from pgs_web.trade.receiving.owners import AddressOwners
