@@ -17,7 +17,7 @@ from pgs_data.private_servers.running import die_with
 
 bind = WEB_BIND
 workers = WEB_WORKERS
-worker_class = "uvicorn_worker.UvicornWorker"
+worker_class = "config.web_worker.WebWorker"
 # The first second of a sale arrives as one burst of connections.
 backlog = 4096
 # Longer than nginx keeps its idle connections to us, else it writes into one that we are just closing.
@@ -26,7 +26,7 @@ graceful_timeout = WEB_GRACEFUL_SECONDS
 # A worker whose event loop stands still so long is replaced.
 timeout = 60
 forwarded_allow_ips = TRUSTED_PROXIES
-# Requests are logged as events by django_structlog.
+# Requests are logged as events by django_structlog; see also web_worker.py.
 accesslog = None
 logconfig_dict: dict[str, Any] = {
     **LOGGING,

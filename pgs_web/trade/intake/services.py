@@ -1,7 +1,8 @@
 """What an order is made of on its way in: what its shopper asks for, the claim of its key, and its admission."""
 
 import hashlib
-from dataclasses import dataclass
+
+import msgspec
 
 from pgs_web.api.errors import Refusal
 from pgs_web.trade.intake.errors import (
@@ -33,8 +34,7 @@ REFUSALS: dict[AdmitReply, type[Refusal]] = {
 BACKLOG_SECONDS = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderRequest:
+class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What a signed-in member asks for, every field validated; group_id is None to open a group or to buy alone."""
 
     member_id: int
@@ -51,8 +51,7 @@ class OrderRequest:
         return self.group_id is None and self.mode is OrderMode.GROUP
 
 
-@dataclass(frozen=True, slots=True)
-class PlacedOrder:
+class PlacedOrder(msgspec.Struct, frozen=True):
     """An order that is in; the hold carries what its shopper was told, now or the first time."""
 
     order_id: int

@@ -12,7 +12,6 @@ from pgs_data.ids.at_once import ReadyIds
 from pgs_data.ids.errors import IdSourceUnavailable
 from pgs_data.redis.async_connections import AsyncServer
 from pgs_data.redis.async_ledger import AsyncLedger
-from pgs_data.redis.partitions import partition_of
 from pgs_data.sharding.slots import slot_of_id, slot_of_key
 from pgs_web.api.errors import NotFound, Refusal, Unavailable
 from pgs_web.trade.intake.errors import KeyReused
@@ -49,13 +48,15 @@ class Desk:
         self._ids = ids
         self._most_waiting: int = settings.INTAKE_MAX_WAITING
         self._answer_seconds: float = settings.INTAKE_ANSWER_SECONDS
+        self._partitions: int = settings.LEDGER_PARTITIONS
+        self._pins: dict[int, int] = settings.LEDGER_PINS
         self._ledger = AsyncLedger()
         self._lanes: dict[AsyncServer, Lane] = {}
         self._line: deque[Passage] = deque()
         self._is_sweeping = False
         self._errands: set[asyncio.Task[None]] = set()
         self._owner_rows = Lookup(find_owners, name="address_owners", connections=connections)
-        self._owners = AddressOwners(self._owner_rows)
+        self._owners = AddressOwners(self._owner_rows, learn=self._learn_owner)
         self._activities = Lookup(
             judge_unknown_activities,
             name="unknown_activities",
@@ -74,23 +75,24 @@ class Desk:
         """
         if self.waiting >= self._most_waiting:
             raise Unavailable()
-        home = self._lane_of(request.member_id)
-        if home.breaker.is_closed() or self._lane_of(request.activity_id).breaker.is_closed():
+        home, place = self._partition_of(request.member_id), self._partition_of(request.activity_id)
+        first = self._lane_of(home)
+        if first.breaker.is_closed() or self._lane_of(place).breaker.is_closed():
             raise Unavailable()
         try:
             proposed = self._ids.new_id(slot_of_key(request.member_id))
         except IdSourceUnavailable as error:
             raise Unavailable() from error
         loop = asyncio.get_running_loop()
-        passage = Passage(request, make_claim(request, proposed), loop.create_future())
+        passage = Passage(request, make_claim(request, proposed), loop.create_future(), home=home, place=place)
         self.waiting += 1
         self._line.append(passage)
         if not self._is_sweeping:
             self._is_sweeping = True
             loop.call_later(SWEEP_SECONDS, self._sweep)
-        home.add(passage)
+        first.add(passage)
         # Beside the claim: the body, address included, is what the key is bound to, whatever the address is.
-        self._owners.ask(request.address_id, partial(self._learn_owner, passage))
+        self._owners.ask(passage)
         return passage.answer
 
     def close(self) -> None:
@@ -102,8 +104,13 @@ class Desk:
         for lookup in (self._owner_rows, self._activities, self._groups, self._holds):
             lookup.close()
 
-    def _lane_of(self, key: int) -> Lane:
-        server = self._ledger.server_of(partition_of(key))
+    def _partition_of(self, key: int) -> int:
+        # As partition_of does, which reads the settings each time.
+        pinned = self._pins.get(key) if self._pins else None
+        return key % self._partitions if pinned is None else pinned
+
+    def _lane_of(self, partition: int) -> Lane:
+        server = self._ledger.server_of(partition)
         lane = self._lanes.get(server)
         if lane is None:
             lane = self._lanes[server] = Lane(
@@ -144,7 +151,7 @@ class Desk:
             self._finish(passage, Unavailable())
             return
         passage.admission = make_admission(request, order_id=passage.order_id, open_group_id=open_group_id)
-        self._lane_of(request.activity_id).add(passage)
+        self._lane_of(passage.place).add(passage)
 
     def _replay_or_refuse(self, passage: Passage, hold: Hold | Exception | None) -> None:
         """An order placed before its address was removed is answered as it was then."""
@@ -201,8 +208,7 @@ class Desk:
         # While slots are on their way the map says nothing new: not a busy loop.
         await asyncio.sleep(0.01)
         for passage in passages:
-            key = passage.request.activity_id if passage.is_claimed else passage.request.member_id
-            self._lane_of(key).add(passage)
+            self._lane_of(passage.place if passage.is_claimed else passage.home).add(passage)
 
     def _refuse_all(self, passages: list[Passage]) -> None:
         for passage in passages:

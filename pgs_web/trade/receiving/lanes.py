@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from operator import attrgetter
 from typing import Any
 
 import structlog
@@ -15,7 +16,6 @@ import structlog
 from pgs_data.lua.loader import Command
 from pgs_data.redis.async_connections import AsyncServer, SlotMoved
 from pgs_data.redis.connections import RedisUnavailable
-from pgs_data.redis.partitions import partition_of
 from pgs_web.api.errors import Unavailable
 from pgs_web.trade.intake.breaker import Breaker
 from pgs_web.trade.intake.scripts import (
@@ -81,10 +81,10 @@ class Lane:
     def _take_calls(self) -> tuple[list[Command], list[Step]]:
         commands: list[Command] = []
         steps: list[Step] = []
-        for partition, claims in _by_partition(self._claims, key=lambda one: one.request.member_id):
+        for partition, claims in _by_partition(self._claims, key=_home_of):
             commands.append(claim_keys_command(partition, [one.claim for one in claims]))
             steps.append((claims, self._read_claims))
-        for partition, admissions in _by_partition(self._admissions, key=lambda one: one.request.activity_id):
+        for partition, admissions in _by_partition(self._admissions, key=_place_of):
             commands.append(
                 admit_orders_command(partition, [one.admission for one in admissions if one.admission is not None])
             )
@@ -148,6 +148,10 @@ def _refuse_error(reply: Any) -> None:
         raise reply
 
 
+_home_of: Callable[[Passage], int] = attrgetter("home")
+_place_of: Callable[[Passage], int] = attrgetter("place")
+
+
 def _by_partition(waiting: deque[Passage], *, key: Callable[[Passage], int]) -> list[tuple[int, list[Passage]]]:
     """Takes up to MOST_A_ROUND passages, the longest waiting first, in lists of one call each."""
     calls: list[tuple[int, list[Passage]]] = []
@@ -157,7 +161,7 @@ def _by_partition(waiting: deque[Passage], *, key: Callable[[Passage], int]) -> 
         if passage.is_over:
             # Its shopper was told to come back: nothing is done behind their back that can still be left undone.
             continue
-        partition = partition_of(key(passage))
+        partition = key(passage)
         call = open_calls.get(partition)
         if call is None or len(call) >= LARGEST_BATCH:
             call = open_calls[partition] = []

@@ -14,10 +14,18 @@ Outcome = PlacedOrder | Refusal | Exception
 class Passage:
     """First its key is claimed, while its address is looked up; then it is admitted. Lives on one event loop."""
 
-    __slots__ = ("admission", "answer", "claim", "is_claimed", "is_over", "order_id", "owner", "request", "started")
+    __slots__ = (
+        *("admission", "answer", "claim", "home", "is_claimed", "is_over", "order_id", "owner"),
+        *("place", "request", "started"),
+    )
 
-    def __init__(self, request: OrderRequest, claim: Claim, answer: "asyncio.Future[Outcome]") -> None:
+    def __init__(
+        self, request: OrderRequest, claim: Claim, answer: "asyncio.Future[Outcome]", *, home: int, place: int
+    ) -> None:
         self.request = request
+        # The partitions of the key and of the activity.
+        self.home = home
+        self.place = place
         self.claim = claim
         self.answer = answer
         self.started = time.monotonic()

@@ -1,0 +1,60 @@
+"""Load by wrk: kept-alive connections, prepared orders, every answer counted."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+SCRIPT = Path(__file__).with_name("orders.lua")
+
+
+@dataclass(frozen=True)
+class Load:
+    """What wrk saw: all answers, those of 400 and above, and what wasn't answered at all."""
+
+    answers: int
+    seconds: float
+    refused: int
+    broken: int
+    p50_ms: float
+    p99_ms: float
+
+    @property
+    def rate(self) -> float:
+        """Answers a second."""
+        return self.answers / self.seconds
+
+    @property
+    def accepted(self) -> int:
+        return self.answers - self.refused
+
+
+def send_orders(
+    url: str,
+    *,
+    heads: Path,
+    activities: Sequence[str],
+    prefix: str,
+    seconds: int,
+    connections: int,
+    pause_ms: float = 0.0,
+) -> Load:
+    """Orders over so many connections for so long; with `pause_ms` each waits about so long after every answer.
+
+    Raises RuntimeError with wrk's own words when it fails.
+    """
+    program = shutil.which("wrk")
+    if program is None:
+        raise SystemExit("Not installed: wrk. Run: apt-get install wrk")
+    argv = [
+        *(program, "--threads", "2" if connections > 1 else "1", "--connections", str(connections)),
+        *("--duration", f"{seconds}s", "--timeout", "5s", "--script", str(SCRIPT), url, "--"),
+        *(str(heads), ",".join(activities), prefix, str(round(pause_ms))),
+    ]
+    ended = subprocess.run(argv, capture_output=True, text=True, check=False)
+    line = next((line for line in ended.stdout.splitlines() if line.startswith("JSON ")), None)
+    if line is None:
+        raise RuntimeError(f"wrk: {ended.stdout}{ended.stderr}")
+    return Load(**json.loads(line.removeprefix("JSON ")))
