@@ -62,7 +62,7 @@ def _count_manual() -> int | None:
 def _flow_cards() -> list[dict[str, Any]]:
     url = reverse("back_office:flow")
     partitions = read_partitions()
-    orders = None if partitions is None else sum(one.backlog.undelivered + one.backlog.pending for one in partitions)
+    orders = None if partitions is None else sum(one.orders for one in partitions)
     backlogs = [one.backlog for one in read_nodes()]
     messages = sum(one.count for one in backlogs if one) if all(backlogs) else None
     return [

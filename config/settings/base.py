@@ -8,6 +8,7 @@ from config.settings.back_office import LOGIN_REDIRECT_URL as LOGIN_REDIRECT_URL
 from config.settings.back_office import UNFOLD as UNFOLD
 from config.settings.celery import *  # noqa: F403
 from config.settings.databases import *  # noqa: F403
+from config.settings.drain import *  # noqa: F403
 from config.settings.logging import *  # noqa: F403
 from config.settings.observability import *  # noqa: F403
 from config.settings.payment import *  # noqa: F403

@@ -39,7 +39,8 @@ class StreamConsumer:
     entry again after a crash, or while still busy with it for more than claim_idle_ms: its effect must be repeatable.
     RetryLater and outages leave entries pending, to be claimed again after claim_idle_ms. Any other exception is
     bisected to the entry that causes it, which goes to set_aside(entry, reason) and is acknowledged. `ack` replaces
-    the plain XACK. One consumer belongs to one thread; stop() may be called from anywhere.
+    the plain XACK. `before_read` may wait, and set batch_size. One consumer belongs to one thread; stop() may be called
+    from anywhere.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class StreamConsumer:
         claim_idle_ms: int,
         set_aside: SetAside,
         ack: Ack | None = None,
+        before_read: Callable[[], None] = lambda: None,
     ) -> None:
         if batch_size < 1 or block_ms < 1 or claim_idle_ms < 1:
             # BLOCK 0 would wait forever, and neither stop nor claim.
@@ -70,6 +72,7 @@ class StreamConsumer:
         self.claim_idle_ms = claim_idle_ms
         self.set_aside = set_aside
         self.ack: Ack = ack or self._acknowledge
+        self.before_read = before_read
         self._stop = threading.Event()
         # Where to go on reading what was delivered to this name and not answered; None when all of it was seen.
         self._own_after: str | None = "0"
@@ -94,7 +97,7 @@ class StreamConsumer:
                 self._stop.wait(
                     pause_after(failures, first_seconds=FIRST_PAUSE_SECONDS, longest_seconds=LONGEST_PAUSE_SECONDS)
                 )
-        self._leave()
+        self.leave()
 
     def stop(self) -> None:
         """Asks run() to return after the batch in hand, within block_ms when idle."""
@@ -102,6 +105,7 @@ class StreamConsumer:
 
     def run_once(self) -> int:
         """One read and its handling; returns the number of entries read, 0 after block_ms without any."""
+        self.before_read()
         try:
             age, entries = self._next_entries()
         except redis.ResponseError as error:
@@ -233,7 +237,8 @@ class StreamConsumer:
             )
         )
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
+        """Removes this consumer's name from the group, when it has nothing pending; run() does it at its end."""
         try:
             self._remove_consumers(name=self.consumer_name, idle_ms=0)
         except redis.RedisError as error:

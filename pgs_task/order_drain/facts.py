@@ -1,6 +1,7 @@
 """A document of the stream, checked: what can't become rows is told before a database is asked."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -8,7 +9,8 @@ from enum import StrEnum
 from pgs_data.clock import from_ms
 from pgs_data.ids.snowflake import InvalidId, parse_id
 from pgs_data.sharding.slots import alias_of_id, slot_of_id, slot_of_key
-from pgs_web.trade.intake.documents import OrderDocument, UnreadableDocument, read_document
+from pgs_task.order_drain.keys import ONLY
+from pgs_web.trade.intake.documents import OrderDocument, read_entry
 from pgs_web.trade.order.models import OrderMode
 
 LARGEST_INTEGER = 2**31 - 1
@@ -28,11 +30,7 @@ class RejectReason(StrEnum):
 
 
 class UnfitDocument(ValueError):
-    """The entry can't become an order; `reason` is for the shopper, the text for engineers."""
-
-    def __init__(self, reason: RejectReason, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
+    """A document whose parts contradict each other; the text is for engineers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +67,52 @@ class OrderFacts:
     alias: str
 
 
-def read_facts(packed: bytes | None) -> OrderFacts:
-    """The facts of a document; raises UnfitDocument."""
-    if packed is None:
-        raise UnfitDocument(RejectReason.UNREADABLE, "the entry has no document")
+@dataclass(frozen=True, slots=True)
+class UnfitOrder:
+    """An order of an entry that can't be written; the ids where they could be made out."""
+
+    reason: RejectReason
+    detail: str
+    activity_id: int | None
+    order_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class EntryFacts:
+    """All orders of one entry: those that can become rows, and those that can't."""
+
+    fit: list[OrderFacts]
+    unfit: list[UnfitOrder]
+
+
+def read_facts(fields: Mapping[str, bytes]) -> EntryFacts:
+    """The orders of an entry that are still to be written, checked."""
+    entry = read_entry(fields)
+    facts = EntryFacts([], [])
+    for document in entry.documents:
+        try:
+            facts.fit.append(check_document(document))
+        except (UnfitDocument, InvalidId) as error:
+            facts.unfit.append(_describe_unfit(document, error))
+    for unreadable in entry.unreadable:
+        facts.unfit.append(
+            UnfitOrder(RejectReason.UNREADABLE, unreadable.detail, unreadable.activity_id, unreadable.order_id)
+        )
+    only = fields.get(ONLY)
+    return facts if only is None else _select(facts, frozenset(map(int, only.split(b","))))
+
+
+def _describe_unfit(document: OrderDocument, error: UnfitDocument | InvalidId) -> UnfitOrder:
+    detail = str(error) if isinstance(error, UnfitDocument) else f"an id is none: {error}"
     try:
-        document = read_document(packed)
-    except UnreadableDocument as error:
-        raise UnfitDocument(RejectReason.UNREADABLE, str(error)) from error
-    try:
-        return check_document(document)
-    except InvalidId as error:
-        raise UnfitDocument(RejectReason.CONTRADICTORY, f"an id is none: {error}") from error
+        activity_id, order_id = int(document.activity_id), int(document.order_id)
+    except ValueError:
+        return UnfitOrder(RejectReason.CONTRADICTORY, detail, None, None)
+    return UnfitOrder(RejectReason.CONTRADICTORY, detail, activity_id, order_id)
+
+
+def _select(facts: EntryFacts, ids: frozenset[int]) -> EntryFacts:
+    return EntryFacts([one for one in facts.fit if one.id in ids], [one for one in facts.unfit if one.order_id in ids])
 
 
 def check_document(document: OrderDocument) -> OrderFacts:
@@ -136,4 +168,4 @@ def _check_group(document: OrderDocument) -> GroupFacts | None:
 
 def _require(is_true: bool, what: str) -> None:
     if not is_true:
-        raise UnfitDocument(RejectReason.CONTRADICTORY, what)
+        raise UnfitDocument(what)

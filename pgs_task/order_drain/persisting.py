@@ -47,12 +47,20 @@ class Part:
         return self.facts.id, self.has_order
 
 
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """The node that an order waits for, and why."""
+
+    node: str
+    reason: str
+
+
 @dataclass
 class PersistReport:
-    """What became of each order, by id; the texts say why."""
+    """What became of each order, by id."""
 
     persisted: set[int] = field(default_factory=set)
-    postponed: dict[int, str] = field(default_factory=dict)
+    postponed: dict[int, Postponed] = field(default_factory=dict)
     poisoned: dict[int, Exception] = field(default_factory=dict)
 
 
@@ -79,16 +87,16 @@ def persist_orders(orders: Sequence[OrderFacts], *, write: WriteParts = write_in
         is_together = facts.group is not None and facts.group.alias == facts.alias
         first[facts.alias].append(Part(facts, has_order=True, has_seat=is_together))
     second: dict[str, list[Part]] = defaultdict(list)
-    for outcome in write(first).values():
-        _note(report, outcome)
+    for alias, outcome in write(first).items():
+        _note(report, alias, outcome)
         for part in outcome.done:
             group = part.facts.group
             if group is None or part.has_seat:
                 report.persisted.add(part.id)
             else:
                 second[group.alias].append(Part(part.facts, has_order=False, has_seat=True))
-    for outcome in write(second).values() if second else ():
-        _note(report, outcome)
+    for alias, outcome in write(second).items() if second else ():
+        _note(report, alias, outcome)
         report.persisted.update(part.id for part in outcome.done)
     return report
 
@@ -98,15 +106,15 @@ def write_node(alias: str, parts: Sequence[Part]) -> Outcome[Part]:
     return handle_batch(parts, lambda some: _write(alias, some))
 
 
-def _note(report: PersistReport, outcome: Outcome[Part]) -> None:
-    report.postponed.update((part.id, reason) for part, reason in outcome.put_off)
+def _note(report: PersistReport, alias: str, outcome: Outcome[Part]) -> None:
+    report.postponed.update((part.id, Postponed(alias, reason)) for part, reason in outcome.put_off)
     for part, error in outcome.poisoned:
         if part.has_order and isinstance(error, BLAMES_ROW):
             report.poisoned[part.id] = error
         else:
             # A seat's order is there and can be paid, it must not be rejected any more. Somebody has to look.
             log.error("order_not_written", order_id=part.id, has_order=part.has_order, exc_info=error)
-            report.postponed[part.id] = f"{type(error).__name__}: {error}"
+            report.postponed[part.id] = Postponed(alias, f"{type(error).__name__}: {error}")
 
 
 def _write(alias: str, parts: Sequence[Part]) -> None:

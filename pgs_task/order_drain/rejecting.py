@@ -4,10 +4,9 @@ import structlog
 
 from pgs_data.messaging.errors import RetryLater
 from pgs_data.sharding.slots import slot_of_id
-from pgs_task.order_drain.facts import OrderFacts, RejectReason
+from pgs_task.order_drain.facts import OrderFacts, RejectReason, UnfitOrder
 from pgs_task.order_drain.persisting import Part, write_node
 from pgs_web.trade.group.services import SeatOfOrder, release_seats
-from pgs_web.trade.intake.documents import read_order_of
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.stock.messages import SettleMovement, SettleReply
 from pgs_web.trade.stock.services import Settlement, settle_holds
@@ -17,17 +16,15 @@ log = structlog.get_logger(__name__)
 _TRY_AGAIN = frozenset({SettleReply.NO_STOCK, SettleReply.INCONSISTENT})
 
 
-def reject_unfit(packed: bytes | None, *, reason: RejectReason) -> int | None:
-    """Rejects the order of a document that can't be read; its id, None when nothing was ever admitted under it."""
-    named = read_order_of(packed) if packed is not None else None
-    if named is None:
+def reject_unfit(unfit: UnfitOrder) -> int | None:
+    """Rejects an order that can't be read; its id, None when nothing was ever admitted under it. Raises as below."""
+    if unfit.activity_id is None or unfit.order_id is None:
         return None
-    activity_id, order_id = named
     try:
-        slot_of_id(order_id)
+        slot_of_id(unfit.order_id)
     except ValueError:
         return None
-    return _give_back(activity_id, order_id, reason)
+    return _give_back(unfit.activity_id, unfit.order_id, unfit.reason)
 
 
 def reject_order(facts: OrderFacts, *, reason: RejectReason) -> int | None:

@@ -4,7 +4,9 @@ import time
 from typing import Any
 
 from pgs_data.locks import Lease
+from pgs_data.messaging.backlog import stream_backlog
 from pgs_data.redis.connections import ledger
+from pgs_task.order_drain.queue import streams_of
 from pgs_web.trade.intake.keys import INTAKE_GROUP, intake_key
 
 PAUSE_SECONDS = 0.1
@@ -34,8 +36,20 @@ def wait_until_drained(partition: int, *, until: str, seconds: float, lease: Lea
 
 
 def _open_entries(partition: int, until: str) -> int:
-    """At least the number of entries up to this one that nobody acknowledged, at most COUNTED."""
-    client, stream = ledger(partition), intake_key(partition)
+    """At least the number of entries up to this one that nobody acknowledged."""
+    fresh, *later = streams_of(partition)
+    # In the order in which orders move: none of them is missed between two looks. What waits for a node may have come
+    # after the entry; then so has the trouble of the node, and there is nothing to do but to wait.
+    return _open_fresh(partition, fresh, until) + sum(_open_later(partition, stream) for stream in later)
+
+
+def _open_later(partition: int, stream: str) -> int:
+    backlog = stream_backlog(ledger(partition), stream, INTAKE_GROUP)
+    return backlog.undelivered + backlog.pending
+
+
+def _open_fresh(partition: int, stream: str, until: str) -> int:
+    client = ledger(partition)
     if not client.exists(stream):
         return 0
     delivered = next(

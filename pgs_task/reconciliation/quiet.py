@@ -4,11 +4,13 @@ import time
 
 from django.db.models import Q
 
+from pgs_data.messaging.backlog import stream_backlog
 from pgs_data.messaging.errors import is_outage
 from pgs_data.messaging.models import OutboxMessage
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_count
 from pgs_data.sharding.slots import node_aliases
+from pgs_task.order_drain.queue import streams_of
 from pgs_task.payment.models import Refund
 from pgs_task.payment.states import RefundState
 from pgs_task.reconciliation.reach import find_unreachable
@@ -52,13 +54,11 @@ def _restless_streams() -> list[str]:
         accepted, persisted, rejected = (int(value or 0) for value in values)
         if accepted > persisted + rejected:
             restless.append(f"partition {partition}: {accepted - persisted - rejected} orders are not written down")
-        stream = intake_key(partition)
-        if client.exists(stream) and any(
-            group["name"] == INTAKE_GROUP.encode() for group in client.xinfo_groups(stream)
-        ):
-            pending = client.xpending(stream, INTAKE_GROUP)["pending"]
-            if pending:
-                restless.append(f"partition {partition}: {pending} entries are pending")
+        for stream in streams_of(partition):
+            backlog = stream_backlog(client, stream, INTAKE_GROUP)
+            # Fresh entries that nobody has read yet are the orders above.
+            if waiting := backlog.pending + (0 if stream == intake_key(partition) else backlog.undelivered):
+                restless.append(f"partition {partition}: {waiting} entries of {stream} are pending")
         if client.scard(changed_key(partition)):
             restless.append(f"partition {partition}: stock is not synchronised")
     return restless

@@ -2,10 +2,13 @@
 
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_of
-from pgs_task.order_drain.consuming import PartitionDrain
+from pgs_data.sharding.slots import node_aliases
 from pgs_task.order_drain.facts import OrderFacts, read_facts
+from pgs_task.order_drain.keys import later_key
+from pgs_task.order_drain.loops import DrainReport, drain_once
+from pgs_task.order_drain.queue import streams_of
 from pgs_web.display.activity.models import Activity
-from pgs_web.trade.intake.keys import INTAKE_GROUP, flow_key, intake_key
+from pgs_web.trade.intake.keys import INTAKE_GROUP, flow_key
 from pgs_web.trade.intake.tests.making import stream_of
 
 # On node0, node1 and node2 of the default map: slots 0, 25 and 50.
@@ -14,16 +17,17 @@ MEMBERS_ON_THREE_NODES = (1, 251, 501)
 
 def facts_in_stream(activity: Activity) -> list[OrderFacts]:
     """Facts of everything in the activity's stream."""
-    return [read_facts(fields[b"d"]) for _entry, fields in stream_of(activity)]
+    return [facts for _entry, fields in stream_of(activity) for facts in read_facts(text_keys(fields)).fit]
 
 
-def drain(activity: Activity, **options: object) -> PartitionDrain:
-    """A drain of the activity's partition that has read until nothing was left to read."""
-    one = PartitionDrain(partition_of(activity.pk), block_ms=1, **options)  # type: ignore[arg-type]
-    idle_reads = 0
-    while idle_reads < 2:
-        idle_reads = 0 if one.consumer.run_once() else idle_reads + 1
-    return one
+def text_keys(fields: dict[bytes, bytes]) -> dict[str, bytes]:
+    """An entry's fields as the consumer hands them on."""
+    return {name.decode(): value for name, value in fields.items()}
+
+
+def drain(activity: Activity, *, claim_idle_ms: int = 5000) -> DrainReport:
+    """What became of the orders of the activity's partition, read until nothing was left to read."""
+    return drain_once(partitions=[partition_of(activity.pk)], claim_idle_ms=claim_idle_ms)
 
 
 def counters(activity: Activity) -> dict[str, int]:
@@ -35,6 +39,22 @@ def counters(activity: Activity) -> dict[str, int]:
 
 
 def pending(activity: Activity) -> int:
-    """Entries that were delivered and not acknowledged."""
+    """Entries of all streams of the partition that were delivered and not acknowledged."""
     partition = partition_of(activity.pk)
-    return int(ledger(partition).xpending(intake_key(partition), INTAKE_GROUP)["pending"])
+    client = ledger(partition)
+    return sum(
+        int(client.xpending(stream, INTAKE_GROUP)["pending"])
+        for stream in streams_of(partition)
+        if client.exists(stream) and client.xinfo_groups(stream)
+    )
+
+
+def later(activity: Activity) -> dict[str, list[list[int]]]:
+    """Node → ids of the orders of each entry that waits for it."""
+    partition = partition_of(activity.pk)
+    waiting = {}
+    for node in node_aliases():
+        entries = ledger(partition).xrange(later_key(partition, node))
+        if entries:
+            waiting[node] = [[facts.id for facts in read_facts(text_keys(fields)).fit] for _entry, fields in entries]
+    return waiting

@@ -10,13 +10,13 @@ from django.db import OperationalError
 from pgs_data.messaging.models import OutboxMessage
 from pgs_data.sharding.slots import alias_of_id, node_aliases
 from pgs_task.order_drain import persisting
-from pgs_task.order_drain.facts import RejectReason, UnfitDocument, check_document, read_facts
+from pgs_task.order_drain.facts import EntryFacts, RejectReason, check_document, read_facts
 from pgs_task.order_drain.persisting import persist_orders
 from pgs_task.order_drain.tests.making import MEMBERS_ON_THREE_NODES, facts_in_stream
 from pgs_web.trade.group.models import Group, GroupLog, Seat
 from pgs_web.trade.group.states import GroupState, SeatState
-from pgs_web.trade.intake.documents import OrderDocument, read_document
-from pgs_web.trade.intake.tests.making import admit, make_admission, stream_of
+from pgs_web.trade.intake.documents import OrderDocument
+from pgs_web.trade.intake.tests.making import admit, documents_of, make_admission
 from pgs_web.trade.order.models import Order, OrderLog, OrderMode
 from pgs_web.trade.order.states import OrderState
 from pgs_web.trade.stock.models import Movement, StockEntry
@@ -210,8 +210,12 @@ def test_a_second_seat_of_a_member_is_released_and_its_order_cancelled():
 def document() -> OrderDocument:
     activity = make_sale()
     admit(make_admission(activity))
-    ((_entry, fields),) = stream_of(activity)
-    return read_document(fields[b"d"])
+    (one,) = documents_of(activity)
+    return one
+
+
+def read_packed(packed: bytes | None) -> EntryFacts:
+    return read_facts({} if packed is None else {"d": packed})
 
 
 @pytest.mark.parametrize(
@@ -249,33 +253,34 @@ def document() -> OrderDocument:
 def test_documents_that_contradict_themselves(changes):
     good = document()
     assert check_document(good).id
-    packed = msgspec.msgpack.encode(msgspec.structs.replace(good, **changes))
-    with pytest.raises(UnfitDocument) as caught:
-        read_facts(packed)
-    assert caught.value.reason is RejectReason.CONTRADICTORY
+    facts = read_packed(msgspec.msgpack.encode(msgspec.structs.replace(good, **changes)))
+    assert not facts.fit
+    assert [one.reason for one in facts.unfit] == [RejectReason.CONTRADICTORY]
 
 
 def test_who_joins_after_the_ledgers_clock_went_back_keeps_the_order():
     """The group was opened "later" than it was joined: the clock was set, or a replica with another one took over."""
     good = document()
     joined = msgspec.structs.replace(good, group_opened_ms=good.accepted_ms + 3_000)
-    facts = read_facts(msgspec.msgpack.encode(joined))
+    (facts,) = read_packed(msgspec.msgpack.encode(joined)).fit
     assert persist_orders([facts]).persisted == {facts.id}
 
 
 @pytest.mark.parametrize("packed", [None, b"", b"\xc1", b"garbage", msgspec.msgpack.encode([1, 2]), b"\xdc\xff\xff"])
 def test_documents_that_are_none(packed):
-    with pytest.raises(UnfitDocument) as caught:
-        read_facts(packed)
-    assert caught.value.reason is RejectReason.UNREADABLE
+    facts = read_packed(packed)
+    assert not facts.fit
+    assert [one.reason for one in facts.unfit] == [RejectReason.UNREADABLE]
 
 
 def test_documents_of_a_later_version_are_not_guessed_at():
-    with pytest.raises(UnfitDocument) as caught:
-        read_facts(msgspec.msgpack.encode(msgspec.structs.replace(document(), version=2)))
-    assert caught.value.reason is RejectReason.UNREADABLE
+    good = document()
+    facts = read_packed(msgspec.msgpack.encode(msgspec.structs.replace(good, version=2)))
+    assert not facts.fit
+    ((reason, order_id),) = [(one.reason, one.order_id) for one in facts.unfit]
+    assert (reason, order_id) == (RejectReason.UNREADABLE, int(good.order_id))
 
 
 def test_fields_added_at_the_end_by_a_later_program_are_read_over():
     packed = msgspec.msgpack.encode([*msgspec.structs.astuple(document()), "something new"])
-    assert read_facts(packed).id
+    assert read_packed(packed).fit

@@ -10,6 +10,7 @@ from pgs_data.messaging.models import OutboxMessage
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_count
 from pgs_data.sharding.slots import ids_by_node, node_aliases
+from pgs_task.order_drain.queue import read_open_orders, streams_of
 from pgs_task.reconciliation.contract import When, make_check
 from pgs_task.reconciliation.grace import OUTBOX_GRACE
 from pgs_task.reconciliation.group_hashes import GroupHash, read_group_hashes
@@ -18,7 +19,7 @@ from pgs_web.display.activity.models import Activity
 from pgs_web.trade.delivery.models import Shipment
 from pgs_web.trade.group.models import Group, Seat
 from pgs_web.trade.group.states import ACTIVE_SEATS, GroupState, SeatState
-from pgs_web.trade.intake.keys import flow_key, intake_key
+from pgs_web.trade.intake.keys import flow_key
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.states import LOCKED, SOLD, OrderState
 from pgs_web.trade.stock.holds import Hold, HoldState
@@ -194,14 +195,21 @@ def streams_keep_what_is_open() -> Iterator[str]:
         # One transaction: an entry that is persisted and trimmed between two reads would look like a loss.
         pipeline = ledger(partition).pipeline(transaction=True)
         pipeline.hmget(flow_key(partition), _FLOW)
-        pipeline.xlen(intake_key(partition))
-        values, length = pipeline.execute()
+        for stream in streams_of(partition):
+            pipeline.xlen(stream)
+        values, *lengths = pipeline.execute()
         accepted, persisted, rejected = (int(value or 0) for value in values)
-        if accepted - length > persisted + rejected:
-            lost = accepted - length - persisted - rejected
+        if accepted - sum(lengths) <= persisted + rejected:
+            continue
+        # An entry may hold many orders: only now is it worth to read them. What is done meanwhile counts as done, what
+        # comes meanwhile wasn't accepted before.
+        left = len(read_open_orders(partition))
+        _accepted, persisted, rejected = _flow(partition)
+        if accepted - left > persisted + rejected:
+            lost = accepted - left - persisted - rejected
             yield (
-                f"partition {partition} lost at least {lost} entries that nobody wrote down: {accepted} accepted,"
-                f" {persisted} persisted, {rejected} rejected, {length} left in the stream"
+                f"partition {partition} lost at least {lost} orders that nobody wrote down: {accepted} accepted,"
+                f" {persisted} persisted, {rejected} rejected, {left} left in the streams"
             )
 
 

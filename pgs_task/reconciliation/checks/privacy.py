@@ -11,9 +11,10 @@ from msgspec import structs
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_count
 from pgs_task.logistics.services import ASIDE, BUS
+from pgs_task.order_drain.queue import streams_of
 from pgs_task.reconciliation.contract import When, make_check
 from pgs_web.trade.intake.documents import UnreadableDocument, read_document
-from pgs_web.trade.intake.keys import intake_key, set_aside_key
+from pgs_web.trade.intake.keys import set_aside_key
 
 # A mobile number of mainland China standing by itself: ids and times are longer, and a trace id or UUID is full of
 # digits and letters in a row.
@@ -26,7 +27,7 @@ ENTRIES_A_STREAM = 500
 def streams_hide_phones() -> Iterator[str]:
     streams: list[tuple[int | None, str]] = [(None, BUS), (None, ASIDE)]
     for partition in range(partition_count()):
-        streams += [(partition, intake_key(partition)), (partition, set_aside_key(partition))]
+        streams += [(partition, stream) for stream in (*streams_of(partition), set_aside_key(partition))]
     for place, stream in streams:
         # redis-py's types allow for other protocols and decoded answers; this client has neither.
         entries: Any = ledger(place).xrevrange(stream, count=ENTRIES_A_STREAM)

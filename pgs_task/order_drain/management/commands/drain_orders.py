@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from pgs_data.redis.connections import RedisUnavailable
 from pgs_data.redis.partitions import partition_count
-from pgs_task.order_drain.services import ReaderDied, drain_once, drain_until
+from pgs_task.order_drain.loops import ReaderDied, drain_once, drain_until
 
 RANGE = re.compile(r"(\d{1,4})(?:-(\d{1,4}))?")
 

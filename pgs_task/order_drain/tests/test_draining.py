@@ -7,20 +7,25 @@ from io import StringIO
 import msgspec
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import OperationalError
 
 from pgs_data.redis.connections import RedisUnavailable, ledger
 from pgs_data.redis.partitions import partition_of
-from pgs_data.sharding.slots import alias_of_id, node_aliases
-from pgs_task.order_drain import consuming, persisting
-from pgs_task.order_drain.consuming import PartitionDrain
-from pgs_task.order_drain.services import drain_until, trim_intake
-from pgs_task.order_drain.tests.making import MEMBERS_ON_THREE_NODES, counters, drain, facts_in_stream, pending
+from pgs_data.sharding.slots import node_aliases
+from pgs_task.order_drain import persisting, queue, service
+from pgs_task.order_drain.loops import drain_until
+from pgs_task.order_drain.queue import OrderQueue, trim_queues
+from pgs_task.order_drain.scripts import Counted, EntryVerdict, ack_entries
+from pgs_task.order_drain.tests.making import (
+    counters,
+    drain,
+    facts_in_stream,
+    later,
+    pending,
+)
 from pgs_web.trade.group.models import Group, Seat
 from pgs_web.trade.group.states import GroupState, SeatState
-from pgs_web.trade.intake.documents import read_document
 from pgs_web.trade.intake.keys import flow_key, intake_key, set_aside_key
-from pgs_web.trade.intake.tests.making import admit, make_admission, stream_of
+from pgs_web.trade.intake.tests.making import admit, documents_of, make_admission, stream_of
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.states import OrderState
 from pgs_web.trade.stock.holds import HoldState
@@ -40,7 +45,7 @@ def test_a_partition_whose_own_redis_is_away_keeps_no_other_from_being_trimmed(s
     settings.LEDGER_PARTITION_URLS = {away: "redis://127.0.0.1:1/0"}
     assert len(stream_of(activity)) == 2
     with pytest.raises(RedisUnavailable):
-        trim_intake(partitions=[away, partition])
+        trim_queues(partitions=[away, partition])
     assert stream_of(activity) == []
 
 
@@ -51,13 +56,11 @@ def count_orders() -> int:
 def rewrite(activity, place, **changes):
     """Replaces a document in the stream, as a broken program would have written it; the hold is as it was."""
     client, stream = ledger(partition_of(activity.pk)), intake_key(partition_of(activity.pk))
-    entries = client.xrange(stream)
+    documents = documents_of(activity)
     client.delete(stream)
-    for number, (_entry, fields) in enumerate(entries):
-        packed = fields[b"d"]
-        if number == place:
-            packed = msgspec.msgpack.encode(msgspec.structs.replace(read_document(packed), **changes))
-        client.xadd(stream, {"d": packed})
+    for number, document in enumerate(documents):
+        changed = msgspec.structs.replace(document, **changes) if number == place else document
+        client.xadd(stream, {"d": msgspec.msgpack.encode(changed)})
 
 
 def test_orders_are_written_acknowledged_counted_and_trimmed():
@@ -70,17 +73,17 @@ def test_orders_are_written_acknowledged_counted_and_trimmed():
     assert pending(activity) == 0
     assert int(ledger().hget(flow_key(partition_of(activity.pk)), "rate")) > 0
     partition = partition_of(activity.pk)
-    assert trim_intake(partitions=[partition]) >= 29
+    assert trim_queues(partitions=[partition]) >= 29
     assert ledger(partition).xlen(intake_key(partition)) <= 1
 
 
 def test_nothing_unwritten_is_trimmed():
     activity = make_sale(stock=50)
     admit(make_admission(activity, member_id=1))
-    assert trim_intake(partitions=[partition_of(activity.pk)]) == 0
+    assert trim_queues(partitions=[partition_of(activity.pk)]) == 0
     drain(activity)
     admit(make_admission(activity, member_id=2))
-    trim_intake(partitions=[partition_of(activity.pk)])
+    trim_queues(partitions=[partition_of(activity.pk)])
     assert facts_in_stream(activity)[-1].member_id == 2
     drain(activity)
     assert count_orders() == 2
@@ -97,7 +100,7 @@ def test_dead_between_commit_and_ack(monkeypatch):
         raise KilledError
 
     with monkeypatch.context() as dying:
-        dying.setattr(consuming, "ack_entries", die)
+        dying.setattr(queue, "ack_entries", die)
         with pytest.raises(KilledError):
             drain(activity)
     assert count_orders() == 10
@@ -114,15 +117,13 @@ def test_an_answer_that_was_lost_after_the_ack_counts_once():
     activity = make_sale(stock=50)
     admit(*(make_admission(activity, member_id=member) for member in (1, 2)))
     drain(activity)
-    entries = [entry.decode() for entry, _fields in stream_of(activity)]
-    again = consuming.ack_entries(
-        partition=partition_of(activity.pk),
-        persisted=entries,
-        rejected=[(entries[0], 5, "contradictory")],
-        rate=0,
-    )
-    assert again == (0, 0)
+    partition = partition_of(activity.pk)
+    verdict = EntryVerdict(persisted=1, rejected=[(5, "contradictory")], left={"node1": [6, 7]})
+    verdicts = {entry.decode(): verdict for entry, _fields in stream_of(activity)}
+    again = ack_entries(partition=partition, source=intake_key(partition), verdicts=verdicts, rate=0)
+    assert again == Counted(0, 0, 0)
     assert counters(activity) == {"accepted": 2, "persisted": 2, "rejected": 0, "foreign": 0}
+    assert later(activity) == {}
 
 
 def test_garbage_does_not_hold_up_its_neighbours():
@@ -193,7 +194,7 @@ def test_dead_between_rejection_and_ack(monkeypatch):
         raise KilledError
 
     with monkeypatch.context() as dying:
-        dying.setattr(consuming, "ack_entries", die)
+        dying.setattr(queue, "ack_entries", die)
         with pytest.raises(KilledError):
             drain(activity)
     assert read_stock(activity.pk).remain == 4
@@ -209,48 +210,27 @@ def test_an_order_that_is_written_is_never_rejected():
     persisting.persist_orders([facts])
     rewrite(activity, 0, quantity=2)
     one = drain(activity)
-    assert (one.persisted, one.rejected, one.put_off) == (0, 0, 1)
+    assert (one.persisted, one.rejected) == (0, 0)
+    assert one.put_off
     assert read_stock(activity.pk).lock == 1
     assert pending(activity) == 1
 
 
-def test_a_node_that_is_away_keeps_its_entries_and_no_others(monkeypatch):
-    activity = make_sale(stock=50)
-    admit(*(make_admission(activity, member_id=member) for member in (*MEMBERS_ON_THREE_NODES, 2, 252, 502)))
-    write_rows = persisting.write_rows
-
-    def fail(alias, parts, *, way):
-        if alias == "node1":
-            raise OperationalError(2006, "gone away")
-        return write_rows(alias, parts, way=way)
-
-    with monkeypatch.context() as outage:
-        outage.setattr(persisting, "write_rows", fail)
-        one = drain(activity)
-    assert one.persisted == 4
-    assert count_orders() == 4
-    assert pending(activity) == 2
-    assert counters(activity)["rejected"] == 0
-    assert drain(activity, claim_idle_ms=1).persisted == 2
-    assert {alias_of_id(facts.id) for facts in facts_in_stream(activity)} == set(node_aliases())
-    assert count_orders() == 6
-    assert counters(activity) == {"accepted": 6, "persisted": 6, "rejected": 0, "foreign": 0}
-
-
 def test_an_unforeseen_error_keeps_what_was_promised(monkeypatch):
     activity = make_sale(stock=4)
-    admit(*(make_admission(activity, member_id=member) for member in (1, 2)))
-    read_facts = consuming.read_facts
+    for member in (1, 2):
+        admit(make_admission(activity, member_id=member))
+    read_facts = service.read_facts
     bad = facts_in_stream(activity)[0].id
 
-    def fail(packed):
-        facts = read_facts(packed)
-        if facts.id == bad:
+    def fail(fields):
+        facts = read_facts(fields)
+        if facts.fit[0].id == bad:
             raise RuntimeError("a bug")
         return facts
 
     with monkeypatch.context() as broken:
-        broken.setattr(consuming, "read_facts", fail)
+        broken.setattr(service, "read_facts", fail)
         assert drain(activity).persisted == 1
     assert pending(activity) == 1
     assert read_stock(activity.pk).lock == 2
@@ -315,5 +295,5 @@ def test_lanes_write_all_partitions_until_they_are_stopped():
 
 
 def test_a_drain_has_its_own_name():
-    names = {PartitionDrain(0).consumer.consumer_name for _ in range(3)}
+    names = {OrderQueue(0).consumer.consumer_name for _ in range(3)}
     assert len(names) == 3

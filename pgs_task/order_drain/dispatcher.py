@@ -1,0 +1,294 @@
+"""One lane a data node: a thread that writes for all streams together, as many orders at once as the node takes well.
+
+The lane's queue is the bound in front of the database: readers wait for room in it, and one transaction a node is open.
+A node that is away, hangs, or is much slower than the others is *behind*: fresh orders then don't wait for it.
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from concurrent.futures import wait as wait_for
+from dataclasses import dataclass
+
+import structlog
+from django.conf import settings
+from django.db import close_old_connections, connections
+
+from pgs_data.messaging.bisecting import Outcome
+from pgs_task.order_drain.persisting import Part, write_node
+from pgs_task.order_drain.width import Width
+
+log = structlog.get_logger(__name__)
+
+# A node that is away is asked so often whether it is back.
+PROBE_SECONDS = 1.0
+# Full transactions in a lane's queue beyond which nobody reads more for it.
+ROOM_IN_WIDTHS = 2
+# A node that answers counts as slow when its orders wait so many times longer than those of the quickest.
+SLOWER_THAN_BEST = 4
+LOOK_SECONDS = 0.05
+ROOM_LOOK_SECONDS = 0.01
+
+
+@dataclass(frozen=True)
+class Job:
+    parts: Sequence[Part]
+    result: "Future[Outcome[Part]]"
+
+
+class NodeLane:
+    """Writes what is submitted to one node; start() before, stop() after."""
+
+    def __init__(self, alias: str) -> None:
+        self.alias = alias
+        self.width = Width(
+            least=settings.DRAIN_WIDTH_LEAST,
+            most=settings.DRAIN_WIDTH_MOST,
+            target_seconds=settings.DRAIN_TRANSACTION_SECONDS,
+        )
+        # Set by an outage, cleared by the first success after it.
+        self.is_away = False
+        self.waiting = 0
+        self._lock = threading.Lock()
+        self._busy_since: float | None = None
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name=f"lane-{alias}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Returns when everything submitted before is written."""
+        self._jobs.put(None)
+        self._thread.join()
+
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def submit(self, parts: Sequence[Part]) -> "Future[Outcome[Part]]":
+        """A promise of what becomes of the parts."""
+        result: Future[Outcome[Part]] = Future()
+        self._add(len(parts))
+        self._jobs.put(Job(parts, result))
+        return result
+
+    @property
+    def has_room(self) -> bool:
+        return self.waiting < ROOM_IN_WIDTHS * self.width.value
+
+    @property
+    def hangs(self) -> bool:
+        """Whether the transaction in hand takes longer than anybody should wait."""
+        since = self._busy_since
+        return since is not None and time.monotonic() - since > settings.DRAIN_PATIENCE_SECONDS
+
+    @property
+    def expected_seconds(self) -> float:
+        """How long what is submitted now takes, if it goes on as it went."""
+        return (1 + self.waiting / self.width.value) * self.width.seconds
+
+    def _add(self, number: int) -> None:
+        with self._lock:
+            self.waiting += number
+
+    def _run(self) -> None:
+        is_over = False
+        while not is_over:
+            jobs: list[Job] = []
+            try:
+                is_over = self._gather(jobs)
+            except queue.Empty:
+                self._probe()
+                continue
+            if jobs:
+                self._write(jobs)
+        connections.close_all()
+
+    def _gather(self, jobs: list[Job]) -> bool:
+        """Adds the next job and what waits behind it, up to a full transaction; True when the end came.
+
+        Raises Empty when nobody wants anything of a node that is away: then we ask it.
+        """
+        size = 0
+        while size < self.width.value:
+            try:
+                job = self._jobs.get(timeout=PROBE_SECONDS if self.is_away else None) if not jobs else self._next()
+            except queue.Empty:
+                if jobs:
+                    return False
+                raise
+            if job is None:
+                return True
+            if job.result.set_running_or_notify_cancel():
+                jobs.append(job)
+                size += len(job.parts)
+            else:
+                self._add(-len(job.parts))
+        return False
+
+    def _next(self) -> Job | None:
+        return self._jobs.get_nowait()
+
+    def _write(self, jobs: Sequence[Job]) -> None:
+        # The same order twice: its entry was read again while its first job waited here for too long.
+        parts = list({part.key: part for job in jobs for part in job.parts}.values())
+        outcome: Outcome[Part] = Outcome()
+        try:
+            for portion in self._portions(parts):
+                self._write_portion(portion, outcome)
+        except Exception as error:
+            log.exception("lane_failed", node=self.alias)
+            for job in jobs:
+                job.result.set_exception(error)
+            return
+        finally:
+            self._add(-sum(len(job.parts) for job in jobs))
+        for job in jobs:
+            job.result.set_result(_share(outcome, job.parts))
+
+    def _portions(self, parts: Sequence[Part]) -> Iterator[Sequence[Part]]:
+        start = 0
+        while start < len(parts):
+            # Anew for each: the one before may have changed it.
+            end = start + self.width.value
+            # No tail of a few orders, which would cost a commit of their own.
+            end = len(parts) if len(parts) - end < self.width.value // 4 else end
+            yield parts[start:end]
+            start = end
+
+    def _write_portion(self, parts: Sequence[Part], outcome: Outcome[Part]) -> None:
+        if outcome.met_outage:
+            outcome.put_off += [(part, f"{self.alias} is away") for part in parts]
+            return
+        started = self._busy_since = time.monotonic()
+        try:
+            # A lane lives for weeks: a connection that broke or grew old is replaced before it is needed.
+            close_old_connections()
+            one = write_node(self.alias, parts)
+        finally:
+            self._busy_since = None
+        if one.met_outage:
+            self.is_away = True
+            self.width.note_failure()
+            log.warning("node_away", node=self.alias, orders=len(one.put_off), reason=one.put_off[0][1])
+        else:
+            self.is_away = False
+            self.width.note_success(orders=len(parts), seconds=time.monotonic() - started)
+        outcome.met_outage |= one.met_outage
+        outcome.done += one.done
+        outcome.put_off += one.put_off
+        outcome.poisoned += one.poisoned
+
+    def _probe(self) -> None:
+        self._busy_since = time.monotonic()
+        try:
+            close_old_connections()
+            with connections[self.alias].cursor() as cursor:
+                cursor.execute("SELECT 1")
+            self.is_away = False
+            log.warning("node_back", node=self.alias)
+        except Exception as error:  # noqa: BLE001 - whatever keeps a node from answering, it isn't back
+            log.info("node_still_away", node=self.alias, reason=f"{type(error).__name__}: {error}")
+            connections[self.alias].close()
+        finally:
+            self._busy_since = None
+
+
+class Dispatcher:
+    """Lanes of all nodes, and who waits for whom."""
+
+    def __init__(self, aliases: Sequence[str]) -> None:
+        self.lanes = {alias: NodeLane(alias) for alias in aliases}
+        self._busy = 0
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> "Dispatcher":
+        for lane in self.lanes.values():
+            lane.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        for lane in self.lanes.values():
+            lane.stop()
+
+    def is_well(self) -> bool:
+        """Whether every lane's thread lives."""
+        return all(lane.is_alive() for lane in self.lanes.values())
+
+    def is_behind(self, alias: str) -> bool:
+        """Whether fresh orders should not wait for the node: it is away, hangs, or is much slower than the best."""
+        lane = self.lanes[alias]
+        if lane.is_away or lane.hangs:
+            return True
+        expected = lane.expected_seconds
+        if expected <= settings.DRAIN_PATIENCE_SECONDS:
+            return False
+        # When all are slow the machine or the load is to blame, and leaving orders for later would help nobody.
+        return expected > SLOWER_THAN_BEST * min(other.expected_seconds for other in self.lanes.values())
+
+    def wait_for_room(self, *, until: Callable[[], bool]) -> int:
+        """Waits until every node that isn't behind can take more, or `until`; how many orders to read then.
+
+        A transaction of each node, shared among those who are writing now: the lanes join their parts again.
+        """
+        while True:
+            in_step = [lane for alias, lane in self.lanes.items() if not self.is_behind(alias)]
+            if until() or all(lane.has_room for lane in in_step):
+                widths = sum(lane.width.value for lane in in_step)
+                return max(widths // (self._busy + 1), settings.DRAIN_WIDTH_LEAST)
+            time.sleep(ROOM_LOOK_SECONDS)
+
+    def write(
+        self, parts: Mapping[str, Sequence[Part]], *, patient_with: str | None = None
+    ) -> dict[str, Outcome[Part]]:
+        """Writes all nodes at once and waits for them; what a node that is behind doesn't take counts as put off.
+
+        `patient_with` names the node that the caller serves alone: it is waited for, however long it takes.
+        """
+        promises = {
+            alias: self.lanes[alias].submit(of_node)
+            for alias, of_node in parts.items()
+            if alias == patient_with or not self.is_behind(alias)
+        }
+        self._count(1)
+        try:
+            return {
+                alias: self._wait(alias, promises[alias], of_node, is_patient=alias == patient_with)
+                if alias in promises
+                else _put_off(of_node, f"{alias} is behind")
+                for alias, of_node in parts.items()
+            }
+        finally:
+            self._count(-1)
+
+    def _count(self, number: int) -> None:
+        with self._lock:
+            self._busy += number
+
+    def _wait(
+        self, alias: str, promise: "Future[Outcome[Part]]", parts: Sequence[Part], *, is_patient: bool
+    ) -> Outcome[Part]:
+        while True:
+            wait_for([promise], timeout=LOOK_SECONDS)
+            if promise.done():
+                return promise.result()
+            if not is_patient and self.lanes[alias].hangs:
+                # What the lane writes of it after all is found written when it comes again.
+                promise.cancel()
+                return _put_off(parts, f"{alias} hangs")
+
+
+def _put_off(parts: Sequence[Part], reason: str) -> Outcome[Part]:
+    return Outcome(put_off=[(part, reason) for part in parts])
+
+
+def _share(outcome: Outcome[Part], parts: Sequence[Part]) -> Outcome[Part]:
+    """Of the outcome of several jobs, what became of one's parts."""
+    mine = {part.key for part in parts}
+    return Outcome(
+        done=[part for part in outcome.done if part.key in mine],
+        put_off=[(part, reason) for part, reason in outcome.put_off if part.key in mine],
+        poisoned=[(part, error) for part, error in outcome.poisoned if part.key in mine],
+    )
