@@ -12,7 +12,8 @@ from benchmarks.scale.filling import GrowingShop, claim_all
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_count, partition_of
 from pgs_task.group_expiry.services import cancel_overdue_orders, fail_overdue_groups
-from pgs_task.order_drain.loops import drain_once, trim_intake
+from pgs_task.order_drain.loops import drain_once
+from pgs_task.order_drain.queue import trim_intake
 from pgs_task.stock_sync.services import sync_stocks, watch_stock_keys
 from pgs_web.trade.intake.messages import AdmitReply
 from pgs_web.trade.intake.scripts import admit_orders

@@ -11,7 +11,7 @@ from pgs_data.redis.connections import RedisUnavailable
 from pgs_data.redis.partitions import has_own_redis
 from pgs_data.sharding.slots import node_aliases
 from pgs_task.order_drain.dispatcher import Dispatcher
-from pgs_task.order_drain.queue import OrderQueue, trim_queues
+from pgs_task.order_drain.queue import OrderQueue, trim_intake
 
 log = structlog.get_logger(__name__)
 
@@ -136,7 +136,7 @@ def _watch(
         if waited >= TRIM_EVERY_SECONDS:
             waited = 0.0
             try:
-                trim_queues(partitions=partitions)
+                trim_intake(partitions=partitions)
             except RedisUnavailable as error:
                 log.warning("intake_not_trimmed", error=str(error))
     return True

@@ -161,7 +161,7 @@ def read_open_orders(partition: int) -> set[int]:
     return found
 
 
-def trim_queues(*, partitions: Sequence[int]) -> int:
+def trim_intake(*, partitions: Sequence[int]) -> int:
     """Removes acknowledged entries, never others, from all streams; returns how many.
 
     Raises RedisUnavailable; when only partitions with a Redis of their own are away, after the others were trimmed.

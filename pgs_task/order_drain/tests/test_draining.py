@@ -13,7 +13,7 @@ from pgs_data.redis.partitions import partition_of
 from pgs_data.sharding.slots import node_aliases
 from pgs_task.order_drain import persisting, queue, service
 from pgs_task.order_drain.loops import drain_until
-from pgs_task.order_drain.queue import OrderQueue, trim_queues
+from pgs_task.order_drain.queue import OrderQueue, trim_intake
 from pgs_task.order_drain.scripts import Counted, EntryVerdict, ack_entries
 from pgs_task.order_drain.tests.making import (
     counters,
@@ -45,7 +45,7 @@ def test_a_partition_whose_own_redis_is_away_keeps_no_other_from_being_trimmed(s
     settings.LEDGER_PARTITION_URLS = {away: "redis://127.0.0.1:1/0"}
     assert len(stream_of(activity)) == 2
     with pytest.raises(RedisUnavailable):
-        trim_queues(partitions=[away, partition])
+        trim_intake(partitions=[away, partition])
     assert stream_of(activity) == []
 
 
@@ -73,17 +73,17 @@ def test_orders_are_written_acknowledged_counted_and_trimmed():
     assert pending(activity) == 0
     assert int(ledger().hget(flow_key(partition_of(activity.pk)), "rate")) > 0
     partition = partition_of(activity.pk)
-    assert trim_queues(partitions=[partition]) >= 29
+    assert trim_intake(partitions=[partition]) >= 29
     assert ledger(partition).xlen(intake_key(partition)) <= 1
 
 
 def test_nothing_unwritten_is_trimmed():
     activity = make_sale(stock=50)
     admit(make_admission(activity, member_id=1))
-    assert trim_queues(partitions=[partition_of(activity.pk)]) == 0
+    assert trim_intake(partitions=[partition_of(activity.pk)]) == 0
     drain(activity)
     admit(make_admission(activity, member_id=2))
-    trim_queues(partitions=[partition_of(activity.pk)])
+    trim_intake(partitions=[partition_of(activity.pk)])
     assert facts_in_stream(activity)[-1].member_id == 2
     drain(activity)
     assert count_orders() == 2
