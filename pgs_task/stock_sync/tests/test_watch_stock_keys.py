@@ -104,3 +104,27 @@ def test_what_cannot_be_looked_at_is_not_lost_and_keeps_nobody_waiting(settings)
     settings.LEDGER_PARTITION_URLS = {partition_of(away.pk): "redis://127.0.0.1:1/0"}
     assert watch_stock_keys() == [lost.pk]
     assert state_of(away) == ActivityState.RUNNING
+
+
+def test_a_pass_looks_at_so_many_and_the_next_goes_on(monkeypatch):
+    """In a shop of any size a pass costs the same, and after some passes everything was looked at."""
+    monkeypatch.setattr(services, "PAGE", 1)
+    monkeypatch.setattr(services, "WATCHED_A_PASS", 2)
+    sales = [make_sale() for _ in range(5)]
+    looked_at = []
+
+    def looking(ids):
+        looked_at.extend(ids)
+        return works(ids)
+
+    works = services.read_stocks
+    monkeypatch.setattr(services, "read_stocks", looking)
+    for count in (2, 4, 5):
+        assert watch_stock_keys() == []
+        assert looked_at == [sale.pk for sale in sales[:count]]
+    lose(sales[0])
+    lose(sales[3])
+    looked_at.clear()
+    assert watch_stock_keys() == [sales[0].pk]
+    # What is paused is not watched any more; the others come in their turn.
+    assert watch_stock_keys() == [sales[3].pk]
