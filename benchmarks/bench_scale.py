@@ -37,7 +37,7 @@ def _measure(
     report: Report, shop: PrivateShop, growing: "GrowingShop", sizes: list[int]
 ) -> dict[tuple[str, str], dict[int, float]]:
     """(act, unit) → size → cost."""
-    from benchmarks.scale.filling import make_activity
+    from benchmarks.harness.sales import make_activity
     from benchmarks.scale.probes import Prober
 
     short = make_activity(pay_within_seconds=1, group_lasts_seconds=1)

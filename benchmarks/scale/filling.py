@@ -6,13 +6,12 @@ through the real scripts and are written by the real drain, so every invariant c
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import timedelta
 
 from django.db import connections
 from django.db.models import Model
 
+from benchmarks.harness.sales import count_waiting_orders, make_activity
 from benchmarks.harness.shop import PrivateShop
-from pgs_data.clock import database_now
 from pgs_data.ids.snowflake import new_id
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_count, partition_of
@@ -20,16 +19,10 @@ from pgs_data.sharding.slots import slot_of_id, slot_of_key
 from pgs_task.reconciliation.quiet import find_restless
 from pgs_task.stock_sync.services import sync_stocks
 from pgs_web.display.activity.models import Activity, ActivityLog
-from pgs_web.display.activity.rules import ActivityRules
-from pgs_web.display.activity.services import create_activity, submit_for_review
-from pgs_web.trade.intake.keys import flow_key
 from pgs_web.trade.intake.messages import Admission, AdmitReply, Claim, ClaimReply
 from pgs_web.trade.intake.scripts import admit_orders, claim_keys
 from pgs_web.trade.stock.keys import activity_key, changed_key, stock_key
-from pgs_web.trade.stock.sales import advance_sales, schedule_sale
-from pgs_web.trade.stock.trial_sku import get_test_sku
 
-STOCK = 1_000_000
 BATCH = 500
 ROWS_A_STATEMENT = 50_000
 RESTORES_A_PIPELINE = 2_000
@@ -39,27 +32,6 @@ QUIET_SECONDS = 1800
 # Orders on their way while the shop grows: a deeper stream would wait in memory for nothing.
 MOST_ON_THE_WAY = 10_000
 LOOK_EVERY = 2_000
-
-
-def make_activity(*, pay_within_seconds: int = 6 * 86_400, group_lasts_seconds: int = 20 * 86_400) -> Activity:
-    """One running activity, made as an operator would."""
-    starts_at = database_now("default")
-    rules = ActivityRules(
-        price_fen=1000,
-        stock_total=STOCK,
-        starts_at=starts_at,
-        ends_at=starts_at + timedelta(days=30),
-        group_size=2,
-        member_limit=1000,
-        pay_within_seconds=pay_within_seconds,
-        group_lasts_seconds=group_lasts_seconds,
-    )
-    activity = create_activity(sku_id=get_test_sku(price_fen=1000).pk, rules=rules, actor="writer")
-    submit_for_review(activity_id=activity.pk, actor="writer")
-    schedule_sale(activity_id=activity.pk, actor="reviewer")
-    advance_sales()
-    activity.refresh_from_db()
-    return activity
 
 
 class GrowingShop:
@@ -155,16 +127,6 @@ class GrowingShop:
             new_ids = multiply_activity(template, count - 1)
             copy_stock_keys(template, new_ids)
             self.activity_ids += new_ids
-
-
-def count_waiting_orders() -> int:
-    """Admitted orders that are in no database yet."""
-    waiting = 0
-    for partition in range(partition_count()):
-        counters = ledger(partition).hmget(flow_key(partition), ["accepted", "persisted", "rejected"])
-        accepted, persisted, rejected = (int(counter or 0) for counter in counters)
-        waiting += accepted - persisted - rejected
-    return waiting
 
 
 def claim_all(orders: Sequence[Admission]) -> None:

@@ -1,0 +1,95 @@
+"""`make bench-flow`: accepting and draining together at a fixed arrival rate; how old an order is when it has a row."""
+
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
+
+from benchmarks.harness.load import Load
+from benchmarks.harness.plot import Axes, Curve
+from benchmarks.harness.report import Figure, Report, percentile
+from benchmarks.harness.servers import private_servers
+from benchmarks.harness.shop import private_shop
+
+if TYPE_CHECKING:
+    from benchmarks.flow.run import FlowRun
+
+
+def main() -> None:
+    """One shop, one rate."""
+    options = _read_options()
+    report = Report(
+        "flow", f"Accept and drain together, {options.rate:,.0f} orders a second for {options.seconds:.0f} s"
+    )
+    with private_servers() as servers, private_shop(servers) as shop:
+        from benchmarks.flow.run import FlowRun
+
+        run = FlowRun(shop, shoppers=options.shoppers, activities=options.activities, web_workers=options.web_workers)
+        report.say("warming up")
+        run.warm_up(seconds=3, rate=options.rate / 4)
+        report.say(f"{options.rate:,.0f} orders a second")
+        load = run.drive(rate=options.rate, seconds=options.seconds)
+        _tell(report, load, run)
+        run.come_to_rest()
+        _tell_rows(report, run)
+        report.check_invariants(shop)
+    report.exit()
+
+
+def _tell(report: Report, load: Load, run: "FlowRun") -> None:
+    accepted = load.statuses[202]
+    report.say(f"answers: {dict(load.statuses)}, refusals: {dict(run.acceptances.refusals)}")
+    report.add(Figure("accepted", accepted / load.lasted, "orders/s", load.rate, "asked for", ratio_at_least=0.99))
+    report.add(Figure("answer, half of all within", percentile(load.seconds, 0.5) * 1000, "ms"))
+    report.add(Figure("answer, 99 % within", percentile(load.seconds, 0.99) * 1000, "ms", at_most=50))
+    report.add(Figure("sent later than due, 99 % within", percentile(load.late, 0.99) * 1000, "ms", note="generator"))
+    seen = [seconds for _at, seconds in run.watch.row_seconds]
+    if seen:
+        report.add(
+            Figure(
+                "row seen after the answer, half within",
+                percentile(seen, 0.5) * 1000,
+                "ms",
+                note=f"{len(seen)} looked at",
+            )
+        )
+        report.add(Figure("row seen after the answer, 99 % within", percentile(seen, 0.99) * 1000, "ms"))
+    waiting = [sample.waiting for sample in run.watch.samples]
+    report.add(Figure("orders on their way, at most", max(waiting), "orders"))
+    axes = Axes("seconds", "orders on their way")
+    report.add_curve(Curve("waiting", axes, [(sample.at, sample.waiting) for sample in run.watch.samples]))
+    report.add_curve(
+        Curve("row after answer", Axes("seconds", "ms"), [(at, one * 1000) for at, one in run.watch.row_seconds])
+    )
+    if run.watch.lost:
+        report.fail(f"{len(run.watch.lost)} orders had no row after a minute")
+
+
+def _tell_rows(report: Report, run: "FlowRun") -> None:
+    ages = run.ages_of_rows()
+    report.add(
+        Figure(
+            "age of an order when its row is written, half",
+            percentile(ages, 0.5) * 1000,
+            "ms",
+            note=f"all {len(ages):,}",
+        )
+    )
+    report.add(Figure("age of an order when its row is written, 99 %", percentile(ages, 0.99) * 1000, "ms"))
+    missing, untold = run.find_missing()
+    report.add(Figure("accepted orders without a row", missing, "orders", at_most=0))
+    report.add(Figure("rows whose answer got lost", untold, "orders"))
+    if missing:
+        report.fail(f"{missing} accepted orders are in no database")
+
+
+def _read_options() -> Namespace:
+    parser = ArgumentParser(prog="python -m benchmarks.bench_flow", description=__doc__)
+    parser.add_argument("--rate", type=float, default=3000, help="orders a second; default 3000")
+    parser.add_argument("--seconds", type=float, default=30, help="default 30")
+    parser.add_argument("--shoppers", type=int, default=4000, help="default 4000")
+    parser.add_argument("--activities", type=int, default=64, help="default 64")
+    parser.add_argument("--web-workers", type=int, default=1, help="default 1")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""What one order leaves in Redis: many orders of members who buy once, drained and trimmed."""
+
+from pgs_data.ids.snowflake import new_id
+from pgs_data.redis.connections import ledger
+from pgs_data.redis.partitions import partition_of
+from pgs_data.sharding.slots import slot_of_id, slot_of_key
+from pgs_web.trade.intake.messages import Admission, AdmitReply, Claim, ClaimReply
+from pgs_web.trade.intake.scripts import admit_orders, claim_keys
+
+FIRST_MEMBER = 50_000_000
+# Orders of one call of the scripts, and of one activity; even, so that every group has its two.
+BATCH = 200
+
+
+def used_bytes() -> int:
+    """Memory that Redis has given out, everything included."""
+    memory: dict[str, int] = ledger().info("memory")
+    return memory["used_memory"]
+
+
+def place_directly(*, count: int, activity_ids: list[int]) -> int:
+    """Claims and admits `count` orders by the scripts alone, each of a member of its own, two in each group; how many."""
+    placed = 0
+    while placed < count:
+        activity_id = activity_ids[placed // BATCH % len(activity_ids)]
+        batch = _make_batch(activity_id, first_member=FIRST_MEMBER + placed)
+        _claim(batch)
+        verdicts = admit_orders(partition=partition_of(activity_id), orders=batch)
+        if any(verdict.reply is not AdmitReply.ADMITTED for verdict in verdicts):
+            raise AssertionError(f"an order was refused: {verdicts[0]}")
+        placed += len(batch)
+    return placed
+
+
+def _make_batch(activity_id: int, *, first_member: int) -> list[Admission]:
+    batch: list[Admission] = []
+    for place in range(BATCH):
+        member_id = first_member + place
+        order_id = new_id(slot=slot_of_key(member_id))
+        opens = place % 2 == 0
+        group_id = new_id(slot=slot_of_id(order_id)) if opens else batch[-1].open_group_id
+        batch.append(
+            Admission(
+                order_id=order_id,
+                activity_id=activity_id,
+                member_id=member_id,
+                quantity=1,
+                join_group_id=None if opens else group_id,
+                open_group_id=group_id if opens else None,
+                address_id=member_id,
+                # As long as most clients' keys: a UUID.
+                idempotency_key=f"{order_id:036d}",
+                trace_id=f"{order_id:032x}",
+            )
+        )
+    return batch
+
+
+def _claim(orders: list[Admission]) -> None:
+    homes: dict[int, list[Claim]] = {}
+    for order in orders:
+        claim = Claim(
+            order.member_id, order.idempotency_key, f"{order.order_id:024x}", order.order_id, order.activity_id
+        )
+        homes.setdefault(partition_of(order.member_id), []).append(claim)
+    for partition, claims in homes.items():
+        if any(claimed.reply is not ClaimReply.NEW for claimed in claim_keys(partition=partition, claims=claims)):
+            raise AssertionError("a key was used before")

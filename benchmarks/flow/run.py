@@ -1,0 +1,97 @@
+"""A shop that takes orders over HTTP and writes them down, driven at a fixed rate and watched."""
+
+import time
+
+from benchmarks.flow.orders import Acceptances, PreparedOrders, ages_of_rows, find_missing
+from benchmarks.flow.watching import Watch
+from benchmarks.harness.load import Load, drive
+from benchmarks.harness.sales import count_waiting_orders, make_activity
+from benchmarks.harness.shop import PrivateShop
+from pgs_data.clock import database_now
+from pgs_data.redis.partitions import partition_count
+from pgs_task.order_drain.services import trim_intake
+from pgs_task.reconciliation.quiet import find_restless
+from pgs_task.stock_sync.services import sync_stocks
+
+REST_SECONDS = 1200
+CONNECTIONS = 256
+
+
+class FlowRun:
+    """Web and drain run from the start; relay only in `come_to_rest`, so that what is measured is what is named."""
+
+    def __init__(self, shop: PrivateShop, *, shoppers: int, activities: int, web_workers: int) -> None:
+        self.shop = shop
+        self.drain = shop.start("drain")
+        self.web = shop.start("web", variables={"WEB_WORKERS": str(web_workers)})
+        self.activity_ids = [make_activity().pk for _ in range(activities)]
+        people = shop.make_shoppers(shoppers)
+        shop.wait_until_ready()
+        self.orders = PreparedOrders(people, self.activity_ids, shop.base_url.removeprefix("http://"))
+        self.acceptances = Acceptances()
+        # Of all orders, the warm-up's included.
+        self.accepted: list[int] = []
+        self._next_number = 0
+        self.watch = self._make_watch()
+        self.began_at = database_now("default")
+
+    def warm_up(self, *, seconds: float, rate: float) -> None:
+        """Connections, caches and plans come into being; nothing of it is told."""
+        self._drive(rate=rate, seconds=seconds)
+        self.accepted += self.acceptances.order_ids
+        while count_waiting_orders():
+            time.sleep(0.1)
+
+    def drive(self, *, rate: float, seconds: float, sample_seconds: float = 1.0) -> Load:
+        """The measured load; `watch` and `acceptances` hold what came of it."""
+        self.acceptances = Acceptances()
+        self.watch = self._make_watch(sample_seconds)
+        self.began_at = database_now("default")
+        self.watch.start()
+        load = self._drive(rate=rate, seconds=seconds)
+        while count_waiting_orders():
+            time.sleep(0.1)
+        self.watch.stop()
+        self.accepted += self.acceptances.order_ids
+        return load
+
+    def rest_without_relay(self) -> None:
+        """Everything that waits is drained and trimmed."""
+        while count_waiting_orders():
+            time.sleep(0.1)
+        trim_intake(partitions=list(range(partition_count())))
+
+    def come_to_rest(self) -> None:
+        """Everything is drained, told and copied; raises TimeoutError."""
+        self.shop.start("relay")
+        deadline = time.monotonic() + REST_SECONDS
+        sync_stocks()
+        while restless := find_restless():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"no rest: {restless[:5]}\n{self.shop.logs()}")
+            time.sleep(0.5)
+            sync_stocks()
+
+    def find_missing(self) -> tuple[int, int]:
+        """(accepted orders without a row, rows that nobody was told of)."""
+        return find_missing(self.accepted)
+
+    def ages_of_rows(self) -> list[float]:
+        """Seconds from acceptance to row of all orders of the measured load."""
+        return ages_of_rows(since=self.began_at)
+
+    def _drive(self, *, rate: float, seconds: float) -> Load:
+        first = self._next_number
+        self._next_number += int(rate * seconds) + 1
+        return drive(
+            self.shop.base_url,
+            rate=rate,
+            seconds=seconds,
+            connections=CONNECTIONS,
+            make_request=lambda number: self.orders.make_request(first + number),
+            on_answer=self.acceptances.note,
+        )
+
+    def _make_watch(self, sample_seconds: float = 1.0) -> Watch:
+        pids = {"web": self.web.pid, "drain": self.drain.pid}
+        return Watch(self.acceptances, pids, sample_seconds)

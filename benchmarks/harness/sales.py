@@ -1,0 +1,52 @@
+"""Activities to sell and how far their orders are; import it only when the shop is there."""
+
+from datetime import timedelta
+
+from pgs_data.clock import database_now
+from pgs_data.redis.connections import ledger
+from pgs_data.redis.partitions import partition_count
+from pgs_web.display.activity.models import Activity
+from pgs_web.display.activity.rules import ActivityRules
+from pgs_web.display.activity.services import create_activity, submit_for_review
+from pgs_web.trade.intake.keys import flow_key
+from pgs_web.trade.stock.sales import advance_sales, schedule_sale
+from pgs_web.trade.stock.trial_sku import get_test_sku
+
+PRICE_FEN = 1000
+
+
+def make_activity(
+    *,
+    stock: int = 100_000_000,
+    group_size: int = 2,
+    member_limit: int = 100_000,
+    pay_within_seconds: int = 6 * 86_400,
+    group_lasts_seconds: int = 20 * 86_400,
+) -> Activity:
+    """One running activity, made as operators do; nothing of it is due within days unless asked for."""
+    starts_at = database_now("default")
+    rules = ActivityRules(
+        price_fen=PRICE_FEN,
+        stock_total=stock,
+        starts_at=starts_at,
+        ends_at=starts_at + timedelta(days=30),
+        group_size=group_size,
+        member_limit=member_limit,
+        pay_within_seconds=pay_within_seconds,
+        group_lasts_seconds=group_lasts_seconds,
+    )
+    activity = create_activity(sku_id=get_test_sku(price_fen=PRICE_FEN).pk, rules=rules, actor="writer")
+    submit_for_review(activity_id=activity.pk, actor="writer")
+    schedule_sale(activity_id=activity.pk, actor="reviewer")
+    advance_sales()
+    activity.refresh_from_db()
+    return activity
+
+
+def count_waiting_orders() -> int:
+    """Admitted orders that are in no database yet."""
+    pipeline = ledger().pipeline(transaction=False)
+    for partition in range(partition_count()):
+        pipeline.hmget(flow_key(partition), ["accepted", "persisted", "rejected"])
+    counters = [[int(counter or 0) for counter in counters] for counters in pipeline.execute()]
+    return sum(accepted - persisted - rejected for accepted, persisted, rejected in counters)
