@@ -1,5 +1,6 @@
 """`make bench-scale`: cost has to grow with the work, not with the size of the shop."""
 
+import signal
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,9 @@ def main() -> None:
         growing = GrowingShop(shop)
         costs = _measure(report, shop, growing, options.sizes)
         _tell(report, costs)
+        if options.hold:
+            report.say(f"the shop stays as it is until Ctrl-C: {servers.folder}")
+            signal.pause()
         if not options.no_check:
             shop.start("relay")
             growing.wait_until_quiet()
@@ -82,6 +86,7 @@ def _read_options() -> Namespace:
         help=f"default: {SIZES}; with 1000000 it takes an hour and 10 GB of memory",
     )
     parser.add_argument("--no-check", action="store_true", help="leave out check_invariants")
+    parser.add_argument("--hold", action="store_true", help="keep the largest shop for EXPLAINs until Ctrl-C")
     return parser.parse_args()
 
 

@@ -19,7 +19,7 @@ def used_bytes() -> int:
 
 
 def place_directly(*, count: int, activity_ids: list[int]) -> int:
-    """Claims and admits `count` orders by the scripts alone, each of a member of its own, two in each group; how many."""
+    """Claims and admits `count` orders, each of a member of its own, two in a group, by the scripts alone; how many."""
     placed = 0
     while placed < count:
         activity_id = activity_ids[placed // BATCH % len(activity_ids)]
