@@ -9,7 +9,7 @@ from benchmarks.harness.sales import count_waiting_orders, make_activity
 from benchmarks.harness.shop import PrivateShop
 from pgs_data.clock import database_now
 from pgs_data.redis.partitions import partition_count
-from pgs_task.order_drain.services import trim_intake
+from pgs_task.order_drain.queue import trim_intake
 from pgs_task.reconciliation.quiet import find_restless
 from pgs_task.stock_sync.services import sync_stocks
 
