@@ -19,6 +19,7 @@ from rest_framework.views import APIView
 
 from pgs_web.api.ids import LARGEST_ID, read_id
 from pgs_web.api.pagination import LONGEST_CURSOR, PAGE_PARAMETERS, invalid_parameter, read_page_size
+from pgs_web.display.activity.selectors import take_first
 
 ORDERINGS = ("-id", "starts_at", "-starts_at", "ends_at", "-ends_at", "price_fen", "-price_fen")
 CURSOR = "cursor"
@@ -27,7 +28,10 @@ Place = tuple[bool, Any, int]
 
 
 class OrderedPage(BasePagination):
-    """`?ordering=` is one of ORDERINGS, checked by the view; ties go by id in the same direction."""
+    """`?ordering=` is one of ORDERINGS, checked by the view; ties go by id in the same direction.
+
+    Pages what list_by_state gives, not a single queryset.
+    """
 
     def paginate_queryset(self, queryset: Any, request: Request, view: APIView | None = None) -> list[Any]:
         self.request = request
@@ -38,10 +42,10 @@ class OrderedPage(BasePagination):
         backwards = place is not None and not place[0]
         descending = self.ordering.startswith("-") != backwards
         if place is not None:
-            queryset = queryset.filter(self._beyond(place, descending=descending))
+            queryset = [part.filter(self._beyond(place, descending=descending)) for part in queryset]
         sign = "-" if descending else ""
         order = [f"{sign}id"] if self.column == "id" else [f"{sign}{self.column}", f"{sign}id"]
-        rows = list(queryset.order_by(*order)[: size + 1])
+        rows: list[Any] = take_first(queryset, order=order, limit=size + 1)
         has_more, rows = len(rows) > size, rows[:size]
         if backwards:
             rows.reverse()

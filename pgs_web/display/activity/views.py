@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 
 from pgs_web.display.activity.models import Activity
 from pgs_web.display.activity.paging import OrderedPage
-from pgs_web.display.activity.selectors import ON_OFFER, get_activity, list_activities, read_moment
+from pgs_web.display.activity.selectors import ON_OFFER, get_activity, list_by_state, read_moment
 from pgs_web.display.activity.serializers import (
     ActivityPageSerializer,
     ActivityQuery,
@@ -42,7 +42,7 @@ class ActivitiesView(GenericAPIView[Activity]):
         wanted: dict[str, Any] = query.validated_data
         self.ordering = wanted["ordering"]
         page: Any = self.paginate_queryset(
-            list_activities(
+            list_by_state(
                 states={ActivityState(wanted["state"])} if "state" in wanted else ON_OFFER,
                 play=wanted.get("play", ""),
                 search=wanted.get("search", ""),

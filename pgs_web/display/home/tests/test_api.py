@@ -56,4 +56,4 @@ def test_a_large_shop_costs_what_a_small_one_costs(client):
         page = client.get(URL).json()
     assert len(page["running"]) == OFFERS_SHOWN
     assert len(page["new_products"]) == PRODUCTS_SHOWN
-    assert len(small) == len(large) == 6
+    assert len(small) == len(large) == 7
