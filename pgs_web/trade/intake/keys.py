@@ -2,6 +2,8 @@
 
 from pgs_data.redis.partitions import partition_of, tag
 
+# Hash of the receiving processes: who → what of the partitions' news they have read, and when; for operators.
+READERS_KEY = "intake:readers"
 # The consumer group of the drain processes.
 INTAKE_GROUP = "drain"
 

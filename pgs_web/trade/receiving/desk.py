@@ -28,6 +28,7 @@ from pgs_web.trade.receiving.lanes import Lane
 from pgs_web.trade.receiving.lookups import Lookup
 from pgs_web.trade.receiving.owners import AddressOwners
 from pgs_web.trade.receiving.passages import Outcome, Passage
+from pgs_web.trade.receiving.sold_out import SoldOutMemory
 from pgs_web.trade.receiving.threads import Connections, own_connections
 from pgs_web.trade.receiving.unknown import find_holds, find_owners, judge_unknown_activities, judge_unknown_groups
 from pgs_web.trade.stock.holds import Hold
@@ -52,6 +53,9 @@ class Desk:
         self._pins: dict[int, int] = settings.LEDGER_PINS
         self._ledger = AsyncLedger()
         self._lanes: dict[AsyncServer, Lane] = {}
+        # Not behind the orders' pipelines: what is new has to be known also when they are long.
+        self._watching = AsyncLedger()
+        self.sold_out = SoldOutMemory(self._watching)
         self._line: deque[Passage] = deque()
         self._is_sweeping = False
         self._errands: set[asyncio.Task[None]] = set()
@@ -67,6 +71,10 @@ class Desk:
             judge_unknown_groups, name="unknown_groups", remember_seconds=UNKNOWN_SECONDS, connections=connections
         )
         self._holds = Lookup(find_holds, name="holds", connections=connections)
+
+    def start(self) -> None:
+        """Begins to listen to what changes in the sales."""
+        self.sold_out.news.start()
 
     def take(self, request: OrderRequest) -> "asyncio.Future[Outcome]":
         """The future of the order's outcome: it is on disk when that is a PlacedOrder. Raises Unavailable.
@@ -99,7 +107,9 @@ class Desk:
         """Drops connections and threads; whoever still waits is told to come back."""
         for passage in self._line:
             self._finish(passage, Unavailable())
+        self.sold_out.close()
         self._ledger.close()
+        self._watching.close()
         self._owners.close()
         for lookup in (self._owner_rows, self._activities, self._groups, self._holds):
             lookup.close()
@@ -171,6 +181,8 @@ class Desk:
         elif verdict.reply is AdmitReply.BACKLOG:
             self._finish(passage, Unavailable(retry_after=BACKLOG_SECONDS))
         else:
+            if verdict.reply is AdmitReply.SOLD_OUT:
+                self.sold_out.suspect(request.activity_id)
             self._finish(passage, REFUSALS[verdict.reply]())
 
     def _refuse(self, passage: Passage, refusal: type[Refusal] | Exception) -> None:

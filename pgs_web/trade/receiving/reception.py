@@ -1,7 +1,11 @@
 """A receiving process's own state: who is signed in, what waits, and the threads that keep its knowledge fresh."""
 
 import asyncio
+import json
+import os
+import socket
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from http import HTTPStatus
@@ -13,10 +17,13 @@ from rest_framework.exceptions import NotAuthenticated
 
 from pgs_data.ids.at_once import ReadyIds
 from pgs_data.ids.errors import IdSourceUnavailable
+from pgs_data.redis.connections import ledger
 from pgs_web.api.errors import OUTAGES, Refusal
 from pgs_web.member.ended_sessions import EndedSessionsMirror, find_ended_sessions
 from pgs_web.member.known_tokens import KnownTokens
 from pgs_web.member.tokens import TokenClaims
+from pgs_web.trade.intake.errors import SoldOut
+from pgs_web.trade.intake.keys import READERS_KEY
 from pgs_web.trade.intake.services import OrderRequest
 from pgs_web.trade.receiving.desk import Desk
 from pgs_web.trade.receiving.lookups import Lookup
@@ -26,6 +33,8 @@ from pgs_web.trade.receiving.threads import Connections, own_connections
 MIRROR_SECONDS = 0.5
 IDS_SECONDS = 3.0
 COUNT_SECONDS = 0.5
+ACKNOWLEDGE_SECONDS = 1.0
+READER_KEPT_SECONDS = 60.0
 # The process serves without what isn't there by then, and says 503 where it needs it.
 START_SECONDS = 2.0
 # An older mirror isn't believed: the cache Redis is away, and the database is asked instead.
@@ -33,6 +42,7 @@ OLDEST_MIRROR_SECONDS = 3.0
 
 answers_counted = CounterMetric("pgs_receiving_answers_total", "Answers to orders by status.", ["status"])
 PASSING: tuple[type[Exception], ...] = (*OUTAGES, IdSourceUnavailable)
+_SOLD_OUT = SoldOut()
 logger = structlog.get_logger(__name__)
 
 
@@ -76,6 +86,9 @@ class Reception:
         self._ids = ReadyIds()
         self._tokens = KnownTokens()
         self._mirror = EndedSessionsMirror()
+        # Of this process among all receiving ones.
+        self.name = f"{socket.gethostname()}:{os.getpid()}:{id(self):x}"
+        self._swept_at = 0.0
         self._counts: Counter[int] = Counter()
         self._keepers: list[Keeper] = []
         self._starting: asyncio.Task[None] | None = None
@@ -118,6 +131,8 @@ class Reception:
             await self.start()
             desk = self.desk
             assert desk is not None
+        if desk.sold_out.refuses(request):
+            return _SOLD_OUT
         if self._mirror.age_seconds > OLDEST_MIRROR_SECONDS and await self._has_ended(claims):
             raise _refusal()
         return await desk.take(request)
@@ -128,12 +143,14 @@ class Reception:
 
     async def _start(self) -> None:
         self.desk = Desk(ids=self._ids, connections=self._connections)
+        self.desk.start()
         self._sessions = Lookup(find_ended_sessions, name="ended_sessions", connections=self._connections)
         self._keepers = [
             Keeper(act, every=every, name=name, connections=self._connections)
             for act, every, name in (
                 (self._ids.renew, IDS_SECONDS, "machine_number"),
                 (self._mirror.refresh, MIRROR_SECONDS, "ended_sessions"),
+                (self._acknowledge, ACKNOWLEDGE_SECONDS, "acknowledge_news"),
             )
         ]
         for keeper in self._keepers:
@@ -144,6 +161,18 @@ class Reception:
     def _wait_for_keepers(self) -> None:
         for keeper in self._keepers:
             keeper.first_done.wait(START_SECONDS / len(self._keepers))
+
+    def _acknowledge(self) -> None:
+        """Says what of the news this process has read; and forgets processes that said nothing for a minute."""
+        assert self.desk is not None
+        now = time.time()
+        said = {"at": round(now, 3), "read": self.desk.sold_out.news.positions()}
+        ledger().hset(READERS_KEY, self.name, json.dumps(said))
+        if now >= self._swept_at + READER_KEPT_SECONDS:
+            self._swept_at = now
+            for name, text in ledger().hgetall(READERS_KEY).items():
+                if json.loads(text)["at"] < now - READER_KEPT_SECONDS:
+                    ledger().hdel(READERS_KEY, name)
 
     async def _has_ended(self, claims: TokenClaims) -> bool:
         answer: asyncio.Future[bool | Exception] = asyncio.get_running_loop().create_future()

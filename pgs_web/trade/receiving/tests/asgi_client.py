@@ -1,6 +1,7 @@
 """The API's test client, with orders going through a receiving service on an event loop of its own."""
 
 import asyncio
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -83,6 +84,13 @@ class OrdersClient(APIClient):
         return self.thread.run(ask(self.service, body=body, headers=[(b"host", b"testserver"), *headers]))
 
 
+class OrderAnswer(HttpResponse):
+    """As the test client's answers are."""
+
+    def json(self) -> Any:
+        return json.loads(self.content)
+
+
 async def ask(
     service: Callable[..., Any],
     *,
@@ -90,7 +98,7 @@ async def ask(
     headers: list[tuple[bytes, bytes]],
     messages: list[dict[str, Any]] | None = None,
     scope: dict[str, Any] | None = None,
-) -> HttpResponse:
+) -> OrderAnswer:
     """One request, as a server would hand it over; `messages` instead of a body in one piece."""
     incoming = iter(messages or [{"type": "http.request", "body": body, "more_body": False}])
     outgoing: list[dict[str, Any]] = []
@@ -119,7 +127,7 @@ async def ask(
         send,
     )
     start, content = outgoing
-    response = HttpResponse(content["body"], status=start["status"])
+    response = OrderAnswer(content["body"], status=start["status"])
     del response.headers["Content-Type"]
     for name, value in start["headers"]:
         response.headers[name.decode()] = value.decode("latin-1")

@@ -1,0 +1,138 @@
+"""Activities that are known to be sold out: refused from memory, without a call to Redis.
+
+Sure are: nothing remains, and nothing was given back since, or it would have been news; and the member never bought
+here, so that this can't be the repetition of an order that is in. Everybody else goes the full way, and whoever comes
+while the news are older than a second. The answer may be another one than the script's where both are a refusal:
+sold_out to somebody with a foreign address, an unknown group, or a key used before for another order that was refused.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+import structlog
+
+from pgs_data.redis.async_ledger import AWAY, AsyncLedger
+from pgs_data.redis.partitions import partition_of
+from pgs_web.trade.intake.services import OrderRequest
+from pgs_web.trade.receiving.news import NewsReader
+from pgs_web.trade.stock.keys import activity_key, bought_key, stock_key
+
+# Members of all sold-out activities together: about 100 bytes each.
+MOST_BUYERS = 1_000_000
+MOST_ACTIVITIES = 10_000
+BUYERS_A_CALL = 1_000
+# Whoever was looked at in vain isn't looked at again at once.
+PAUSE_SECONDS = 1.0
+# The process's clock and the ledger's may differ: near its end an activity is left to the script.
+SKEW_MS = 2_000
+OPEN_STATES = {b"SCHEDULED", b"RUNNING"}
+
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SoldOutSale:
+    """What is known of an activity of which nothing remains."""
+
+    partition: int
+    ends_ms: int
+    member_limit: int
+    buyers: frozenset[int]
+
+
+class SoldOutMemory:
+    """On one event loop."""
+
+    def __init__(self, ledger: AsyncLedger) -> None:
+        """`ledger`: connections that orders don't wait behind."""
+        self.news = NewsReader(ledger, on_news=self._forget)
+        self._ledger = ledger
+        self._sales: dict[int, SoldOutSale] = {}
+        # Activity → when it may be looked at (again).
+        self._pauses: dict[int, float] = {}
+        self._changes: dict[int, int] = {}
+        self._looks: set[asyncio.Task[None]] = set()
+
+    def refuses(self, request: OrderRequest) -> bool:
+        """Whether the order would surely be refused."""
+        sale = self._sales.get(request.activity_id)
+        return (
+            sale is not None
+            and request.member_id not in sale.buyers
+            and request.quantity <= sale.member_limit
+            and self.news.is_fresh(sale.partition)
+            and time.time() * 1000 < sale.ends_ms - SKEW_MS
+        )
+
+    def suspect(self, activity_id: int) -> None:
+        """The script said SOLD_OUT: looks in the background whether nothing remains at all."""
+        now = time.monotonic()
+        if activity_id in self._sales or now < self._pauses.get(activity_id, 0.0):
+            return
+        if len(self._pauses) >= MOST_ACTIVITIES:
+            self._pauses.clear()
+        self._pauses[activity_id] = now + PAUSE_SECONDS
+        look = asyncio.get_running_loop().create_task(self._look(activity_id))
+        self._looks.add(look)
+        look.add_done_callback(self._looks.discard)
+
+    def close(self) -> None:
+        """Stops listening and looking."""
+        self.news.close()
+        for look in self._looks:
+            look.cancel()
+
+    def _forget(self, activity_id: int) -> None:
+        if self._sales.pop(activity_id, None) is not None:
+            logger.info("sale_has_news", activity_id=activity_id)
+        if activity_id in self._changes:
+            self._changes[activity_id] += 1
+
+    async def _look(self, activity_id: int) -> None:
+        try:
+            if not await self._hear_up_to_now(partition_of(activity_id)):
+                return
+            # Counted only while somebody looks.
+            self._changes[activity_id] = 0
+            sale = await self._read(activity_id)
+            # What changed while it was read is news.
+            if sale is None or not await self._hear_up_to_now(sale.partition):
+                return
+            if self._changes[activity_id] == 0 and len(self._sales) < MOST_ACTIVITIES:
+                self._sales[activity_id] = sale
+        except AWAY as error:
+            logger.warning("sold_out_not_read", activity_id=activity_id, error=type(error).__name__)
+        finally:
+            self._changes.pop(activity_id, None)
+
+    async def _hear_up_to_now(self, partition: int) -> bool:
+        """Whether all news until this moment could be heard; within a second."""
+        now = time.monotonic()
+        while self.news.heard_at(partition) < now:
+            if time.monotonic() > now + PAUSE_SECONDS:
+                return False
+            await asyncio.sleep(0.01)
+        return True
+
+    async def _read(self, activity_id: int) -> SoldOutSale | None:
+        """None when something remains, or the sale isn't open, or has too many buyers to remember."""
+        partition = partition_of(activity_id)
+        server = self._ledger.server_of(partition)
+        state, ends_ms, member_limit = await server.ask(
+            "HMGET", activity_key(activity_id), "state", "end_ms", "member_limit"
+        )
+        if state not in OPEN_STATES or ends_ms is None or member_limit is None:
+            return None
+        if await server.ask("HGET", stock_key(activity_id), "remain") != b"0":
+            return None
+        most = MOST_BUYERS - sum(len(sale.buyers) for sale in self._sales.values())
+        buyers: set[int] = set()
+        cursor = b"0"
+        while True:
+            cursor, page = await server.ask("HSCAN", bought_key(activity_id), cursor, "COUNT", BUYERS_A_CALL)
+            buyers.update(map(int, page[::2]))
+            if len(buyers) > most:
+                return None
+            if cursor == b"0":
+                return SoldOutSale(partition, int(ends_ms), int(member_limit), frozenset(buyers))

@@ -1,0 +1,134 @@
+"""A sold-out activity is refused from memory: without Redis, until something is given back, and never a repetition."""
+
+import time
+
+import pytest
+
+from pgs_data.redis.connections import ledger
+from pgs_data.redis.partitions import partition_of
+from pgs_web.trade.receiving import news as news_module
+from pgs_web.trade.stock.keys import stock_key
+from pgs_web.trade.stock.messages import SettleMovement
+from pgs_web.trade.stock.sales import pause_sale
+from pgs_web.trade.stock.services import Settlement, settle_holds
+from pgs_web.trade.stock.tests.making import make_sale
+
+pytestmark = pytest.mark.django_db(databases="__all__")
+
+
+def code(response):
+    return response.json().get("code", response.status_code)
+
+
+def scripts_run():
+    return ledger().info("commandstats").get("cmdstat_evalsha", {"calls": 0})["calls"]
+
+
+@pytest.fixture
+def memory(api):
+    return api.service.reception.desk.sold_out
+
+
+@pytest.fixture
+def sold_out(shoppers, buy, memory):
+    """(activity, who got the only unit, their order id, two others), remembered as sold out."""
+    activity = make_sale(stock=1, member_limit=3)
+    buyer, *others = shoppers(3)
+    order_id = buy(buyer, activity).json()["order_id"]
+    assert code(buy(others[0], activity)) == "sold_out"
+    wait_until(lambda: activity.pk in memory._sales)
+    return activity, buyer, int(order_id), others
+
+
+def wait_until(happens, *, seconds=10):
+    deadline = time.monotonic() + seconds
+    while not happens():
+        assert time.monotonic() < deadline, "not in time"
+        time.sleep(0.005)
+
+
+def test_it_is_refused_without_redis(sold_out, buy):
+    activity, _buyer, _order_id, others = sold_out
+    before = scripts_run()
+    for number in range(5):
+        for other in others:
+            assert code(buy(other, activity, key=f"k{number}", group_id="123")) == "sold_out"
+    assert scripts_run() == before
+
+
+def test_the_repetition_of_an_order_that_is_in_gets_its_answer(sold_out, buy):
+    activity, buyer, order_id, _others = sold_out
+    again = buy(buyer, activity)
+    assert (again.status_code, again.json()["order_id"]) == (202, str(order_id))
+    # And somebody who bought is judged by the script.
+    assert code(buy(buyer, activity, key="another")) == "sold_out"
+
+
+def test_what_is_given_back_can_be_bought_at_once(sold_out, buy, memory):
+    activity, buyer, order_id, others = sold_out
+    settle_holds(settlements=[Settlement(activity_id=activity.pk, order_id=order_id, movement=SettleMovement.RELEASE)])
+    started = time.monotonic()
+    wait_until(lambda: buy(others[1], activity).status_code == 202, seconds=news_module.FRESH_SECONDS)
+    assert time.monotonic() - started < news_module.FRESH_SECONDS
+    # Who gave back isn't forgotten as a buyer: their old order's repetition is answered by the script.
+    wait_until(lambda: code(buy(others[0], activity)) == "sold_out" and activity.pk in memory._sales)
+    assert buy(buyer, activity).json()["order_id"] == str(order_id)
+
+
+def test_a_change_of_the_sale_is_news(sold_out, buy):
+    activity, _buyer, _order_id, others = sold_out
+    pause_sale(activity_id=activity.pk, actor="test")
+    wait_until(lambda: code(buy(others[0], activity)) == "paused", seconds=news_module.FRESH_SECONDS)
+
+
+def test_more_than_a_member_may_have_is_for_the_script(sold_out, buy):
+    activity, _buyer, _order_id, others = sold_out
+    assert code(buy(others[0], activity, key="four", quantity=4)) == "limit_exceeded"
+
+
+def test_without_fresh_news_the_script_is_asked(sold_out, buy, memory):
+    activity, _buyer, _order_id, others = sold_out
+    memory.news.close()
+    time.sleep(news_module.FRESH_SECONDS)
+    before = scripts_run()
+    assert code(buy(others[1], activity, key="stale")) == "sold_out"
+    assert scripts_run() > before
+
+
+def test_deaf_to_the_news_it_would_go_on_refusing(sold_out, buy, memory, monkeypatch):
+    """The control: with the news unread and believed fresh, what came back isn't sold."""
+    activity, _buyer, order_id, others = sold_out
+    monkeypatch.setattr(memory.news, "_on_news", lambda activity_id: None)
+    settle_holds(settlements=[Settlement(activity_id=activity.pk, order_id=order_id, movement=SettleMovement.RELEASE)])
+    time.sleep(4 * news_module.POLL_SECONDS)
+    assert code(buy(others[1], activity)) == "sold_out"
+
+
+def test_a_look_that_is_overtaken_by_news_remembers_nothing(shoppers, buy, memory, monkeypatch):
+    activity = make_sale(stock=1)
+    buyer, other = shoppers(2)
+    order_id = int(buy(buyer, activity).json()["order_id"])
+    read = memory._read
+
+    async def read_then_lose(activity_id):
+        sale = await read(activity_id)
+        settle_holds(
+            settlements=[Settlement(activity_id=activity.pk, order_id=order_id, movement=SettleMovement.RELEASE)]
+        )
+        return sale
+
+    monkeypatch.setattr(memory, "_read", read_then_lose)
+    assert code(buy(other, activity)) == "sold_out"
+    wait_until(lambda: not memory._looks)
+    assert activity.pk not in memory._sales
+    assert buy(other, activity).status_code == 202
+
+
+def test_part_of_it_left_is_not_sold_out(shoppers, buy, memory):
+    activity = make_sale(stock=2, member_limit=3)
+    shopper, other = shoppers(2)
+    assert code(buy(shopper, activity, quantity=3)) == "sold_out"
+    wait_until(lambda: not memory._looks)
+    assert activity.pk not in memory._sales
+    assert ledger(partition_of(activity.pk)).hget(stock_key(activity.pk), "remain") == b"2"
+    assert buy(other, activity, quantity=2).status_code == 202
