@@ -47,7 +47,8 @@ def test_a_node_that_hangs_is_503_for_its_partitions_only(clustered: list[Runnin
     assert {buy(buyer, activity, key=f"before-{activity.pk}").status_code for activity in activities} == {202}
     clustered[2].pause()
     try:
-        seconds, answers = [], Counter()
+        seconds: list[float] = []
+        answers: Counter[int] = Counter()
         for activity in activities:
             started = time.monotonic()
             answers[buy(buyer, activity, key=f"during-{activity.pk}").status_code] += 1

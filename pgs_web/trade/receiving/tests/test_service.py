@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from typing import Any
 
 import pytest
 import redis
@@ -89,7 +90,7 @@ def test_a_body_that_does_not_come(send, monkeypatch):
 
 
 def test_a_client_that_goes_away_orders_nothing(api, sale):
-    sent = []
+    sent: list[Any] = []
 
     async def act():
         incoming = iter([{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}])
@@ -145,7 +146,7 @@ def test_what_is_left_to_django(api, settings):
         whole = {"type": "http", "method": "POST", "path": application.PATH, "query_string": b"", "scheme": "https"}
         await service({**whole, "headers": [(b"host", b"testserver")], **scope}, None, None)
 
-    for change in (
+    changes: list[dict[str, Any]] = [
         {"method": "GET"},
         {"method": "OPTIONS"},
         {"path": "/api/v1/orders"},
@@ -154,7 +155,8 @@ def test_what_is_left_to_django(api, settings):
         {"headers": [(b"host", b"evil.example")]},
         {"headers": []},
         {"query_string": b"a=%00"},
-    ):
+    ]
+    for change in changes:
         api.thread.run(call(**change))
     assert len(left) == 8
 
