@@ -1,7 +1,6 @@
 """Puts the seats of an activity's running groups back into Redis, as the data nodes have them."""
 
 from collections import defaultdict
-from typing import Any
 
 from pgs_data.clock import to_ms
 from pgs_data.locks import Lease
@@ -10,6 +9,7 @@ from pgs_task.reconciliation.pages import keyset_pages
 from pgs_task.reconciliation.scripts import restore_groups as write_groups
 from pgs_web.display.activity.models import Activity
 from pgs_web.trade.group.models import Group, Seat
+from pgs_web.trade.group.packed import PackedGroup
 from pgs_web.trade.group.scripts import GroupOfActivity, close_groups
 from pgs_web.trade.group.states import ACTIVE_SEATS, GroupState
 from pgs_web.trade.order.models import Order
@@ -40,7 +40,7 @@ def restore_groups(activity: Activity, lease: Lease) -> int:
                 activity_id=activity.pk,
                 fence=lease.fence,
                 groups=[
-                    (group.pk, to_ms(group.deadline) + KEPT_MS, _fields_of(group, seats[group.pk], activity))
+                    (group.pk, to_ms(group.deadline) + KEPT_MS, _packed(group, seats[group.pk], activity))
                     for group in page
                 ],
             )
@@ -75,17 +75,17 @@ def _taken_seats(alias: str, group_ids: list[int]) -> dict[int, list[Seat]]:
     return seats
 
 
-def _fields_of(group: Group, seats: list[Seat], activity: Activity) -> dict[str, Any]:
-    return {
-        "activity_id": group.activity_id,
-        "size": group.size,
-        "held": len(seats),
-        "closed": 0,
-        "deadline_ms": to_ms(group.deadline),
-        "price_fen": group.price_fen,
-        "rules_version": group.rules_version,
-        "pay_within_ms": activity.pay_within_seconds * 1000,
-        "leader_member_id": group.leader_member_id,
-        "opened_ms": to_ms(group.opened_at),
-        **{f"m:{seat.member_id}": seat.order_id for seat in seats},
-    }
+def _packed(group: Group, seats: list[Seat], activity: Activity) -> PackedGroup:
+    return PackedGroup(
+        activity_id=group.activity_id,
+        size=group.size,
+        price_fen=group.price_fen,
+        rules_version=group.rules_version,
+        pay_within_ms=activity.pay_within_seconds * 1000,
+        leader_member_id=group.leader_member_id,
+        opened_ms=to_ms(group.opened_at),
+        deadline_ms=to_ms(group.deadline),
+        is_closed=False,
+        held=len(seats),
+        seats={seat.member_id: seat.order_id for seat in seats},
+    )

@@ -1,12 +1,13 @@
 """The rebuild's scripts; all of them obey the lease of one rebuild only."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from pgs_data.lua.blobs import pack
 from pgs_data.lua.loader import Script
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_of, tag
+from pgs_web.trade.group.keys import period_of_group
+from pgs_web.trade.group.packed import PackedGroup
 from pgs_web.trade.stock.keys import bought_key, changed_key, holds_key, news_key, stock_key
 
 _set_stock_aside = Script.load("pgs_task.reconciliation", "set_stock_aside")
@@ -39,11 +40,11 @@ def set_stock_aside(*, activity_id: int, fence: int, is_sure: bool) -> tuple[str
     return word.decode(), _whole(total), _whole(version)
 
 
-def restore_groups(*, activity_id: int, fence: int, groups: Sequence[tuple[int, int, dict[str, Any]]]) -> str:
-    """Writes (group id, expiry in ms, fields); WRITTEN or OUTDATED. Raises RedisUnavailable."""
+def restore_groups(*, activity_id: int, fence: int, groups: Sequence[tuple[int, int, PackedGroup]]) -> str:
+    """Writes (group id, expiry in ms, group); WRITTEN or OUTDATED. Raises RedisUnavailable."""
     packed = [
-        [str(group_id), str(expires_ms), [str(text) for pair in fields.items() for text in pair]]
-        for group_id, expires_ms, fields in groups
+        [str(period_of_group(group_id)), str(group_id), str(expires_ms), group.pack()]
+        for group_id, expires_ms, group in groups
     ]
     word: bytes = _restore_groups(
         ledger(partition_of(activity_id)),

@@ -15,8 +15,6 @@ from functools import partial
 import pytest
 
 from pgs_data.clock import database_now, to_ms
-from pgs_data.redis.connections import ledger
-from pgs_data.redis.partitions import partition_of
 from pgs_data.sharding.slots import alias_of_id
 from pgs_task.handlers.tests.making import deliver_all, waiting_messages
 from pgs_task.logistics.services import make_consumer
@@ -28,9 +26,9 @@ from pgs_task.reconciliation.runner import run_checks
 from pgs_task.routes import ROUTES
 from pgs_task.stock_sync.services import sync_stocks
 from pgs_web.display.activity.models import Activity
-from pgs_web.trade.group.keys import group_key
 from pgs_web.trade.group.models import Group, GroupLog
 from pgs_web.trade.group.services import fail_expired_groups
+from pgs_web.trade.group.tests.in_ledger import change_group
 from pgs_web.trade.intake.tests.making import admit, make_admission
 from pgs_web.trade.order.errors import WrongState
 from pgs_web.trade.order.models import Order
@@ -228,8 +226,7 @@ def move_deadline(activity: Activity, order: Order, *, seconds: float) -> Group:
     """Lets the order's group end so soon, in the database and in the ledger, as if it had been opened earlier."""
     deadline = database_now(alias_of_id(order.group_id)) + timedelta(seconds=seconds)
     Group.objects.filter(pk=order.group_id).update(deadline=deadline)
-    key = group_key(activity_id=activity.pk, group_id=order.group_id)
-    ledger(partition_of(activity.pk)).hset(key, "deadline_ms", to_ms(deadline))
+    change_group(activity.pk, order.group_id, deadline_ms=to_ms(deadline))
     return Group.objects.get(pk=order.group_id)
 
 

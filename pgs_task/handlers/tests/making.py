@@ -10,8 +10,9 @@ from pgs_data.messaging.relay import Handler, Message
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_of
 from pgs_data.sharding.slots import node_aliases
-from pgs_web.trade.group.keys import group_key
 from pgs_web.trade.group.models import Group
+from pgs_web.trade.group.packed import PackedGroup
+from pgs_web.trade.group.tests.in_ledger import write_group
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.stock.holds import Hold, HoldState
 from pgs_web.trade.stock.keys import bought_key, holds_key, stock_key
@@ -37,21 +38,23 @@ def load_ledger(*, activity_id: int, orders: Sequence[Order], groups: Sequence[G
         client.hset(holds_key(activity_id), str(order.pk), _hold_of(order).pack())
         client.hincrby(bought_key(activity_id), str(order.member_id), order.quantity)
     for group in groups:
-        seats = {f"m:{order.member_id}": str(order.pk) for order in orders if order.group_id == group.pk}
-        client.hset(
-            group_key(activity_id=activity_id, group_id=group.pk),
-            mapping={
-                "activity_id": activity_id,
-                "size": group.size,
-                "held": len(seats),
-                "deadline_ms": to_ms(group.deadline),
-                "closed": 0,
-                "price_fen": group.price_fen,
-                "rules_version": group.rules_version,
-                "leader_member_id": group.leader_member_id,
-                "opened_ms": to_ms(group.opened_at),
-                **seats,
-            },
+        seats = {order.member_id: order.pk for order in orders if order.group_id == group.pk}
+        write_group(
+            activity_id,
+            group.pk,
+            PackedGroup(
+                activity_id=activity_id,
+                size=group.size,
+                price_fen=group.price_fen,
+                rules_version=group.rules_version,
+                pay_within_ms=900_000,
+                leader_member_id=group.leader_member_id,
+                opened_ms=to_ms(group.opened_at),
+                deadline_ms=to_ms(group.deadline),
+                is_closed=False,
+                held=len(seats),
+                seats=seats,
+            ),
         )
 
 
@@ -64,9 +67,8 @@ def _hold_of(order: Order) -> Hold:
         accepted_ms=to_ms(order.accepted_at),
         pay_by_ms=to_ms(order.pay_by),
         unit_price_fen=order.unit_price_fen,
-        amount_fen=order.amount_fen,
-        group_deadline_ms=None,
         address_id=order.address_id,
+        ticket=0,
         position=0,
         eta_seconds=0,
         reason="",

@@ -23,11 +23,11 @@ from pgs_task.handlers.tests.making import (
     waiting_topics,
 )
 from pgs_task.routes import ROUTES
-from pgs_web.trade.group.keys import group_key
 from pgs_web.trade.group.messages import GroupTopic
 from pgs_web.trade.group.models import Seat
 from pgs_web.trade.group.services import fail_group, release_seats
 from pgs_web.trade.group.states import FailReason
+from pgs_web.trade.group.tests.in_ledger import read_group
 from pgs_web.trade.order.messages import OrderTopic
 from pgs_web.trade.order.services import cancel_orders, finish_refund, mark_paid, mark_shipped, request_refund
 from pgs_web.trade.order.states import CancelReason
@@ -85,8 +85,7 @@ def look(made: GroupOfOrders) -> tuple[str, list[str], list[str], list[str]]:
 
 
 def is_closed(made: GroupOfOrders) -> bool:
-    key = group_key(activity_id=ACTIVITY, group_id=made.group.pk)
-    return ledger(partition_of(ACTIVITY)).hget(key, "closed") == b"1"
+    return read_group(ACTIVITY, made.group.pk).is_closed
 
 
 def test_everybody_pays_and_every_order_ships(group):
@@ -135,8 +134,7 @@ def test_a_member_leaves_in_time_and_another_takes_the_place(group):
     request_refund(member_id=group.orders[1].member_id, order_id=group.orders[1].pk)
     relay()
     assert look(group) == ("FORMING", ["HELD", "REFUNDED"], ["UNPAID", "REFUNDED"], ["L", "R"])
-    key = group_key(activity_id=ACTIVITY, group_id=group.group.pk)
-    assert ledger(partition_of(ACTIVITY)).hget(key, "held") == b"1", "the place is free in the ledger"
+    assert read_group(ACTIVITY, group.group.pk).held == 1, "the place is free in the ledger"
     assert not is_closed(group)
 
 

@@ -12,14 +12,12 @@ from hypothesis import strategies as st
 
 from pgs_data.clock import database_now
 from pgs_data.messaging.models import OutboxMessage
-from pgs_data.redis.connections import ledger
-from pgs_data.redis.partitions import partition_of
 from pgs_data.sharding.slots import alias_of_id, node_aliases
 from pgs_task.handlers.tests.making import deliver, hold_states, load_ledger, stock_now, waiting_messages
 from pgs_task.handlers.tests.test_handlers import WITHOUT_PAYMENT
-from pgs_web.trade.group.keys import group_key
 from pgs_web.trade.group.services import fail_group, leave_group
 from pgs_web.trade.group.states import FailReason
+from pgs_web.trade.group.tests.in_ledger import read_group
 from pgs_web.trade.order.errors import WrongState
 from pgs_web.trade.order.services import cancel_orders, mark_paid, request_refund
 from pgs_web.trade.order.states import CancelReason
@@ -72,10 +70,8 @@ def picture(made: GroupOfOrders, activity_id: int) -> dict[str, object]:
     for row in (made.group, *made.orders, *made.seats):
         row.refresh_from_db()
     stock = stock_now(activity_id)
-    key = group_key(activity_id=activity_id, group_id=made.group.pk)
-    fields = ledger(partition_of(activity_id)).hgetall(key)
+    in_ledger = read_group(activity_id, made.group.pk)
     members = [order.member_id for order in made.orders]
-    is_open = fields[b"closed"] == b"0"
     return {
         "group": (made.group.state, made.group.reason, made.group.paid_count, made.group.log_count),
         "leader": members.index(made.group.leader_member_id),
@@ -83,9 +79,9 @@ def picture(made: GroupOfOrders, activity_id: int) -> dict[str, object]:
         "orders": [(order.state, order.reason) for order in made.orders],
         "holds": hold_states(activity_id, made.orders),
         "stock": (stock.remain, stock.lock, stock.sold),
-        "open": is_open,
+        "open": not in_ledger.is_closed,
         # Of a closed group nobody reads them.
-        "seats in the ledger": [f"m:{member}".encode() in fields for member in members] if is_open else [],
+        "seats in the ledger": [] if in_ledger.is_closed else [member in in_ledger.seats for member in members],
     }
 
 

@@ -13,11 +13,12 @@ from pgs_data.sharding.slots import ids_by_node, node_aliases
 from pgs_task.order_drain.queue import read_open_orders, streams_of
 from pgs_task.reconciliation.contract import When, make_check
 from pgs_task.reconciliation.grace import OUTBOX_GRACE
-from pgs_task.reconciliation.group_hashes import GroupHash, read_group_hashes
+from pgs_task.reconciliation.packed_groups import read_packed_groups
 from pgs_task.reconciliation.pages import keyset_pages
 from pgs_web.display.activity.models import Activity
 from pgs_web.trade.delivery.models import Shipment
 from pgs_web.trade.group.models import Group, Seat
+from pgs_web.trade.group.packed import PackedGroup
 from pgs_web.trade.group.states import ACTIVE_SEATS, GroupState, SeatState
 from pgs_web.trade.intake.keys import flow_key
 from pgs_web.trade.order.models import Order
@@ -130,7 +131,7 @@ def _orders_without_seat(alias: str) -> Iterator[str]:
 def _groups_beside_redis(alias: str) -> Iterator[str]:
     """Whether Redis lets people into groups exactly as the database will have it."""
     for page in keyset_pages(Group.objects.on_node(alias), size=GROUPS_A_PAGE):
-        in_redis = read_group_hashes([(group.activity_id, group.pk) for group in page])
+        in_redis = read_packed_groups([(group.activity_id, group.pk) for group in page])
         seats: dict[int, dict[int, int]] = defaultdict(dict)
         forming = [group.pk for group in page if group.state == GroupState.FORMING]
         active = Seat.objects.on_node(alias).filter(group_id__in=forming, state__in=ACTIVE_SEATS)
@@ -157,7 +158,7 @@ def _groups_beside_redis(alias: str) -> Iterator[str]:
                     )
 
 
-def _leaving(in_redis: Mapping[int, GroupHash], seats: Mapping[int, dict[int, int]]) -> set[int]:
+def _leaving(in_redis: Mapping[int, PackedGroup], seats: Mapping[int, dict[int, int]]) -> set[int]:
     """Orders whose seat is free in the database and not yet in Redis, which waits for the money's way back."""
     extra = {
         order_id

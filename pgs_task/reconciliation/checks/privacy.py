@@ -13,7 +13,7 @@ from pgs_data.redis.partitions import partition_count
 from pgs_task.logistics.services import ASIDE, BUS
 from pgs_task.order_drain.queue import streams_of
 from pgs_task.reconciliation.contract import When, make_check
-from pgs_web.trade.intake.documents import UnreadableDocument, read_document
+from pgs_web.trade.intake.documents import OTHER_VALUES_AN_ORDER, UnreadableDocument, read_document
 from pgs_web.trade.intake.keys import set_aside_key
 
 # A mobile number of mainland China standing by itself: ids and times are longer, and a trace id or UUID is full of
@@ -34,12 +34,18 @@ def streams_hide_phones() -> Iterator[str]:
         for entry_id, fields in entries:
             # The number itself stays out of the message, which goes into logs.
             for name, value in fields.items():
-                if PHONE.search(_leave_out_key(value)):
+                if PHONE.search(_leave_out_keys(name, value)):
                     yield f"stream {stream} entry {entry_id.decode()} has a phone number in {name.decode()}"
 
 
-def _leave_out_key(value: bytes) -> bytes:
-    """An order's document without its idempotency key: its shopper chose it, and may have typed a phone number."""
+def _leave_out_keys(name: bytes, value: bytes) -> bytes:
+    """An entry's orders without their idempotency keys: their shoppers chose them, and may have typed a number."""
+    if name == b"rest":
+        try:
+            others = msgspec.msgpack.decode(value, type=list[str])
+        except msgspec.DecodeError:
+            return value
+        return msgspec.msgpack.encode([text for place, text in enumerate(others) if place % OTHER_VALUES_AN_ORDER])
     try:
         document = read_document(value)
     except UnreadableDocument:

@@ -4,8 +4,9 @@ from typing import Any
 
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_of
-from pgs_task.reconciliation.group_hashes import GroupHash, read_group_hashes
+from pgs_task.reconciliation.packed_groups import read_packed_groups
 from pgs_task.reconciliation.tests.making import Shop
+from pgs_web.trade.group.packed import PackedGroup
 from pgs_web.trade.intake.tests.making import admit, make_admission
 from pgs_web.trade.stock.holds import HoldState
 from pgs_web.trade.stock.keys import activity_key, bought_key, holds_key, stock_key
@@ -21,7 +22,7 @@ def lose_keys(shop: Shop) -> None:
     """Facts, stock, members' units, holds and groups."""
     sale = shop.activity.pk
     client: Any = ledger(partition_of(sale))
-    groups = list(client.scan_iter("*:group:*"))
+    groups = list(client.scan_iter("*:groups:*"))
     client.delete(activity_key(sale), stock_key(sale), bought_key(sale), holds_key(sale), *groups)
 
 
@@ -46,8 +47,8 @@ def bought(shop: Shop) -> dict[int, int]:
     return {member: units for _activity, member, units in iterate_bought_units([shop.activity.pk])}
 
 
-def running_group(shop: Shop) -> GroupHash:
-    return read_group_hashes([(shop.activity.pk, shop.groups["waiting"])])[shop.groups["waiting"]]
+def running_group(shop: Shop) -> PackedGroup:
+    return read_packed_groups([(shop.activity.pk, shop.groups["waiting"])])[shop.groups["waiting"]]
 
 
 def everything(shop: Shop) -> tuple[Any, ...]:

@@ -1,6 +1,8 @@
 """E2 to E5 and P1 can fail, each for its own damage, and say what an engineer has to know."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -21,7 +23,7 @@ from pgs_task.reconciliation.tests.damaging import (
     write_seat,
 )
 from pgs_task.reconciliation.tests.making import offenders_of
-from pgs_web.trade.group.keys import group_key
+from pgs_web.trade.group.tests.in_ledger import change_group, lose_group, read_group
 from pgs_web.trade.intake.keys import flow_key, intake_key, set_aside_key
 from pgs_web.trade.intake.tests.making import admit, documents_of, make_admission
 from pgs_web.trade.stock.holds import HoldState
@@ -83,21 +85,25 @@ def test_effects_of_orders(shop):
 
 def test_groups_in_redis(shop):
     sale, waiting, failed = shop.activity.pk, shop.groups["waiting"], shop.groups["failed"]
-    client = ledger(partition_of(sale))
-    key = group_key(activity_id=sale, group_id=waiting)
+    seats = read_group(sale, waiting).seats
+    fewer = {member: order for member, order in seats.items() if member != 11}
+
+    def change(**changes: Any) -> Callable[[], None]:
+        return lambda: change_group(sale, waiting, **changes)
+
     assert_seen(
-        Damage("its hash is gone", lambda: client.delete(key), "E2", (waiting, "unknown to Redis", "rebuild_stock")),
-        Damage("a seat is free that is taken", lambda: client.hdel(key, "m:11"), "E2", (waiting, "counts 2 seats")),
-        Damage("a seat is taken that is free", lambda: client.hset(key, "m:77", 5), "E2", (waiting, "[5, ")),
-        Damage("miscounted", lambda: client.hset(key, "held", 1), "E2", (waiting, "counts 1 seats")),
-        Damage("closed too early", lambda: client.hset(key, "closed", 1), "E2", (waiting, "closed in Redis")),
+        Damage("it is gone", lambda: lose_group(sale, waiting), "E2", (waiting, "unknown to Redis", "rebuild_stock")),
+        Damage("a seat is free that is taken", change(seats=fewer), "E2", (waiting, "counts 2 seats")),
+        Damage("a seat is taken that is free", change(seats={**seats, 77: 5}), "E2", (waiting, "[5, ")),
+        Damage("miscounted", change(held=1), "E2", (waiting, "counts 1 seats")),
+        Damage("closed too early", change(is_closed=True), "E2", (waiting, "closed in Redis")),
         Damage(
             "open although it failed",
-            lambda: client.hset(group_key(activity_id=sale, group_id=failed), "closed", 0),
+            lambda: change_group(sale, failed, is_closed=False),
             "E2",
             (failed, "SETTLED and open in Redis"),
         ),
-        Damage("a decided group expires", lambda: client.delete(group_key(activity_id=sale, group_id=failed)), ""),
+        Damage("a decided group expires", lambda: lose_group(sale, failed), ""),
     )
 
 

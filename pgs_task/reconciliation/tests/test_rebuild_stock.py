@@ -71,7 +71,7 @@ def test_what_a_rebuild_finds_it_keeps(shop):
     assert figures(shop)[0] == UNITS + 5, "the same change is still recognised"
     assert everything(shop)[1:] == before[1:]
     client = ledger(partition_of(shop.activity.pk))
-    assert client.hget(holds_key(shop.activity.pk), str(rejected)).startswith(b"X|")
+    assert client.hget(holds_key(shop.activity.pk), str(rejected)).startswith(b"X1|")
     settle()
     assert broken() == {}
 

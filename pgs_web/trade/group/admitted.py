@@ -9,7 +9,8 @@ import structlog
 from pgs_data.clock import from_ms
 from pgs_data.ids.snowflake import time_of_id
 from pgs_data.redis.connections import ledger
-from pgs_web.trade.group.keys import possible_group_keys
+from pgs_web.trade.group.keys import possible_keys
+from pgs_web.trade.group.packed import PackedGroup
 
 log = structlog.get_logger(__name__)
 
@@ -34,36 +35,37 @@ class AdmittedGroup:
 
 
 def find_admitted_group(group_id: int) -> AdmittedGroup | None:
-    """The group's hash, looked for in all partitions in one round trip a server; raises RedisUnavailable."""
+    """The group, looked for in all partitions in one round trip a server; raises RedisUnavailable."""
     age = datetime.now(UTC) - time_of_id(group_id)
     if not -CLOCKS_APART <= age <= LONGEST_WAIT:
         return None
     pipelines: dict[int, Any] = {}
-    for partition, key in possible_group_keys(group_id).items():
+    for partition, (key, old_key) in possible_keys(group_id).items():
         # Partitions of one server share a client, so they share a round trip.
         client = ledger(partition)
         pipeline = pipelines.setdefault(id(client), client.pipeline(transaction=False))
-        pipeline.hgetall(key)
+        pipeline.hget(key, str(group_id))
+        pipeline.hgetall(old_key)
     answers = [answer for pipeline in pipelines.values() for answer in pipeline.execute()]
     found = next((answer for answer in answers if answer), None)
-    return None if found is None else _read_hash(group_id, found)
+    return None if found is None else _read(group_id, found)
 
 
-def _read_hash(group_id: int, fields: dict[bytes, bytes]) -> AdmittedGroup | None:
+def _read(group_id: int, found: bytes | dict[bytes, bytes]) -> AdmittedGroup | None:
     try:
-        orders = [(int(order_id), int(name[2:])) for name, order_id in fields.items() if name.startswith(b"m:")]
-        # An id begins with its slot, so its time has to be read out of it.
-        orders.sort(key=lambda order: (time_of_id(order[0]), order))
-        return AdmittedGroup(
-            id=group_id,
-            activity_id=int(fields[b"activity_id"]),
-            size=int(fields[b"size"]),
-            price_fen=int(fields[b"price_fen"]),
-            opened_at=from_ms(int(fields[b"opened_ms"])),
-            deadline=from_ms(int(fields[b"deadline_ms"])),
-            leader_member_id=int(fields[b"leader_member_id"]),
-            member_ids=[member_id for _, member_id in orders],
-        )
+        group = PackedGroup.unpack(found) if isinstance(found, bytes) else PackedGroup.from_hash(found)
     except (KeyError, ValueError):
-        log.exception("group_hash_unreadable", group_id=group_id, fields=sorted(fields))
+        log.exception("packed_group_unreadable", group_id=group_id, found=found)
         return None
+    # An id begins with its slot, so its time has to be read out of it.
+    orders = sorted(group.seats.items(), key=lambda seat: (time_of_id(seat[1]), seat[1]))
+    return AdmittedGroup(
+        id=group_id,
+        activity_id=group.activity_id,
+        size=group.size,
+        price_fen=group.price_fen,
+        opened_at=from_ms(group.opened_ms),
+        deadline=from_ms(group.deadline_ms),
+        leader_member_id=group.leader_member_id,
+        member_ids=[member_id for member_id, _order_id in orders],
+    )

@@ -1,13 +1,14 @@
-"""Scripts on the groups' hashes in the ledger."""
+"""Scripts on the groups in the ledger."""
 
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from pgs_data.lua.blobs import pack
 from pgs_data.lua.loader import Script
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_of
-from pgs_web.trade.group.keys import group_key
+from pgs_web.trade.group.keys import groups_key, period_of_group
 
 CLOSE_GROUPS = Script.load("pgs_web.trade.group", "close_groups")
 
@@ -30,11 +31,11 @@ def close_groups(*, groups: Iterable[GroupOfActivity]) -> int:
         by_partition[partition_of(group.activity_id)][group.group_id] = group
     closed = 0
     for partition, of_partition in by_partition.items():
-        first, *others = of_partition.values()
+        first = next(iter(of_partition.values()))
         _, count = CLOSE_GROUPS(
             ledger(partition),
-            keys={"group": group_key(activity_id=first.activity_id, group_id=first.group_id)},
-            args={"others": " ".join(str(other.group_id) for other in others)},
+            keys={"first": groups_key(activity_id=first.activity_id, group_id=first.group_id)},
+            args={"decided": pack([[str(period_of_group(group_id)), str(group_id)] for group_id in of_partition])},
         )
         closed += int(count)
     return closed

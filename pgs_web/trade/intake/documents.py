@@ -1,12 +1,20 @@
-"""The document of an admitted order, as admit_orders.lua writes it into the stream and the drain reads it."""
+"""The documents of admitted orders, as admit_orders.lua appends them and the drain reads them.
+
+Version 2 appends a batch as one entry: `orders` and `rest` are the flat lists that the script was called with, eight
+and two values an order; `verdicts` has a text an order, empty for the refused, `A` bought alone, `O` opened its group,
+or the head of the packed group that it joined; `facts` lists each activity's facts once; `at` is when. What follows
+from these is computed here, by the rules of the script. Version 1 appended one entry an order, the document in `d`.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 VERSION = 1
+ALONE, OPENED = "A", "O"
+VALUES_AN_ORDER, OTHER_VALUES_AN_ORDER = 8, 2
 
 
 class OrderDocument(msgspec.Struct, array_like=True, frozen=True):
@@ -45,6 +53,24 @@ class UnreadableDocument(ValueError):
     """The bytes are no order document of a version that this program knows; the text says why."""
 
 
+class BatchFacts(NamedTuple):
+    """Facts of an activity as the script appends them, all texts."""
+
+    activity_id: str
+    start_ms: str
+    end_ms: str
+    price_fen: str
+    alone_price_fen: str
+    group_size: str
+    member_limit: str
+    group_lasts_ms: str
+    pay_within_ms: str
+    sku_id: str
+    merchant_id: str
+    play: str
+    rules_version: str
+
+
 @dataclass(frozen=True, slots=True)
 class UnreadableOrder:
     """An order of an entry that no program here understands; the ids where they could be made out."""
@@ -68,6 +94,8 @@ _plain_decoder = msgspec.msgpack.Decoder(list[Any])
 
 def read_entry(fields: Mapping[str, bytes]) -> EntryDocuments:
     """The orders of an entry, whichever version of the intake appended it; raises nothing, whatever the bytes are."""
+    if "orders" in fields:
+        return _read_batch(fields)
     packed = fields.get("d")
     if packed is None:
         return EntryDocuments([], [UnreadableOrder("the entry has no document")])
@@ -75,6 +103,87 @@ def read_entry(fields: Mapping[str, bytes]) -> EntryDocuments:
         return EntryDocuments([read_document(packed)], [])
     except UnreadableDocument as error:
         return EntryDocuments([], [UnreadableOrder(str(error), *(read_order_of(packed) or ()))])
+
+
+def _read_batch(fields: Mapping[str, bytes]) -> EntryDocuments:
+    rows: list[list[Any]] = []
+    try:
+        rows = _rows(fields["orders"], VALUES_AN_ORDER)
+        others = _rows(fields["rest"], OTHER_VALUES_AN_ORDER)
+        verdicts = fields["verdicts"].decode("ascii").split(";")
+        facts = {values[0]: BatchFacts(*values) for values in _plain_decoder.decode(fields["facts"])}
+        at = int(fields["at"])
+        if fields["version"] != b"2" or not len(rows) == len(others) == len(verdicts):
+            raise UnreadableDocument("of a later version, or its parts don't fit together")
+    except (msgspec.DecodeError, RecursionError, ValueError, TypeError, KeyError, IndexError) as error:
+        detail = f"{type(error).__name__}: {error}"
+        return EntryDocuments([], [_unreadable(row, detail) for row in rows] or [UnreadableOrder(detail)])
+    found = EntryDocuments([], [])
+    for row, (key, trace_id), verdict in zip(rows, others, verdicts, strict=True):
+        if verdict:
+            try:
+                found.documents.append(_make_document(row, facts[row[1]], verdict, at, key, trace_id))
+            except (ValueError, TypeError, KeyError) as error:
+                found.unreadable.append(_unreadable(row, f"{type(error).__name__}: {error}"))
+    return found
+
+
+def _make_document(row: list[Any], facts: BatchFacts, verdict: str, at: int, key: str, trace_id: str) -> OrderDocument:
+    order_id, activity_id, member_id, quantity, joined, opened, address_id, _period = row
+    if type(quantity) is not int:
+        raise TypeError("the quantity is no number")
+    lasts_ms, pay_within_ms = int(facts.group_lasts_ms), int(facts.pay_within_ms)
+    group_id, leader, size, group_price, opened_ms, deadline_ms = "", "", 0, 0, 0, 0
+    unit_price, rules_version, pay_by_ms = int(facts.alone_price_fen), int(facts.rules_version), at + pay_within_ms
+    if verdict == OPENED:
+        group_id, leader, size = opened, member_id, int(facts.group_size)
+        opened_ms, deadline_ms, group_price = at, at + lasts_ms, int(facts.price_fen)
+        unit_price, pay_by_ms = group_price, at + min(pay_within_ms, lasts_ms)
+    elif verdict != ALONE:
+        _activity, size, group_price, rules_version, pay_within_ms, leader_id, opened_ms, deadline_ms = map(
+            int, verdict.removesuffix("|").split("|")
+        )
+        group_id, leader = joined, str(leader_id)
+        unit_price, pay_by_ms = group_price, min(at + pay_within_ms, deadline_ms)
+    return OrderDocument(
+        VERSION,
+        order_id,
+        activity_id,
+        member_id,
+        quantity,
+        "group" if group_id else "alone",
+        group_id,
+        leader,
+        size,
+        group_price,
+        opened_ms,
+        deadline_ms,
+        rules_version,
+        facts.sku_id,
+        facts.merchant_id,
+        facts.play,
+        unit_price,
+        unit_price * quantity,
+        address_id,
+        key,
+        at,
+        pay_by_ms,
+        trace_id,
+    )
+
+
+def _rows(packed: bytes, width: int) -> list[list[Any]]:
+    values = _plain_decoder.decode(packed)
+    if len(values) % width:
+        raise UnreadableDocument("values are missing")
+    return [values[start : start + width] for start in range(0, len(values), width)]
+
+
+def _unreadable(row: list[Any], detail: str) -> UnreadableOrder:
+    try:
+        return UnreadableOrder(detail, int(row[1]), int(row[0]))
+    except (ValueError, TypeError):
+        return UnreadableOrder(detail)
 
 
 def read_document(packed: bytes) -> OrderDocument:

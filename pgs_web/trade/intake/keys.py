@@ -1,20 +1,25 @@
 """Redis keys of the intake: one stream and its counters a partition, and the idempotency keys of members."""
 
-from pgs_data.redis.partitions import partition_of, tag
+import hashlib
+
+from pgs_data.redis.partitions import partition_count, partition_of, tag
 
 # Hash of the receiving processes: who → what of the partitions' news they have read, and when; for operators.
 READERS_KEY = "intake:readers"
 # The consumer group of the drain processes.
 INTAKE_GROUP = "drain"
+# Buckets of claims a partition and day. At 16 partitions they stay small hashes, which Redis keeps packed, up to
+# 8 million claims a day; beyond it a claim costs about 150 bytes more. It can't be changed: keys would not be found.
+CLAIM_BUCKETS = 2048
 
 
 def intake_key(partition: int) -> str:
-    """Stream of admitted orders: one entry an order, field `d` holds the document."""
+    """Stream of admitted orders, one entry a batch; documents.py reads it."""
     return f"{tag(partition)}:intake"
 
 
 def flow_key(partition: int) -> str:
-    """Hash of counters: claimed, accepted, persisted, rejected, foreign; and rate, orders a second of the drain."""
+    """Hash of counters of orders: claimed, accepted, persisted, rejected, foreign, later; and rate, orders a second."""
     return f"{tag(partition)}:flow"
 
 
@@ -24,13 +29,33 @@ def set_aside_key(partition: int) -> str:
 
 
 def claims_key(member_id: int, day: int) -> str:
-    """Hash of what a member's keys were used for on a day (days since 1970, UTC), in the member's home partition.
+    """Hash of what keys were used for on a day (days since 1970, UTC), by the members of one bucket of their partition.
 
-    Fields: `k:<idempotency key>` → `digest|order id|activity id|claimed ms`, and `o:<order id>` → activity id.
+    Field: claim_field; value: `order id|activity id|digest of the body`.
     """
+    return f"{tag(partition_of(member_id))}:claims:{day:d}:{claim_bucket(member_id):d}"
+
+
+def own_claims_key(member_id: int, day: int) -> str:
+    """The same for one member, whose bucket was full."""
+    return f"{tag(partition_of(member_id))}:claims_of:{day:d}:{member_id:d}"
+
+
+def old_claims_key(member_id: int, day: int) -> str:
+    """Hash of a member's claims of a day as version 1 wrote it: `k:<key>` → …, `o:<order id>` → activity id."""
     return f"{tag(partition_of(member_id))}:claims:{member_id:d}:{day:d}"
 
 
-def recent_key(member_id: int, day: int) -> str:
-    """List of `order id|activity id` of a member's newest claims of a day, newest first, a few hundred at most."""
-    return f"{tag(partition_of(member_id))}:recent:{member_id:d}:{day:d}"
+def claim_bucket(member_id: int) -> int:
+    """The bucket of a member's claims in its home partition: neighbours' ids fill all buckets evenly."""
+    return member_id // partition_count() % CLAIM_BUCKETS
+
+
+def digest_of_key(key: str) -> str:
+    """12 hexadecimal digits in the place of an idempotency key: a member would collide with their own keys only."""
+    return hashlib.blake2b(key.encode(), digest_size=6).hexdigest()
+
+
+def claim_field(member_id: int, key: str) -> str:
+    """Field of a claim in its bucket."""
+    return f"{member_id:d}:{digest_of_key(key)}"

@@ -8,7 +8,8 @@ from django.conf import settings
 from pgs_data.lua.blobs import pack
 from pgs_data.lua.loader import Command, Script, run_command
 from pgs_data.redis.connections import ledger
-from pgs_web.trade.intake.keys import flow_key, intake_key
+from pgs_web.trade.group.keys import period_of_group
+from pgs_web.trade.intake.keys import claim_bucket, digest_of_key, flow_key, intake_key
 from pgs_web.trade.intake.messages import Admission, AdmitReply, Admitted, Claim, Claimed, ClaimReply
 from pgs_web.trade.stock.holds import Hold
 from pgs_web.trade.stock.keys import changed_key
@@ -32,19 +33,27 @@ def claim_keys(*, partition: int, claims: Sequence[Claim]) -> list[Claimed]:
 def claim_keys_command(partition: int, claims: Sequence[Claim]) -> Command:
     """The call of claim_keys, for callers with a connection of their own; read_claim_replies reads the answer."""
     _check_size(claims)
-    return _claim_keys.command(
-        keys={"flow": flow_key(partition)},
-        args={
-            "claims": pack(
-                [[str(one.member_id), one.key, one.digest, str(one.order_id), str(one.activity_id)] for one in claims]
-            )
-        },
-    )
+    values: list[str] = []
+    for one in claims:
+        values += (
+            str(one.member_id),
+            str(claim_bucket(one.member_id)),
+            digest_of_key(one.key),
+            one.key,
+            one.digest,
+            str(one.order_id),
+            str(one.activity_id),
+        )
+    return _claim_keys.command(keys={"flow": flow_key(partition)}, args={"claims": pack(values)})
 
 
 def read_claim_replies(raw: Any) -> list[Claimed]:
     """What the script answered, in the order of the claims."""
-    return [Claimed(ClaimReply(word.decode()), int(order_id)) for word, order_id in raw]
+    words, order_ids = raw
+    return [
+        Claimed(ClaimReply(word), int(order_id))
+        for word, order_id in zip(words.decode().split(), order_ids, strict=True)
+    ]
 
 
 def admit_orders(*, partition: int, orders: Sequence[Admission]) -> list[Admitted]:
@@ -58,33 +67,34 @@ def admit_orders(*, partition: int, orders: Sequence[Admission]) -> list[Admitte
 def admit_orders_command(partition: int, orders: Sequence[Admission]) -> Command:
     """The call of admit_orders, for callers with a connection of their own; read_admit_replies reads the answer."""
     _check_size(orders)
+    judged: list[str | int] = []
+    passed_on: list[str] = []
+    for order in orders:
+        group_id = order.join_group_id or order.open_group_id
+        judged += (
+            str(order.order_id),
+            str(order.activity_id),
+            str(order.member_id),
+            order.quantity,
+            str(order.join_group_id or ""),
+            str(order.open_group_id or ""),
+            str(order.address_id),
+            "" if group_id is None else str(period_of_group(group_id)),
+        )
+        passed_on += (order.idempotency_key, order.trace_id)
     return _admit_orders.command(
         keys={"intake": intake_key(partition), "flow": flow_key(partition), "changed": changed_key(partition)},
-        args={"orders": pack([_row(order) for order in orders]), "ceiling": settings.INTAKE_BACKLOG_CEILING},
+        args={"orders": pack(judged), "rest": pack(passed_on), "ceiling": settings.INTAKE_BACKLOG_CEILING},
     )
 
 
 def read_admit_replies(raw: Any) -> list[Admitted]:
     """What the script answered, in the order of the orders."""
-    return [Admitted(AdmitReply(word.decode()), Hold.unpack(rest[0]) if rest else None) for word, *rest in raw]
-
-
-def _row(order: Admission) -> list[str | int]:
+    words, holds = raw
     return [
-        str(order.order_id),
-        str(order.activity_id),
-        str(order.member_id),
-        order.quantity,
-        _text(order.join_group_id),
-        _text(order.open_group_id),
-        str(order.address_id),
-        order.idempotency_key,
-        order.trace_id,
+        Admitted(AdmitReply(word), Hold.unpack(hold) if hold else None)
+        for word, hold in zip(words.decode().split(), holds, strict=True)
     ]
-
-
-def _text(identity: int | None) -> str:
-    return "" if identity is None else str(identity)
 
 
 def _check_size(batch: Sequence[object]) -> None:

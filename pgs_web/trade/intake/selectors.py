@@ -5,12 +5,10 @@ from dataclasses import dataclass
 
 from pgs_data.clock import from_ms
 from pgs_data.ids.snowflake import time_of_id
-from pgs_data.redis.connections import ledger
-from pgs_data.redis.partitions import partition_of
 from pgs_data.sharding.slots import alias_of_slot, slot_of_id, slot_of_key
 from pgs_web.api.errors import NotFound
 from pgs_web.display.activity.models import Activity
-from pgs_web.trade.intake.keys import claims_key, recent_key
+from pgs_web.trade.intake.claims import read_claims
 from pgs_web.trade.order.models import Order, OrderMode
 from pgs_web.trade.order.states import OrderState
 from pgs_web.trade.stock.holds import Hold, HoldState
@@ -19,8 +17,8 @@ from pgs_web.trade.stock.selectors import read_holds
 SECONDS_A_DAY = 86_400
 # Claims are kept until the end of the third day: today's, yesterday's and the day before's can still be there.
 DAYS_KEPT = 3
-# Of each day's newest claims; a shopper who has more than this on the way sees the rest one by one.
-RECENT_A_DAY = 128
+# Of the newest claims; a shopper who has more than this on the way sees the rest one by one.
+MOST_WAITING = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +88,10 @@ def _merge(stored: list[Order], waiting: list[Order]) -> list[Order]:
 def _waiting_orders(member_id: int) -> list[Order]:
     """Orders of the member's newest claims that have a hold and no row."""
     today = int(time.time()) // SECONDS_A_DAY
-    pipeline = ledger(partition_of(member_id)).pipeline(transaction=False)
     # Redis' day may be another one around midnight.
-    for day in range(today + 1, today - DAYS_KEPT, -1):
-        pipeline.lrange(recent_key(member_id, day), 0, RECENT_A_DAY - 1)
-    claims = [claim.decode().split("|") for day in pipeline.execute() for claim in day]
-    activities = {int(order_id): int(activity_id) for order_id, activity_id in claims}
-    holds = read_holds((activity_id, order_id) for order_id, activity_id in activities.items())
+    activities = read_claims(member_id, range(today + 1, today - DAYS_KEPT, -1))
+    newest = sorted(activities, reverse=True)[:MOST_WAITING]
+    holds = read_holds((activities[order_id], order_id) for order_id in newest)
     found = {
         order_id: (activities[order_id], hold)
         for order_id, hold in holds.items()
@@ -114,14 +109,11 @@ def _find_hold(member_id: int, order_id: int) -> tuple[int, Hold] | None:
     """(activity id, hold) of an order that the member claimed in the last days."""
     # The claim was made when the id was; the two clocks may disagree around midnight.
     made = int(time_of_id(order_id).timestamp()) // SECONDS_A_DAY
-    pipeline = ledger(partition_of(member_id)).pipeline(transaction=False)
-    for day in (made, made + 1, made - 1):
-        pipeline.hget(claims_key(member_id, day), f"o:{order_id:d}")
-    activity = next((value for value in pipeline.execute() if value is not None), None)
-    if activity is None:
+    activity_id = read_claims(member_id, (made, made + 1, made - 1)).get(order_id)
+    if activity_id is None:
         return None
-    hold = read_holds([(int(activity), order_id)]).get(order_id)
-    return (int(activity), hold) if hold is not None and hold.member_id == member_id else None
+    hold = read_holds([(activity_id, order_id)]).get(order_id)
+    return (activity_id, hold) if hold is not None and hold.member_id == member_id else None
 
 
 def _describe(found: dict[int, tuple[int, Hold]]) -> list[Order]:

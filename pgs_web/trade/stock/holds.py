@@ -1,4 +1,10 @@
-"""A hold: what an admitted order has reserved, and the answer its shopper got; one packed text in Redis."""
+"""A hold: what an admitted order has reserved, and the answer its shopper got; one packed text in Redis.
+
+    L2|42|1001|1790000000000|900000|990|7|5012|5000|1|
+
+state and quantity, member, group, accepted, time to pay, unit price, address, ticket, orders written down before, eta,
+reason. Short on purpose: there is one an order as long as its activity lives.
+"""
 
 from enum import StrEnum
 from typing import NamedTuple, Self
@@ -12,7 +18,11 @@ class HoldState(StrEnum):
 
 
 class Hold(NamedTuple):
-    """In the order of the packed fields; times in milliseconds since 1970, queue figures as told at admission."""
+    """Times in milliseconds since 1970; position and eta as told at admission.
+
+    `ticket` is how many orders the partition had accepted with this one: its place in the queue at any later time is
+    the ticket less what was written down until then. 0 where nobody asks any more.
+    """
 
     state: HoldState
     quantity: int
@@ -21,41 +31,81 @@ class Hold(NamedTuple):
     accepted_ms: int
     pay_by_ms: int
     unit_price_fen: int
-    amount_fen: int
-    group_deadline_ms: int | None
     address_id: int
+    ticket: int
     position: int
     eta_seconds: int
     reason: str
 
+    @property
+    def amount_fen(self) -> int:
+        """What the shopper pays."""
+        return self.quantity * self.unit_price_fen
+
     @classmethod
     def unpack(cls, packed: bytes) -> Self:
         """The hold that the scripts wrote; raises ValueError for anything else."""
-        state, *numbers, reason = packed.decode("ascii").split("|", 12)
-        (quantity, member, group, accepted, pay_by, unit, amount, deadline, address, position, eta) = (
-            int(number) if number else None for number in numbers
+        try:
+            text = packed.decode("ascii")
+            return cls._unpack_first_version(text) if text[1:2] == "|" else cls._unpack(text)
+        except ValueError as error:
+            raise ValueError(f"Not a hold: {packed!r}") from error
+
+    @classmethod
+    def _unpack(cls, text: str) -> Self:
+        quantity, member, group, accepted, pay_within, unit, address, ticket, passed, eta, reason = text[1:].split(
+            "|", 10
         )
-        required = (quantity, member, accepted, pay_by, unit, amount, address, position, eta)
-        if any(number is None for number in required):
-            raise ValueError(f"Not a hold: {packed!r}")
+        accepted_ms, ticket_number = int(accepted), int(ticket)
+        return cls(
+            HoldState(text[:1]),
+            int(quantity),
+            int(member),
+            int(group) if group else None,
+            accepted_ms,
+            accepted_ms + int(pay_within),
+            int(unit),
+            int(address),
+            ticket_number,
+            ticket_number - int(passed),
+            int(eta),
+            reason,
+        )
+
+    @classmethod
+    def _unpack_first_version(cls, text: str) -> Self:
+        state, quantity, member, group, accepted, pay_by, unit, _amount, _deadline, address, position, eta, reason = (
+            text.split("|", 12)
+        )
         return cls(
             HoldState(state),
-            quantity or 0,
-            member or 0,
-            group,
-            accepted or 0,
-            pay_by or 0,
-            unit or 0,
-            amount or 0,
-            deadline,
-            address or 0,
-            position or 0,
-            eta or 0,
+            int(quantity),
+            int(member),
+            int(group) if group else None,
+            int(accepted),
+            int(pay_by),
+            int(unit),
+            int(address),
+            0,
+            int(position),
+            int(eta),
             reason,
         )
 
     def pack(self) -> str:
         """The text that the scripts read; for the rebuild of a lost ledger from the orders."""
-        texts = ["" if value is None else str(value) for value in self]
-        texts[0] = self.state.value
-        return "|".join(texts)
+        return "|".join(
+            [
+                f"{self.state.value}{self.quantity}",
+                str(self.member_id),
+                "" if self.group_id is None else str(self.group_id),
+                str(self.accepted_ms),
+                str(self.pay_by_ms - self.accepted_ms),
+                str(self.unit_price_fen),
+                str(self.address_id),
+                str(self.ticket),
+                str(self.ticket - self.position),
+                str(self.eta_seconds),
+                self.reason,
+            ]
+        )

@@ -19,7 +19,7 @@ def bought_key(activity_id: int) -> str:
 
 
 def holds_key(activity_id: int) -> str:
-    """Hash order id → packed hold; see holds.py."""
+    """Hash order id → packed hold; see holds.py. It lives as long as the activity."""
     return f"{tag(partition_of(activity_id))}:holds:{activity_id:d}"
 
 

@@ -15,7 +15,7 @@ from pgs_data.sharding.slots import node_aliases
 from pgs_web.display.activity.models import Activity
 from pgs_web.display.activity.states import ActivityState
 from pgs_web.member.models import Member
-from pgs_web.trade.group.keys import group_key
+from pgs_web.trade.group.keys import groups_key, old_group_key
 from pgs_web.trade.group.models import Group
 from pgs_web.trade.group.services import PaidSeat, SeatOfOrder, count_paid_seats, fail_group, release_seats
 from pgs_web.trade.group.states import FailReason
@@ -97,8 +97,10 @@ def test_an_unknown_group_is_404_and_an_old_id_is_not_looked_for_in_the_ledger()
 
 def test_what_is_no_group_in_the_ledger_is_404(activity):
     group_id = new_id(slot=1)
-    key = group_key(activity_id=activity.pk, group_id=group_id)
-    ledger(partition_of(activity.pk)).hset(key, mapping={"closed": 1})
+    client = ledger(partition_of(activity.pk))
+    client.hset(old_group_key(activity_id=activity.pk, group_id=group_id), mapping={"closed": 1})
+    assert get(f"groups/{group_id}/").status_code == 404
+    client.hset(groups_key(activity_id=activity.pk, group_id=group_id), str(group_id), "5|nonsense")
     assert get(f"groups/{group_id}/").status_code == 404
 
 

@@ -1,52 +1,94 @@
 -- claim_keys: Binds members' idempotency keys to the body and the order id that they were first used with.
--- KEYS flow    hash of counters of the members' home partition
--- ARGV claims  msgpack list of {member id, key, digest of the body, proposed order id, activity id}
--- DERIVES claims:<member>:<day>  hash `k:<key>` → digest|order id|activity id|claimed ms, `o:<order id>` → activity id
--- DERIVES recent:<member>:<day>  list of `order id|activity id`, newest first
--- REPLY NEW     {NEW, order id}: the key was not used today or yesterday; the proposed order id is bound to it
--- REPLY SAME    {SAME, order id}: the same key and body before, under this order id
--- REPLY REUSED  {REUSED, order id}: the key is bound to another body; nothing changed
+-- KEYS flow    hash of counters of the members' home partition: claimed; and since which day it has this format
+-- ARGV claims  flat msgpack list of texts, seven a claim: member id, its bucket, digest of the key, the key, digest of
+--              the body, proposed order id, activity id
+-- DERIVES claims:<day>:<bucket>     hash `member:digest of the key` → order id|activity id|digest of the body
+-- DERIVES claims_of:<day>:<member>  the same for a member whose bucket of the day is full
+-- DERIVES claims:<member>:<day>     hash as an older version wrote it
+-- REPLY words  their words with spaces between, and a list of their order ids:
+-- REPLY NEW    the key was not used today or yesterday; the proposed order id is bound to it
+-- REPLY SAME   the same key and body before, under this order id
+-- REPLY REUSED the key is bound to another body; nothing changed
+local VALUES_A_CLAIM = 7
 local SECONDS_A_DAY = 86400
--- The list is cut now and then, not at every claim.
-local RECENT_AT_MOST, RECENT_KEPT = 256, 128
+-- Small hashes are kept packed, which is what makes a claim cost some 80 bytes; and a reader gets whole buckets.
+local BUCKET_HOLDS = 256
+-- Enough for whoever claims by mistake twice: 16 hexadecimal digits.
+local DIGEST_KEPT = 16
 
-local clock = redis.call("TIME")
-local seconds = tonumber(clock[1])
-local now_ms = string.format("%.0f", seconds * 1000 + math.floor(tonumber(clock[2]) / 1000))
-local today = math.floor(seconds / SECONDS_A_DAY)
+local call, match, sub = redis.call, string.match, string.sub
+local today = math.floor(tonumber(call("TIME")[1]) / SECONDS_A_DAY)
+-- Tomorrow today's buckets are still asked; a day more for orders that wait for a node.
+local ends = string.format("%d", (today + 3) * SECONDS_A_DAY)
 
-local function claim(member_id, key, digest, order_id, activity_id)
-    local bucket = tag .. "claims:" .. member_id .. ":" .. today
-    local field = "k:" .. key
-    local known = redis.call("HGET", bucket, field)
-        or redis.call("HGET", tag .. "claims:" .. member_id .. ":" .. (today - 1), field)
-    if known then
-        local old_digest, old_order_id = string.match(known, "^([^|]*)|(%d+)|")
-        return { old_digest == digest and "SAME" or "REUSED", old_order_id }
+-- Two days after the first claim in this format nothing is left of the older one. A ledger that never had any has none.
+local counters = call("HMGET", flow, "claims_since", "claimed")
+local since = tonumber(counters[1])
+if not since then
+    since = counters[2] and today or today - 2
+    call("HSET", flow, "claims_since", string.format("%d", since))
+end
+local has_old = today - since < 2
+
+local function find_old(member_id, key)
+    for day = today, today - 1, -1 do
+        local known = call("HGET", tag .. "claims:" .. member_id .. ":" .. day, "k:" .. key)
+        if known then
+            local digest, order_id, activity_id = match(known, "^([^|]*)|(%d+)|(%d+)")
+            return order_id .. "|" .. activity_id .. "|" .. sub(digest, 1, DIGEST_KEPT)
+        end
     end
-    redis.call("HSET", bucket, field, digest .. "|" .. order_id .. "|" .. activity_id .. "|" .. now_ms,
-        "o:" .. order_id, activity_id)
-    local recent = tag .. "recent:" .. member_id .. ":" .. today
-    local length = redis.call("LPUSH", recent, order_id .. "|" .. activity_id)
-    if length == 1 then
-        -- Tomorrow the bucket is still asked; a day more for orders that wait for a node.
-        local ends = (today + 3) * SECONDS_A_DAY
-        redis.call("EXPIREAT", bucket, ends)
-        redis.call("EXPIREAT", recent, ends)
-    elseif length > RECENT_AT_MOST then
-        redis.call("LTRIM", recent, 0, RECENT_KEPT - 1)
-    end
-    return { "NEW", order_id }
+    return nil
 end
 
-local replies, new = {}, 0
-for place, item in ipairs(cmsgpack.unpack(claims)) do
-    replies[place] = claim(item[1], item[2], item[3], item[4], item[5])
-    if replies[place][1] == "NEW" then
+-- What the field holds, today or yesterday, and the key to write it to otherwise, with how much that key has.
+local function find_claim(member_id, bucket, field)
+    local key = tag .. "claims:" .. today .. ":" .. bucket
+    local known = call("HGET", key, field)
+    if known then
+        return known
+    end
+    local length = call("HLEN", key)
+    if length >= BUCKET_HOLDS then
+        key = tag .. "claims_of:" .. today .. ":" .. member_id
+        known = call("HGET", key, field)
+        if known then
+            return known
+        end
+        length = call("HLEN", key)
+    end
+    local before = tag .. "claims:" .. (today - 1) .. ":" .. bucket
+    known = call("HGET", before, field)
+    if not known and call("HLEN", before) >= BUCKET_HOLDS then
+        known = call("HGET", tag .. "claims_of:" .. (today - 1) .. ":" .. member_id, field)
+    end
+    return known, key, length
+end
+
+local values = cmsgpack.unpack(claims)
+local words, order_ids, new = {}, {}, 0
+for place = 1, #values, VALUES_A_CLAIM do
+    local member_id, bucket = values[place], values[place + 1]
+    local digest, order_id = sub(values[place + 4], 1, DIGEST_KEPT), values[place + 5]
+    local field = member_id .. ":" .. values[place + 2]
+    local known, key, length = find_claim(member_id, bucket, field)
+    known = known or has_old and find_old(member_id, values[place + 3])
+    local word = "NEW"
+    if known then
+        local old_order_id, old_digest = match(known, "^(%d+)|%d+|(.*)$")
+        word = old_digest == digest and "SAME" or "REUSED"
+        order_id = old_order_id
+    else
+        call("HSET", key, field, order_id .. "|" .. values[place + 6] .. "|" .. digest)
+        if length == 0 then
+            call("EXPIREAT", key, ends)
+        end
         new = new + 1
     end
+    table.insert(words, word)
+    table.insert(order_ids, order_id)
 end
 if new > 0 then
-    redis.call("HINCRBY", flow, "claimed", new)
+    call("HINCRBY", flow, "claimed", string.format("%d", new))
 end
-return replies
+return { table.concat(words, " "), order_ids }

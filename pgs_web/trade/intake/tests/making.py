@@ -7,7 +7,7 @@ from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_of
 from pgs_data.sharding.slots import slot_of_id, slot_of_key
 from pgs_web.display.activity.models import Activity
-from pgs_web.trade.intake.documents import OrderDocument, read_document
+from pgs_web.trade.intake.documents import OrderDocument, read_entry
 from pgs_web.trade.intake.keys import intake_key
 from pgs_web.trade.intake.messages import Admission, Admitted
 from pgs_web.trade.intake.scripts import admit_orders
@@ -48,8 +48,9 @@ def admit(*orders: Admission) -> list[Admitted]:
 
 def documents_of(activity: Activity) -> list[OrderDocument]:
     """Documents of the activity's own orders in the stream that it shares with others."""
-    documents = [read_document(fields[b"d"]) for _entry, fields in stream_of(activity)]
-    return [document for document in documents if document.activity_id == str(activity.pk)]
+    found = [read_entry({name.decode(): value for name, value in fields.items()}) for _, fields in stream_of(activity)]
+    assert not any(entry.unreadable for entry in found)
+    return [one for entry in found for one in entry.documents if one.activity_id == str(activity.pk)]
 
 
 def stream_of(activity: Activity) -> list[tuple[bytes, dict[bytes, bytes]]]:

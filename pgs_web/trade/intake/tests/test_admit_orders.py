@@ -11,11 +11,11 @@ from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_of
 from pgs_web.display.activity.models import Activity
 from pgs_web.display.activity.states import ActivityState
-from pgs_web.trade.group.keys import group_key
-from pgs_web.trade.intake.documents import read_document
+from pgs_web.trade.group.keys import groups_key
+from pgs_web.trade.group.tests.in_ledger import change_group, read_group
 from pgs_web.trade.intake.keys import flow_key
 from pgs_web.trade.intake.messages import AdmitReply, Admitted
-from pgs_web.trade.intake.tests.making import admit, make_admission, stream_of
+from pgs_web.trade.intake.tests.making import admit, documents_of, make_admission
 from pgs_web.trade.stock.holds import HoldState
 from pgs_web.trade.stock.keys import activity_key, bought_key, holds_key, stock_key
 from pgs_web.trade.stock.sales import change_rules, end_sale, pause_sale, resume_sale, withdraw_sale
@@ -41,22 +41,23 @@ def test_an_admitted_order_is_reserved_held_and_appended():
     assert (hold.unit_price_fen, hold.amount_fen, hold.address_id) == (990, 2970, 7)
     assert abs(hold.accepted_ms - ledger_now_ms()) < 5000
     assert hold.pay_by_ms == hold.accepted_ms + 60_000
-    assert hold.group_deadline_ms == hold.accepted_ms + activity.group_lasts_seconds * 1000
     assert hold.position == 1
     assert hold.eta_seconds == 1
     assert read_stock(activity.pk) == Stock(total=5, remain=2, lock=3, sold=0, version=2, told_sold_out=0)
     client = ledger(partition_of(activity.pk))
     assert client.hget(bought_key(activity.pk), "42") == b"3"
     assert client.hget(flow_key(partition_of(activity.pk)), "accepted") == b"1"
-    ((_entry, fields),) = stream_of(activity)
-    document = read_document(fields[b"d"])
+    (document,) = documents_of(activity)
     assert document.order_id == str(order.order_id)
     assert document.activity_id == str(activity.pk)
     assert document.member_id == "42"
     assert (document.quantity, document.unit_price_fen, document.amount_fen) == (3, 990, 2970)
     assert (document.mode, document.group_id) == ("group", str(order.open_group_id))
     assert (document.leader_member_id, document.group_size, document.group_price_fen) == ("42", 2, 990)
-    assert (document.group_opened_ms, document.group_deadline_ms) == (hold.accepted_ms, hold.group_deadline_ms)
+    assert (document.group_opened_ms, document.group_deadline_ms) == (
+        hold.accepted_ms,
+        hold.accepted_ms + activity.group_lasts_seconds * 1000,
+    )
     assert (document.sku_id, document.merchant_id) == (str(activity.sku_id), str(activity.sku.product.merchant_id))
     assert (document.address_id, document.idempotency_key, document.play) == ("7", "once", "standard")
     assert (document.accepted_ms, document.pay_by_ms) == (hold.accepted_ms, hold.pay_by_ms)
@@ -66,9 +67,10 @@ def test_an_admitted_order_is_reserved_held_and_appended():
 def test_bought_alone_needs_no_group_and_costs_the_alone_price():
     activity = make_sale(price_fen=1000, alone_price_fen=1400)
     (verdict,) = admit(make_admission(activity, alone=True))
-    assert (verdict.hold.unit_price_fen, verdict.hold.group_id, verdict.hold.group_deadline_ms) == (1400, None, None)
-    ((_entry, fields),) = stream_of(activity)
-    assert (read_document(fields[b"d"]).mode, read_document(fields[b"d"]).group_id) == ("alone", "")
+    assert (verdict.hold.unit_price_fen, verdict.hold.group_id) == (1400, None)
+    (document,) = documents_of(activity)
+    assert (document.mode, document.group_id, document.unit_price_fen) == ("alone", "", 1400)
+    assert (document.accepted_ms, document.pay_by_ms) == (verdict.hold.accepted_ms, verdict.hold.pay_by_ms)
 
 
 def test_the_same_order_id_again_is_told_what_it_was_told():
@@ -79,7 +81,7 @@ def test_the_same_order_id_again_is_told_what_it_was_told():
     assert again.reply is and_again.reply is AdmitReply.REPLAYED
     assert again.hold == and_again.hold == first.hold
     assert read_stock(activity.pk).lock == 1
-    assert len(stream_of(activity)) == 1
+    assert len(documents_of(activity)) == 1
 
 
 def test_a_replay_is_told_the_same_after_the_sale():
@@ -217,7 +219,7 @@ def test_a_batch_is_judged_in_its_order_over_several_activities():
     admitted, sold_out = AdmitReply.ADMITTED, AdmitReply.SOLD_OUT
     assert verdicts == [admitted, admitted, admitted, sold_out, sold_out]
     assert (read_stock(first.pk).lock, read_stock(second.pk).lock) == (2, 1)
-    assert len(stream_of(first)) == 3
+    assert len(documents_of(first)) + len(documents_of(second)) == 3
 
 
 def test_groups_are_joined_filled_and_full():
@@ -232,10 +234,10 @@ def test_groups_are_joined_filled_and_full():
     assert second.hold.group_id == group_id
     assert full.reply is AdmitReply.GROUP_FULL
     client = ledger(partition_of(activity.pk))
-    group = client.hgetall(group_key(activity_id=activity.pk, group_id=group_id))
-    assert group[b"held"] == b"3"
-    assert {group[b"m:1"], group[b"m:2"], group[b"m:3"]} == {str(order).encode() for order in (order_ids(activity))}
-    assert client.pttl(group_key(activity_id=activity.pk, group_id=group_id)) > 48 * 3_600_000
+    group = read_group(activity.pk, group_id)
+    assert (group.held, list(group.seats)) == (3, [1, 2, 3])
+    assert set(group.seats.values()) == set(order_ids(activity))
+    assert client.pttl(groups_key(activity_id=activity.pk, group_id=group_id)) > 48 * 3_600_000
 
 
 def order_ids(activity):
@@ -261,13 +263,11 @@ def test_closed_late_unknown_and_foreign_groups():
     activity, other = make_sale(group_size=3), make_sale(group_size=3)
     (leader,) = admit(make_admission(activity, member_id=1))
     group_id = leader.hold.group_id
-    key = group_key(activity_id=activity.pk, group_id=group_id)
-    client = ledger(partition_of(activity.pk))
     joins = [make_admission(activity, member_id=member, join=group_id) for member in (2, 3)]
 
-    client.hset(key, "closed", 1)
+    change_group(activity.pk, group_id, is_closed=True)
     assert word(joins[0]) == [AdmitReply.GROUP_CLOSED]
-    client.hset(key, mapping={"closed": 0, "deadline_ms": ledger_now_ms(partition_of(activity.pk))})
+    change_group(activity.pk, group_id, is_closed=False, deadline_ms=ledger_now_ms(partition_of(activity.pk)))
     assert word(joins[1]) == [AdmitReply.GROUP_CLOSED]
     assert word(make_admission(other, member_id=2, join=group_id)) == [AdmitReply.UNKNOWN_GROUP]
     assert word(make_admission(activity, member_id=2, join=group_id + 1)) == [AdmitReply.UNKNOWN_GROUP]
@@ -294,9 +294,9 @@ def test_a_group_keeps_the_rules_of_its_opening():
     (newcomer,) = admit(make_admission(activity, member_id=3))
     assert joiner.hold.unit_price_fen == 900
     assert joiner.hold.pay_by_ms - joiner.hold.accepted_ms == 100_000
-    assert joiner.hold.group_deadline_ms == leader.hold.group_deadline_ms
     assert newcomer.hold.unit_price_fen == 800
-    documents = [read_document(fields[b"d"]) for _entry, fields in stream_of(activity)]
+    documents = documents_of(activity)
+    assert documents[1].group_deadline_ms == documents[0].group_deadline_ms
     assert [document.group_size for document in documents] == [3, 3, 2]
     assert [document.rules_version for document in documents] == [1, 1, 2]
 
@@ -304,7 +304,11 @@ def test_a_group_keeps_the_rules_of_its_opening():
 def test_time_to_pay_ends_with_the_group():
     activity = make_sale(group_lasts_seconds=30, pay_within_seconds=900)
     (leader,) = admit(make_admission(activity))
-    assert leader.hold.pay_by_ms == leader.hold.group_deadline_ms
+    assert leader.hold.pay_by_ms == leader.hold.accepted_ms + 30_000
+    (joiner,) = admit(make_admission(activity, member_id=2, join=leader.hold.group_id))
+    assert joiner.hold.pay_by_ms == leader.hold.pay_by_ms
+    opened, joined = documents_of(activity)
+    assert opened.group_deadline_ms == opened.pay_by_ms == joined.group_deadline_ms == joined.pay_by_ms
 
 
 def test_queue_position_counts_what_is_not_written_down():
@@ -321,8 +325,8 @@ def test_amounts_are_exact_beyond_the_digits_that_lua_prints():
     activity = make_sale(price_fen=59_999_999_999, member_limit=100_000, stock=100_000)
     (verdict,) = admit(make_admission(activity, quantity=99_997))
     assert verdict.hold.amount_fen == 59_999_999_999 * 99_997
-    ((_entry, fields),) = stream_of(activity)
-    assert read_document(fields[b"d"]).amount_fen == 59_999_999_999 * 99_997
+    (document,) = documents_of(activity)
+    assert document.amount_fen == 59_999_999_999 * 99_997
 
 
 def test_states_of_a_scheduled_activity_open_by_the_window_alone():
@@ -348,7 +352,7 @@ def test_a_full_backlog_lets_nobody_new_in(settings):
     admitted, backlog = AdmitReply.ADMITTED, AdmitReply.BACKLOG
     assert word(*orders) == [admitted, admitted, admitted, backlog, backlog]
     assert read_stock(activity.pk).lock == 3
-    assert len(stream_of(activity)) == 3
+    assert len(documents_of(activity)) == 3
     # A repetition is answered, also now; and who can't have anything hears that.
     assert word(orders[0], orders[4]) == [AdmitReply.REPLAYED, backlog]
     assert word(make_admission(activity, member_id=1)) == [AdmitReply.LIMIT_EXCEEDED]

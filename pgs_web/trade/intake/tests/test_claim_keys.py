@@ -6,9 +6,19 @@ import pytest
 
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_of
-from pgs_web.trade.intake.keys import claims_key, flow_key, recent_key
+from pgs_web.trade.intake.claims import read_claims
+from pgs_web.trade.intake.keys import (
+    CLAIM_BUCKETS,
+    claim_field,
+    claims_key,
+    flow_key,
+    old_claims_key,
+    own_claims_key,
+)
 from pgs_web.trade.intake.messages import Claim, Claimed, ClaimReply
 from pgs_web.trade.intake.scripts import LARGEST_BATCH, claim_keys
+from pgs_web.trade.intake.services import OrderRequest, digest_of
+from pgs_web.trade.order.models import OrderMode
 
 pytestmark = pytest.mark.usefixtures("redis_server")
 
@@ -32,19 +42,26 @@ def test_a_new_key_is_bound_to_the_proposed_order():
     assert send(claim()) == [Claimed(ClaimReply.NEW, 100)]
     client = ledger(HOME)
     bucket = claims_key(MEMBER, today())
-    assert client.hget(bucket, "k:k1").startswith(b"d1|100|5|")
-    assert client.hget(bucket, "o:100") == b"5"
-    assert client.lrange(recent_key(MEMBER, today()), 0, -1) == [b"100|5"]
+    assert client.hgetall(bucket) == {claim_field(MEMBER, "k1").encode(): b"100|5|d1"}
+    assert read_claims(MEMBER, [today()]) == {100: 5}
+    assert read_claims(MEMBER + 16 * CLAIM_BUCKETS, [today()]) == {}, "a neighbour in the same bucket"
     assert client.hget(flow_key(HOME), "claimed") == b"1"
-    for key in (bucket, recent_key(MEMBER, today())):
-        # Yesterday's bucket is asked all day long.
-        assert 2 * 86_400 < client.ttl(key) <= 3 * 86_400
+    # Yesterday's bucket is asked all day long.
+    assert 2 * 86_400 < client.ttl(bucket) <= 3 * 86_400
+
+
+def test_the_expiry_of_a_bucket_is_not_moved():
+    send(claim())
+    client = ledger(HOME)
+    client.expire(claims_key(MEMBER, today()), 1000)
+    send(claim(key="k2", order_id=2))
+    assert client.ttl(claims_key(MEMBER, today())) <= 1000
 
 
 def test_the_same_body_again_brings_the_first_order_id():
     send(claim(order_id=100))
     assert send(claim(order_id=200)) == [Claimed(ClaimReply.SAME, 100)]
-    assert ledger(HOME).hlen(claims_key(MEMBER, today())) == 2
+    assert ledger(HOME).hlen(claims_key(MEMBER, today())) == 1
 
 
 def test_another_body_is_refused():
@@ -61,9 +78,63 @@ def test_keys_belong_to_members():
 
 def test_yesterdays_key_is_still_known():
     client = ledger(HOME)
-    client.hset(claims_key(MEMBER, today() - 1), "k:k1", "d1|77|5|1")
+    client.hset(claims_key(MEMBER, today() - 1), claim_field(MEMBER, "k1"), "77|5|d1")
     assert send(claim()) == [Claimed(ClaimReply.SAME, 77)]
     assert send(claim(digest="other")) == [Claimed(ClaimReply.REUSED, 77)]
+    client.hset(claims_key(MEMBER, today() - 2), claim_field(MEMBER, "old"), "78|5|d1")
+    assert send(claim(key="old")) == [Claimed(ClaimReply.NEW, 100)]
+
+
+def test_what_an_older_version_claimed_is_still_known():
+    client = ledger(HOME)
+    digest = digest_of(
+        OrderRequest(
+            member_id=MEMBER,
+            activity_id=5,
+            quantity=1,
+            address_id=7,
+            group_id=None,
+            mode=OrderMode.GROUP,
+            idempotency_key="k1",
+        )
+    )
+    for number, day in enumerate((today(), today() - 1)):
+        old = {f"k:old{number}": f"{digest}|{77 + number}|5|1790000000000", f"o:{77 + number}": "5"}
+        client.hset(old_claims_key(MEMBER, day), mapping=old)
+    client.hset(flow_key(HOME), "claimed", 2)
+    for number in range(2):
+        assert send(claim(key=f"old{number}", digest=digest)) == [Claimed(ClaimReply.SAME, 77 + number)]
+        assert send(claim(key=f"old{number}")) == [Claimed(ClaimReply.REUSED, 77 + number)]
+        assert read_claims(MEMBER, [today() - number]) == {77 + number: 5}
+    assert send(claim(key="new")) == [Claimed(ClaimReply.NEW, 100)]
+    # Two days later nobody asks for it any more.
+    client.hset(flow_key(HOME), "claims_since", today() - 2)
+    assert send(claim(key="old0", order_id=3)) == [Claimed(ClaimReply.NEW, 3)]
+
+
+def test_a_full_bucket_is_left_alone_and_everybody_is_still_recognised():
+    """Buckets stay small, so that reading one stays cheap; who comes later that day gets a hash of their own."""
+    client = ledger(HOME)
+    neighbour = MEMBER + 16 * CLAIM_BUCKETS
+    send(claim(key="early", order_id=1))
+    for start in range(0, 400, 200):
+        send(*(claim(member_id=neighbour, key=f"k{n}", order_id=1000 + n) for n in range(start, start + 200)))
+    assert client.hlen(claims_key(MEMBER, today())) == 256
+    assert client.hlen(own_claims_key(neighbour, today())) == 400 - 255
+    assert client.ttl(own_claims_key(neighbour, today())) > 2 * 86_400
+    assert send(claim(key="late", order_id=2)) == [Claimed(ClaimReply.NEW, 2)]
+    for _round in range(2):
+        assert send(claim(key="early", order_id=9)) == [Claimed(ClaimReply.SAME, 1)]
+        assert send(claim(key="late", order_id=9)) == [Claimed(ClaimReply.SAME, 2)]
+        assert send(claim(key="late", order_id=9, digest="x")) == [Claimed(ClaimReply.REUSED, 2)]
+        assert send(claim(member_id=neighbour, key="k399", order_id=9)) == [Claimed(ClaimReply.SAME, 1399)]
+        assert read_claims(MEMBER, [today(), today() - 1]) == {1: 5, 2: 5}
+        assert len(read_claims(neighbour, [today(), today() - 1])) == 400
+        # And tomorrow.
+        for key in (claims_key, own_claims_key):
+            for member in (MEMBER, neighbour):
+                if client.exists(key(member, today())):
+                    client.rename(key(member, today()), key(member, today() - 1))
 
 
 def test_keys_with_signs_of_our_own_formats():
@@ -76,16 +147,6 @@ def test_a_batch_sees_its_own_claims():
     replies = send(claim(order_id=1), claim(order_id=2), claim(order_id=3, digest="x"), claim(key="k2", order_id=4))
     assert [reply.reply for reply in replies] == ["NEW", "SAME", "REUSED", "NEW"]
     assert [reply.order_id for reply in replies] == [1, 1, 1, 4]
-
-
-def test_the_list_of_recent_claims_is_bounded():
-    for start in range(0, 600, LARGEST_BATCH):
-        send(
-            *(claim(key=f"k{number}", order_id=number + 1) for number in range(start, min(start + LARGEST_BATCH, 600)))
-        )
-    recent = ledger(HOME).lrange(recent_key(MEMBER, today()), 0, -1)
-    assert 128 <= len(recent) <= 256
-    assert recent[0] == b"600|5"
 
 
 @pytest.mark.parametrize("size", [0, LARGEST_BATCH + 1])

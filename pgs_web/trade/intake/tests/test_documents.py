@@ -4,7 +4,7 @@ import pytest
 
 from pgs_data.lua.blobs import pack
 from pgs_web.trade.intake.documents import VERSION, OrderDocument, UnreadableOrder, read_entry
-from pgs_web.trade.intake.tests.making import admit, make_admission, stream_of
+from pgs_web.trade.intake.tests.making import admit, documents_of, make_admission, stream_of
 from pgs_web.trade.stock.tests.making import make_sale
 
 # As the first version of the intake appended it: one entry an order, everything in field `d`.
@@ -68,11 +68,95 @@ def test_what_nobody_understands_is_named_where_it_can_be(fields, named):
     assert order.detail
 
 
+def batch(**changes: bytes) -> dict[str, bytes]:
+    """An entry as the script appends it: one order of each kind, and a refused one between them."""
+    facts = ["5", "1", "9", "900", "1400", "3", "1", "600000", "900000", "8", "9", "standard", "4"]
+    orders: list[str | int] = ["100", "5", "42", 2, "", "200", "7", "1"]
+    orders += ["101", "5", "43", 1, "", "", "7", ""]
+    orders += ["102", "5", "44", 1, "200", "", "7", "1"]
+    orders += ["103", "5", "45", 1, "", "", "7", ""]
+    fields = {
+        "version": b"2",
+        "at": b"1790000000000",
+        "facts": pack([facts]),
+        "orders": pack(orders),
+        "rest": pack(["k0", "t0", "k1", "t1", "k2", "t2", "k3", ""]),
+        "verdicts": b"O;;5|2|950|3|800000|41|1789999999000|1790000100000|;A",
+    }
+    return fields | changes
+
+
+def test_a_batch_is_read_as_the_script_judged_it():
+    opened, joined, alone = read_entry(batch()).documents
+    assert (opened.order_id, opened.activity_id, opened.member_id, opened.quantity) == ("100", "5", "42", 2)
+    assert (opened.mode, opened.group_id, opened.leader_member_id, opened.group_size) == ("group", "200", "42", 3)
+    assert (opened.unit_price_fen, opened.amount_fen, opened.group_price_fen) == (900, 1800, 900)
+    assert (opened.group_opened_ms, opened.group_deadline_ms) == (1_790_000_000_000, 1_790_000_600_000)
+    # The group ends before the time to pay would.
+    assert (opened.accepted_ms, opened.pay_by_ms, opened.rules_version) == (1_790_000_000_000, 1_790_000_600_000, 4)
+    assert (opened.sku_id, opened.merchant_id, opened.play, opened.address_id) == ("8", "9", "standard", "7")
+    assert (opened.idempotency_key, opened.trace_id) == ("k0", "t0")
+    assert (joined.order_id, joined.group_id, joined.leader_member_id, joined.group_size) == ("102", "200", "41", 2)
+    assert (joined.unit_price_fen, joined.rules_version, joined.pay_by_ms) == (950, 3, 1_790_000_100_000)
+    assert (joined.group_opened_ms, joined.group_deadline_ms) == (1_789_999_999_000, 1_790_000_100_000)
+    assert (alone.mode, alone.group_id, alone.unit_price_fen, alone.pay_by_ms) == ("alone", "", 1400, 1_790_000_900_000)
+    assert (alone.idempotency_key, alone.trace_id) == ("k3", "")
+
+
+ADMITTED_AND_REFUSED = [(5, 100), (5, 101), (5, 102), (5, 103)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"version": b"3"}, ADMITTED_AND_REFUSED),
+        ({"verdicts": b"O;A"}, ADMITTED_AND_REFUSED),
+        ({"verdicts": b"\xff;;;A"}, ADMITTED_AND_REFUSED),
+        ({"at": b"now"}, ADMITTED_AND_REFUSED),
+        ({"facts": b"\xc1"}, ADMITTED_AND_REFUSED),
+        ({"facts": pack([[]])}, ADMITTED_AND_REFUSED),
+        ({"facts": pack([["5", "1"]])}, ADMITTED_AND_REFUSED),
+        ({"rest": b""}, ADMITTED_AND_REFUSED),
+        ({"facts": pack([["6", *"123456789012"]])}, [(5, 100), (5, 102), (5, 103)]),
+        ({"verdicts": b"O;;5|x|;A"}, [(5, 102)]),
+        ({"orders": pack(["100", "5", "42", 2, ""])}, [(None, None)]),
+        ({"orders": b"\x91" * 100_000}, [(None, None)]),
+        ({"orders": pack({"no": "list"})}, [(None, None)]),
+        ({"orders": pack(7)}, [(None, None)]),
+    ],
+)
+def test_a_batch_that_nobody_understands_is_named_order_by_order(changes, named):
+    found = read_entry(batch(**changes))
+    assert [(order.activity_id, order.order_id) for order in found.unreadable] == named
+    assert len(found.documents) == (3 - len(named) if len(named) < 4 and named[0][0] else 0)
+
+
 @pytest.mark.django_db(databases="__all__")
 def test_what_the_script_appends_is_read():
-    activity = make_sale()
+    activity = make_sale(group_size=2, stock=10)
     order = make_admission(activity)
-    admit(order)
-    entries = [{name.decode(): value for name, value in fields.items()} for _entry, fields in stream_of(activity)]
-    found = [document for fields in entries for document in read_entry(fields).documents]
-    assert [document.order_id for document in found] == [str(order.order_id)]
+    joining, alone = (
+        make_admission(activity, member_id=2, join=order.open_group_id),
+        make_admission(activity, member_id=3, alone=True),
+    )
+    verdicts = admit(order, joining, alone)
+    ((_entry, fields),) = stream_of(activity)
+    documents = read_entry({name.decode(): value for name, value in fields.items()}).documents
+    assert [document.order_id for document in documents] == [str(one.order_id) for one in (order, joining, alone)]
+    for document, verdict in zip(documents, verdicts, strict=True):
+        hold = verdict.hold
+        assert (document.amount_fen, document.pay_by_ms) == (hold.amount_fen, hold.pay_by_ms)
+        assert (document.accepted_ms, document.group_id) == (hold.accepted_ms, str(hold.group_id or ""))
+
+
+@pytest.mark.django_db(databases="__all__")
+def test_refused_orders_do_not_fill_the_stream():
+    activity = make_sale(stock=1)
+    orders = [make_admission(activity, member_id=member) for member in range(1, 101)]
+    admit(*orders)
+    ((_entry, fields),) = stream_of(activity)
+    assert sum(map(len, fields.values())) < 500
+    (document,) = documents_of(activity)
+    assert (document.order_id, document.idempotency_key) == (str(orders[0].order_id), orders[0].idempotency_key)
+    admit(*orders[1:])
+    assert len(stream_of(activity)) == 1

@@ -15,9 +15,9 @@ from pgs_data.sharding.slots import slot_of_id, slot_of_key
 from pgs_web.member.services.addresses import remove_address
 from pgs_web.member.services.sessions import end_session
 from pgs_web.member.tokens import issue_tokens, read_access_token
-from pgs_web.trade.group.keys import group_key
 from pgs_web.trade.group.models import Group
 from pgs_web.trade.group.states import GroupState
+from pgs_web.trade.group.tests.in_ledger import change_group
 from pgs_web.trade.intake import scripts
 from pgs_web.trade.intake.tests.making import stream_of
 from pgs_web.trade.receiving.desk import Desk
@@ -143,7 +143,7 @@ def test_a_group_is_opened_joined_and_full(shoppers, buy):
     joined = buy(joiner, activity, group_id=group_id)
     assert (joined.status_code, joined.json()["group_id"]) == (202, group_id)
     assert refusal(buy(late, activity, group_id=group_id)) == (409, "group_full")
-    ledger(partition_of(activity.pk)).hset(group_key(activity_id=activity.pk, group_id=int(group_id)), "closed", 1)
+    change_group(activity.pk, int(group_id), is_closed=True)
     assert refusal(buy(late, activity, group_id=group_id)) == (409, "group_closed")
 
 

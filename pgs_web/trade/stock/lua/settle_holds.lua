@@ -6,7 +6,8 @@
 -- DERIVES stock:<activity>   hash total, remain, lock, sold, version, told_sold_out
 -- DERIVES bought:<activity>  hash member → units
 -- DERIVES holds:<activity>   hash order → packed hold
--- DERIVES group:<group>      hash of a group's seats; a seat goes with the units unless the group is closed
+-- DERIVES groups:<period>    hash group → packed group; a seat goes with the units unless the group is closed
+-- DERIVES group:<group>      hash of a group's seats, as an older version wrote it
 -- REPLY APPLIED       the units moved now
 -- REPLY REPEATED      they had moved before: nothing changed
 -- REPLY REFUSED       they went another way before: nothing changed
@@ -38,10 +39,12 @@ local function hold_of(activity_id, order_id)
     local place = activity_id .. "|" .. order_id
     if holds[place] == nil then
         local packed = redis.call("HGET", tag .. "holds:" .. activity_id, order_id)
-        local state, quantity, member, group, rest = string.match(packed or "", "^(%u)|(%d+)|(%d+)|(%d*)|(.*)|[^|]*$")
+        -- An older version wrote one sign more.
+        local state, sign, quantity, member, group, rest =
+            string.match(packed or "", "^(%u)(|?)(%d+)|(%d+)|(%d*)|(.*)|[^|]*$")
         holds[place] = state and { key = tag .. "holds:" .. activity_id, order_id = order_id, state = state,
             quantity = tonumber(quantity), member = member, group = group,
-            body = quantity .. "|" .. member .. "|" .. group .. "|" .. rest, reason = "" } or false
+            body = sign .. quantity .. "|" .. member .. "|" .. group .. "|" .. rest, reason = "" } or false
     end
     return holds[place]
 end
@@ -57,18 +60,53 @@ local function take_back_from_buyer(activity_id, hold)
     bought[place].units = bought[place].units - hold.quantity
 end
 
+-- The four seconds in which a group's id was made, as pgs_web/trade/group/keys.py has it: the 41 bits above the last 16,
+-- without their last 12. An id is more than Lua's numbers hold, its halves are not: 10^9 = 15258 * 2^16 + 51712.
+local function period_of(group_id)
+    local high, low = tonumber(string.sub(group_id, 1, -10)) or 0, tonumber(string.sub(group_id, -9))
+    local milliseconds = (high * 15258 + math.floor((high * 51712 + low) / 65536)) % 2199023255552
+    return string.format("%d", math.floor(milliseconds / 4096))
+end
+
 local groups = {}
-local function leave_seat(hold)
-    if hold.group == "" then
-        return
+local function group_of(id)
+    local group = groups[id]
+    if group == nil then
+        local key = tag .. "groups:" .. period_of(id)
+        local head, closed, held, seats =
+            string.match(redis.call("HGET", key, id) or "", "^(%d+|%d+|%d+|%d+|%d+|%d+|%d+|%d+|)(%d)|(%d+)|(.*)$")
+        group = head and { key = key, head = head, closed = closed, held = tonumber(held), seats = seats .. "," } or false
+        groups[id] = group
     end
+    return group
+end
+
+local old_groups = {}
+local function leave_old_seat(hold)
     local key = tag .. "group:" .. hold.group
     local seat = "m:" .. hold.member
     local read = redis.call("HMGET", key, "held", "closed", seat)
     if read[1] and read[2] ~= "1" and read[3] == hold.order_id then
-        groups[key] = groups[key] or { held = tonumber(read[1]), seats = {} }
-        groups[key].held = groups[key].held - 1
-        table.insert(groups[key].seats, seat)
+        old_groups[key] = old_groups[key] or { held = tonumber(read[1]), seats = {} }
+        old_groups[key].held = old_groups[key].held - 1
+        table.insert(old_groups[key].seats, seat)
+    end
+end
+
+local function leave_seat(hold)
+    if hold.group == "" then
+        return
+    end
+    local group = group_of(hold.group)
+    if not group then
+        return leave_old_seat(hold)
+    end
+    local seat = "," .. hold.member .. ":" .. hold.order_id .. ","
+    local first, last = string.find(group.seats, seat, 1, true)
+    if group.closed ~= "1" and first then
+        group.held = math.max(group.held - 1, 0)
+        group.seats = string.sub(group.seats, 1, first) .. string.sub(group.seats, last + 1)
+        group.changed = true
     end
 end
 
@@ -136,14 +174,20 @@ for activity_id, stock in pairs(stocks) do
 end
 for _, hold in pairs(holds) do
     if hold and hold.changed then
-        redis.call("HSET", hold.key, hold.order_id, hold.state .. "|" .. hold.body .. "|" .. hold.reason)
+        redis.call("HSET", hold.key, hold.order_id, hold.state .. hold.body .. "|" .. hold.reason)
     end
 end
 for _, buyer in pairs(bought) do
     -- Also those who have nothing left: whoever ever bought may repeat an order, and is told what it became.
     redis.call("HSET", buyer.key, buyer.member, whole(math.max(buyer.units, 0)))
 end
-for key, group in pairs(groups) do
+for id, group in pairs(groups) do
+    if group and group.changed then
+        redis.call("HSET", group.key, id, group.head .. group.closed .. "|" .. whole(group.held) .. "|"
+            .. string.sub(group.seats, 1, -2))
+    end
+end
+for key, group in pairs(old_groups) do
     redis.call("HDEL", key, unpack(group.seats))
     redis.call("HSET", key, "held", whole(math.max(group.held, 0)))
 end

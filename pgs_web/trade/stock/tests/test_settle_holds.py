@@ -6,7 +6,7 @@ import pytest
 
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_of
-from pgs_web.trade.group.keys import group_key
+from pgs_web.trade.group.tests.in_ledger import change_group, read_group
 from pgs_web.trade.intake.messages import AdmitReply
 from pgs_web.trade.intake.tests.making import admit, make_admission
 from pgs_web.trade.stock.holds import Hold, HoldState
@@ -142,9 +142,8 @@ def test_the_seat_goes_with_the_units():
     assert admit(full)[0].reply is AdmitReply.GROUP_FULL
     assert settle(activity, joiner, RELEASE) == [APPLIED]
     assert settle(activity, joiner, RELEASE) == [REPEATED]
-    group = ledger(partition_of(activity.pk)).hgetall(group_key(activity_id=activity.pk, group_id=leader.open_group_id))
-    assert group[b"held"] == b"1"
-    assert b"m:2" not in group
+    group = read_group(activity.pk, leader.open_group_id)
+    assert (group.held, group.seats) == (1, {1: leader.order_id})
     assert admit(full)[0].reply is AdmitReply.ADMITTED
 
 
@@ -152,22 +151,22 @@ def test_the_seats_of_a_closed_group_stay():
     activity = make_sale(stock=5, group_size=2)
     leader = make_admission(activity, member_id=1)
     admit(leader)
-    client = ledger(partition_of(activity.pk))
-    key = group_key(activity_id=activity.pk, group_id=leader.open_group_id)
-    client.hset(key, "closed", 1)
+    change_group(activity.pk, leader.open_group_id, is_closed=True)
     assert settle(activity, leader.order_id, RELEASE) == [APPLIED]
-    assert client.hmget(key, "held", "m:1") == [b"1", str(leader.order_id).encode()]
+    group = read_group(activity.pk, leader.open_group_id)
+    assert (group.held, group.seats) == (1, {1: leader.order_id})
 
 
 def test_a_seat_that_somebody_else_has_by_now_is_left_alone():
     activity = make_sale(stock=5, group_size=2, member_limit=2)
     leader = make_admission(activity, member_id=1)
     admit(leader)
-    client = ledger(partition_of(activity.pk))
-    key = group_key(activity_id=activity.pk, group_id=leader.open_group_id)
-    client.hset(key, "m:1", "999")
+    # Ids are compared whole, not by how they begin.
+    somebody_else = int(f"{leader.order_id}1")
+    change_group(activity.pk, leader.open_group_id, seats={1: somebody_else})
     assert settle(activity, leader.order_id, RELEASE) == [APPLIED]
-    assert client.hmget(key, "held", "m:1") == [b"1", b"999"]
+    group = read_group(activity.pk, leader.open_group_id)
+    assert (group.held, group.seats) == (1, {1: somebody_else})
 
 
 def test_a_batch_over_partitions_is_answered_in_its_order():
@@ -204,3 +203,5 @@ def test_a_hold_is_packed_as_it_is_unpacked():
     assert Hold.unpack(packed).pack().encode() == packed
     with pytest.raises(ValueError, match="hold"):
         Hold.unpack(b"L" + b"|" * 12)
+    with pytest.raises(ValueError, match="hold"):
+        Hold.unpack(b"L1|2|")
