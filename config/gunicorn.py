@@ -1,4 +1,7 @@
-"""gunicorn's configuration: `python -m gunicorn --config config/gunicorn.py config.asgi:application`."""
+"""gunicorn's configuration: `python -m gunicorn --config config/gunicorn.py config.asgi:application`.
+
+Also of the processes that take its place at scale: config/processes.py.
+"""
 
 import os
 import tempfile
@@ -11,12 +14,15 @@ from config.settings.web import (
     WEB_BIND,
     WEB_DATABASE_READ_SECONDS,
     WEB_GRACEFUL_SECONDS,
+    WEB_THREADS,
     WEB_WORKERS,
 )
 from pgs_data.private_servers.running import die_with
 
 bind = WEB_BIND
 workers = WEB_WORKERS
+# Of gthread workers; ASGI ones make theirs in config/serving.py.
+threads = WEB_THREADS
 worker_class = "config.web_worker.WebWorker"
 # The first second of a sale arrives as one burst of connections.
 backlog = 4096

@@ -96,12 +96,12 @@ def test_one_secret_for_two_purposes_is_refused(production):
     assert found() == ["pgs.E002", "pgs.E004"]
 
 
-START_SERVER = "import config.asgi"
+SERVERS = ["import config.asgi", "import config.receiving", "import config.wsgi"]
 RUN_COMMAND = "from django.core.management import execute_from_command_line as run; run(['manage.py', 'check'])"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("code", [START_SERVER, RUN_COMMAND])
+@pytest.mark.parametrize("code", [*SERVERS, RUN_COMMAND])
 def test_the_processes_of_production_do_not_start_with_the_demos_keys(code):
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings.prod", "LOG_LEVEL": "ERROR"}
     run = subprocess.run(

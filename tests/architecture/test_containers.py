@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from config.processes import PROCESSES
+from config.processes import PROCESSES_AT_SCALE as PROCESSES
 from pgs_data.private_servers.mariadb import DURABLE_SETTINGS
 from pgs_data.private_servers.valkey import ROLE_SETTINGS, Role
 from tests.architecture.source_tree import ROOT
@@ -21,6 +21,7 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 DATABASES = {"default-db", "node0", "node1", "node2", "backup-db"}
 REDIS = {"ledger", "cache", "broker"}
 SERVICE_KEYS = {
+    "ulimits",
     *("image", "build", "command", "environment", "env_file", "volumes", "networks", "ports", "init", "read_only"),
     *("tmpfs", "cap_drop", "security_opt", "restart", "stop_grace_period", "depends_on", "healthcheck"),
 }
@@ -37,7 +38,7 @@ def variables_of(content: str) -> set[str]:
     return set(VARIABLE.findall(content))
 
 
-def test_every_process_runs_with_the_command_of_the_demo():
+def test_every_process_runs_with_the_command_of_the_table():
     for process in PROCESSES:
         assert SERVICES[process.name]["command"] == ["python", *process.argv], process.name
     others = {"nginx", "migrate", *DATABASES, *REDIS}

@@ -29,10 +29,12 @@ class EchoHandler(BaseHTTPRequestHandler):
     """Plays a web process: answers with the headers that it got."""
 
     protocol_version = "HTTP/1.1"
+    name = "web"
 
     def do_GET(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        body = json.dumps({name.lower(): value for name, value in self.headers.items()}).encode()
+        said = {name.lower(): value for name, value in self.headers.items()}
+        body = json.dumps({**said, "answered-by": self.name}).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
@@ -43,6 +45,10 @@ class EchoHandler(BaseHTTPRequestHandler):
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Silent."""
+
+
+class ReceivingHandler(EchoHandler):
+    name = "receiving"
 
 
 @dataclass
@@ -93,7 +99,9 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
     (static / "app.0123456789ab.js").write_text("hashed")
     (static / "plain.js").write_text("plain")
     shop = ThreadingHTTPServer(("127.0.0.1", 0), EchoHandler)
-    threading.Thread(target=shop.serve_forever, daemon=True).start()
+    receiving = ThreadingHTTPServer(("127.0.0.1", 0), ReceivingHandler)
+    for echo in (shop, receiving):
+        threading.Thread(target=echo.serve_forever, daemon=True).start()
     plain_port, tls_port = free_port(), free_port()
     text = CONFIGURATION.read_text(encoding="utf-8")
     for old, new in {
@@ -101,6 +109,7 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
         "/srv/static/": f"{static}/",
         "pid /tmp/nginx.pid;": f"daemon off; pid {folder}/nginx.pid;",
         "server web:8000": f"server 127.0.0.1:{shop.server_address[1]}",
+        "server receiving:8000": f"server 127.0.0.1:{receiving.server_address[1]}",
         "listen 80 ": f"listen 127.0.0.1:{plain_port} ",
         "listen 443 ": f"listen 127.0.0.1:{tls_port} ",
     }.items():
@@ -123,8 +132,9 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
     server.start()
     yield Front(plain_port, tls_port, shop)
     server.stop()
-    shop.shutdown()
-    shop.server_close()
+    for echo in (shop, receiving):
+        echo.shutdown()
+        echo.server_close()
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -143,6 +153,23 @@ def test_what_strangers_send_is_overwritten(front: Front):
     assert "x-forwarded-host" not in seen
     assert len(seen["x-request-id"]) == 32
     assert seen["host"] == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "process"),
+    [
+        ("POST", "/api/v1/orders/", "receiving"),
+        ("POST", "/api/v1/orders/?a=1", "receiving"),
+        ("GET", "/api/v1/orders/", "web"),
+        ("GET", "/api/v1/orders/5/", "web"),
+        ("POST", "/api/v1/orders/5/cancel/", "web"),
+        ("POST", "/api/v1/payments/", "web"),
+    ],
+)
+def test_orders_go_to_the_processes_that_receive_them(front: Front, method: str, path: str, process: str):
+    answer, content = front.ask(method, path)
+    seen = json.loads(content)
+    assert (answer.status, seen["answered-by"], seen["x-forwarded-proto"]) == (200, process, "https")
 
 
 def test_trace_ids_of_clients_pass(front: Front):
