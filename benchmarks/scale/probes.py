@@ -109,7 +109,7 @@ class Prober:
         sync_stocks()
         seconds = []
         for _ in range(REPEATS):
-            self.growing.admit(self._pick(CHANGED_ACTIVITIES))
+            self.growing.admit(self._random.sample(self.growing.activity_ids, CHANGED_ACTIVITIES))
             started = time.perf_counter()
             sync_stocks()
             seconds.append(time.perf_counter() - started)
