@@ -19,6 +19,7 @@ MEBIBYTE = 2**20
 SHARE = 0.2
 FLAT = 1.1
 BYTES_AN_ORDER = 400
+LEAST_TOLD_BYTES = 1
 
 
 def main() -> None:
@@ -47,10 +48,10 @@ def main() -> None:
 
 
 def _measure_footprint(report: Report, run: "FlowRun", count: int) -> None:
-    from benchmarks.flow.footprint import place_directly, used_bytes
+    from benchmarks.flow.footprint import bytes_by_kind, place_directly, used_bytes
 
     run.rest_without_relay()
-    before = used_bytes()
+    before, kinds_before = used_bytes(), bytes_by_kind()
     placed = place_directly(count=count, activity_ids=run.activity_ids)
     run.rest_without_relay()
     report.add(
@@ -62,6 +63,10 @@ def _measure_footprint(report: Report, run: "FlowRun", count: int) -> None:
             note=f"{placed:,} members who buy once, groups of two",
         )
     )
+    for kind, size in sorted(bytes_by_kind().items(), key=lambda item: -item[1]):
+        share = (size - kinds_before.get(kind, 0)) / placed
+        if share >= LEAST_TOLD_BYTES:
+            report.add(Figure(f"of which in keys {kind}", share, "bytes of Redis"))
 
 
 def _tell_samples(report: Report, samples: Sequence["Sample"]) -> None:
