@@ -77,6 +77,7 @@ def _tell_rows(report: Report, run: "FlowRun") -> None:
     missing, untold = run.find_missing()
     report.add(Figure("accepted orders without a row", missing, "orders", at_most=0))
     report.add(Figure("rows whose answer got lost", untold, "orders"))
+    report.add(run.slowest_command())
     if missing:
         report.fail(f"{missing} accepted orders are in no database")
 

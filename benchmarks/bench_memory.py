@@ -31,20 +31,26 @@ def main() -> None:
 
         run = FlowRun(shop, shoppers=options.shoppers, activities=options.activities, web_workers=options.web_workers)
         _measure_footprint(report, run, options.orders)
-        run.warm_up(seconds=5, rate=options.rate / 4)
-        report.say(f"{options.rate:,.0f} orders a second for {options.minutes:g} minutes")
-        load = run.drive(rate=options.rate, seconds=options.minutes * 60)
-        report.say(f"answers: {dict(load.statuses)}, refusals: {dict(run.acceptances.refusals)}")
-        accepted = load.statuses[202]
-        report.add(Figure("accepted", accepted / load.lasted, "orders/s", load.rate, "asked for", ratio_at_least=0.99))
-        _tell_samples(report, run.watch.samples)
+        if options.minutes:
+            _drive(report, run, rate=options.rate, seconds=options.minutes * 60)
         run.come_to_rest()
         missing, _untold = run.find_missing()
         report.add(Figure("accepted orders without a row", missing, "orders", at_most=0))
+        report.add(run.slowest_command())
         if missing:
             report.fail(f"{missing} accepted orders are in no database")
         report.check_invariants(shop)
     report.exit()
+
+
+def _drive(report: Report, run: "FlowRun", *, rate: float, seconds: float) -> None:
+    run.warm_up(seconds=5, rate=rate / 4)
+    report.say(f"{rate:,.0f} orders a second for {seconds:,.0f} s")
+    load = run.drive(rate=rate, seconds=seconds)
+    report.say(f"answers: {dict(load.statuses)}, refusals: {dict(run.acceptances.refusals)}")
+    accepted = load.statuses[202]
+    report.add(Figure("accepted", accepted / load.lasted, "orders/s", load.rate, "asked for", ratio_at_least=0.99))
+    _tell_samples(report, run.watch.samples)
 
 
 def _measure_footprint(report: Report, run: "FlowRun", count: int) -> None:
@@ -109,7 +115,7 @@ def _tell_samples(report: Report, samples: Sequence["Sample"]) -> None:
 
 def _read_options() -> Namespace:
     parser = ArgumentParser(prog="python -m benchmarks.bench_memory", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=10, help="default 10")
+    parser.add_argument("--minutes", type=float, default=10, help="default 10; 0: only the bytes an order")
     parser.add_argument("--rate", type=float, default=10_000, help="orders a second; default 10000")
     parser.add_argument("--orders", type=int, default=100_000, help="for the bytes an order; default 100000")
     parser.add_argument("--shoppers", type=int, default=20_000, help="default 20000")

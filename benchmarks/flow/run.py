@@ -5,13 +5,13 @@ import time
 from benchmarks.flow.orders import Acceptances, PreparedOrders, ages_of_rows, find_missing
 from benchmarks.flow.watching import Watch
 from benchmarks.harness.load import Load, drive
-from benchmarks.harness.sales import count_waiting_orders, make_activity
+from benchmarks.harness.report import Figure
+from benchmarks.harness.sales import count_waiting_orders, make_activity, rest
 from benchmarks.harness.shop import PrivateShop
 from pgs_data.clock import database_now
+from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_count
 from pgs_task.order_drain.queue import trim_intake
-from pgs_task.reconciliation.quiet import find_restless
-from pgs_task.stock_sync.services import sync_stocks
 
 REST_SECONDS = 1200
 CONNECTIONS = 256
@@ -64,13 +64,14 @@ class FlowRun:
     def come_to_rest(self) -> None:
         """Everything is drained, told and copied; raises TimeoutError."""
         self.shop.start("relay")
-        deadline = time.monotonic() + REST_SECONDS
-        sync_stocks()
-        while restless := find_restless():
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"no rest: {restless[:5]}\n{self.shop.logs()}")
-            time.sleep(0.5)
-            sync_stocks()
+        rest(self.shop, seconds=REST_SECONDS)
+
+    def slowest_command(self) -> Figure:
+        """What kept Redis longest from answering anybody else; what lasts for seconds on a busy machine is the disk."""
+        slow = max(ledger().slowlog_get(128), key=lambda entry: entry["duration"], default=None)
+        words = slow["command"].decode(errors="replace").split()[:4] if slow else []
+        name = " ".join(word[:24] for word in words if not word.isdigit())
+        return Figure("slowest command of Redis", slow["duration"] / 1000 if slow else 0, "ms", note=name)
 
     def find_missing(self) -> tuple[int, int]:
         """(accepted orders without a row, rows that nobody was told of)."""

@@ -1,10 +1,15 @@
 """Activities to sell and how far their orders are; import it only when the shop is there."""
 
+import time
 from datetime import timedelta
 
+from benchmarks.harness.shop import PrivateShop
 from pgs_data.clock import database_now
-from pgs_data.redis.connections import ledger
+from pgs_data.locks import LockHeld
+from pgs_data.redis.connections import RedisUnavailable, ledger
 from pgs_data.redis.partitions import partition_count
+from pgs_task.reconciliation.quiet import find_restless
+from pgs_task.stock_sync.services import sync_stocks
 from pgs_web.display.activity.models import Activity
 from pgs_web.display.activity.rules import ActivityRules
 from pgs_web.display.activity.services import create_activity, submit_for_review
@@ -50,3 +55,23 @@ def count_waiting_orders() -> int:
         pipeline.hmget(flow_key(partition), ["accepted", "persisted", "rejected"])
     counters = [[int(counter or 0) for counter in counters] for counters in pipeline.execute()]
     return sum(accepted - persisted - rejected for accepted, persisted, rejected in counters)
+
+
+def rest(shop: PrivateShop, *, seconds: float) -> None:
+    """Until every order is written, every message handled and every stock copied; raises TimeoutError.
+
+    Drain and relay have to run.
+    """
+    deadline = time.monotonic() + seconds
+    restless = ["nobody has looked yet"]
+    while restless:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"no rest: {restless[:5]}\n{shop.logs()}")
+        try:
+            sync_stocks()
+            restless = find_restless()
+        except (RedisUnavailable, LockHeld) as error:
+            # Its disk is busy with what we have just asked of it; the lease of a pass that met that ends by itself.
+            restless = [repr(error)]
+        if restless:
+            time.sleep(0.2)

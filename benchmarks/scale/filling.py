@@ -10,14 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from django.db import connections
 from django.db.models import Model
 
-from benchmarks.harness.sales import count_waiting_orders, make_activity
+from benchmarks.harness.sales import count_waiting_orders, make_activity, rest
 from benchmarks.harness.shop import PrivateShop
 from pgs_data.ids.snowflake import new_id
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_count, partition_of
 from pgs_data.sharding.slots import slot_of_id, slot_of_key
-from pgs_task.reconciliation.quiet import find_restless
-from pgs_task.stock_sync.services import sync_stocks
 from pgs_web.display.activity.models import Activity, ActivityLog
 from pgs_web.trade.intake.messages import Admission, AdmitReply, Claim, ClaimReply
 from pgs_web.trade.intake.scripts import admit_orders, claim_keys
@@ -92,13 +90,7 @@ class GrowingShop:
 
     def wait_until_quiet(self) -> None:
         """Until every order is written, every message handled and every stock copied; raises TimeoutError."""
-        deadline = time.monotonic() + QUIET_SECONDS
-        sync_stocks()
-        while restless := find_restless():
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"not quiet: {restless[:5]}\n{self.shop.logs()}")
-            time.sleep(0.2)
-            sync_stocks()
+        rest(self.shop, seconds=QUIET_SECONDS)
 
     def _spread(self, first: int, count: int) -> Iterator[int]:
         for number in range(first, first + count):
