@@ -18,6 +18,7 @@ from pgs_web.trade.stock.sales import advance_sales, schedule_sale
 from pgs_web.trade.stock.trial_sku import get_test_sku
 
 PRICE_FEN = 1000
+PASSING: tuple[type[Exception], ...] = (*RedisUnavailable, LockHeld)
 
 
 def make_activity(
@@ -70,7 +71,7 @@ def rest(shop: PrivateShop, *, seconds: float) -> None:
         try:
             sync_stocks()
             restless = find_restless()
-        except (RedisUnavailable, LockHeld) as error:
+        except PASSING as error:
             # Its disk is busy with what we have just asked of it; the lease of a pass that met that ends by itself.
             restless = [repr(error)]
         if restless:
