@@ -11,6 +11,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 import structlog
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 from prometheus_client import Counter as CounterMetric
 from rest_framework.exceptions import NotAuthenticated
@@ -29,6 +30,7 @@ from pgs_web.trade.receiving.desk import Desk
 from pgs_web.trade.receiving.lookups import Lookup
 from pgs_web.trade.receiving.passages import Outcome
 from pgs_web.trade.receiving.threads import Connections, own_connections
+from pgs_web.trade.receiving.turns import MemberTurns
 
 MIRROR_SECONDS = 0.5
 IDS_SECONDS = 3.0
@@ -86,6 +88,7 @@ class Reception:
         self._ids = ReadyIds()
         self._tokens = KnownTokens()
         self._mirror = EndedSessionsMirror()
+        self._turns = MemberTurns(a_second=settings.INTAKE_MEMBER_ORDERS_A_SECOND, burst=settings.INTAKE_MEMBER_BURST)
         # Of this process among all receiving ones.
         self.name = f"{socket.gethostname()}:{os.getpid()}:{id(self):x}"
         self._swept_at = 0.0
@@ -125,7 +128,8 @@ class Reception:
         return claims
 
     async def take(self, request: OrderRequest, claims: TokenClaims) -> Outcome:
-        """What becomes of the order; raises Unavailable, and a Refusal when the session has ended."""
+        """What becomes of the order; raises Unavailable, TooManyRequests, and a Refusal when the session has ended."""
+        self._turns.take(claims.member_id)
         desk = self.desk
         if desk is None:
             await self.start()
