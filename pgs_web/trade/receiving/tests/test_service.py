@@ -18,6 +18,7 @@ from pgs_web.trade.receiving.application import ReceivingService
 from pgs_web.trade.receiving.desk import Desk
 from pgs_web.trade.receiving.lanes import Lane
 from pgs_web.trade.receiving.tests.asgi_client import ask
+from pgs_web.trade.receiving.turns import MemberTurns
 from pgs_web.trade.stock.selectors import read_stock
 from pgs_web.trade.stock.tests.making import make_sale
 
@@ -190,7 +191,8 @@ def test_more_than_may_wait_are_told_to_come_back(api, send, sale, monkeypatch):
     assert desk.waiting == 0
 
 
-def test_orders_that_arrive_together_go_together(api, send, sale):
+def test_orders_that_arrive_together_go_together(api, send, sale, monkeypatch):
+    monkeypatch.setattr(api.service.reception, "_turns", MemberTurns(a_second=0, burst=0))
     send()
     before = ledger().info("commandstats")["cmdstat_evalsha"]["calls"]
 
