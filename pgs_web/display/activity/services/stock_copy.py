@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from django.db import transaction
-from django.db.models import Case, F, Q, Value, When
-from django.db.models.fields import BigIntegerField
+from django.db import connection, transaction
 
 from pgs_web.display.activity.models import ActivityStock, StockSyncPass
 
@@ -47,31 +46,43 @@ def record_stocks(*, copies: Sequence[StockCopy], fence: int, read_at: datetime)
 
 
 def _record_chunk(copies: list[StockCopy], *, fence: int, read_at: datetime) -> int:
+    statement, values = _update_statement(copies, fence=fence, read_at=read_at)
     with transaction.atomic():
+        known = set(
+            ActivityStock.objects.filter(pk__in=[copy.activity_id for copy in copies]).values_list("pk", flat=True)
+        )
         # A row for who has none, at a version before every real one; the UPDATE below fills it before anybody sees it.
+        # Somebody else may make the same row at this moment: then theirs is taken.
         ActivityStock.objects.bulk_create(
             (
                 ActivityStock(activity_id=copy.activity_id, total=0, remain=0, version=-1, fence=0, synced_at=read_at)
                 for copy in copies
+                if copy.activity_id not in known
             ),
             ignore_conflicts=True,
         )
-        not_older = Q(pk__in=[])
-        for copy in copies:
-            not_older |= Q(activity_id=copy.activity_id, version__lte=copy.version)
-        # The columns take constants chosen by activity_id only, so it doesn't matter that MariaDB assigns them from
-        # left to right. `version` is judged in WHERE, before any assignment.
-        values = {
-            figure: Case(
-                *(When(activity_id=copy.activity_id, then=Value(getattr(copy, figure))) for copy in copies),
-                default=F(figure),
-                output_field=BigIntegerField(),
-            )
-            for figure in _FIGURES
-        }
-        return ActivityStock.objects.filter(not_older, fence__lte=fence).update(
-            fence=fence, synced_at=read_at, **values
-        )
+        with connection.cursor() as cursor:
+            cursor.execute(statement, values)
+            return int(cursor.rowcount)
+
+
+def _update_statement(copies: Sequence[StockCopy], *, fence: int, read_at: datetime) -> tuple[str, list[Any]]:
+    """One UPDATE for all of them, written by hand: Django's expressions for it took a millisecond an activity."""
+    quote = connection.ops.quote_name
+    activity_id, version, own_fence, synced_at = map(quote, ("activity_id", "version", "fence", "synced_at"))
+    whens = " ".join(["WHEN %s THEN %s"] * len(copies))
+    # The columns take constants chosen by activity_id only, so it doesn't matter that MariaDB assigns them from left to
+    # right. `version` is judged in WHERE, before any assignment.
+    figures = ", ".join(f"{column} = CASE {activity_id} {whens} ELSE {column} END" for column in map(quote, _FIGURES))
+    not_older = " OR ".join([f"({activity_id} = %s AND {version} <= %s)"] * len(copies))
+    statement = (
+        f"UPDATE {quote(ActivityStock._meta.db_table)} SET {own_fence} = %s, {synced_at} = %s, {figures}"  # noqa: S608
+        f" WHERE {own_fence} <= %s AND ({not_older})"
+    )
+    constants = [part for figure in _FIGURES for copy in copies for part in (copy.activity_id, getattr(copy, figure))]
+    versions = [part for copy in copies for part in (copy.activity_id, copy.version)]
+    moment = connection.ops.adapt_datetimefield_value(read_at)
+    return statement, [fence, moment, *constants, fence, *versions]
 
 
 def finish_stock_pass(*, as_of: datetime, fence: int) -> bool:
