@@ -19,14 +19,15 @@ def main() -> None:
     report = Report(
         "flow", f"Accept and drain together, {options.rate:,.0f} orders a second for {options.seconds:.0f} s"
     )
-    with private_servers() as servers, private_shop(servers) as shop:
+    variables = {"WEB_WORKERS": str(options.web_workers)}
+    with private_servers() as servers, private_shop(servers, variables=variables) as shop:
         from benchmarks.flow.run import FlowRun
 
-        run = FlowRun(shop, shoppers=options.shoppers, activities=options.activities, web_workers=options.web_workers)
+        run = FlowRun(shop, shoppers=options.shoppers, activities=options.activities)
         report.say("warming up")
         run.warm_up(seconds=3, rate=options.rate / 4)
         report.say(f"{options.rate:,.0f} orders a second")
-        load = run.drive(rate=options.rate, seconds=options.seconds)
+        load = run.drive(rate=options.rate, seconds=options.seconds, kill=options.kill)
         _tell(report, load, run)
         run.come_to_rest()
         _tell_rows(report, run)
@@ -89,6 +90,12 @@ def _read_options() -> Namespace:
     parser.add_argument("--shoppers", type=int, default=4000, help="default 4000")
     parser.add_argument("--activities", type=int, default=64, help="default 64")
     parser.add_argument("--web-workers", type=int, default=1, help="default 1")
+    parser.add_argument(
+        "--kill",
+        type=lambda text: text.split(","),
+        default=[],
+        help="who dies by SIGKILL on the way, in turn: web,drain,ledger,node0,node1,node2",
+    )
     return parser.parse_args()
 
 

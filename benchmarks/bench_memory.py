@@ -26,10 +26,11 @@ def main() -> None:
     """First what one order leaves behind, then minutes at one rate."""
     options = _read_options()
     report = Report("memory", f"Memory, {options.minutes:g} minutes at {options.rate:,.0f} orders a second")
-    with private_servers() as servers, private_shop(servers) as shop:
+    variables = {"WEB_WORKERS": str(options.web_workers)}
+    with private_servers() as servers, private_shop(servers, variables=variables) as shop:
         from benchmarks.flow.run import FlowRun
 
-        run = FlowRun(shop, shoppers=options.shoppers, activities=options.activities, web_workers=options.web_workers)
+        run = FlowRun(shop, shoppers=options.shoppers, activities=options.activities)
         _measure_footprint(report, run, options.orders)
         if options.minutes:
             _drive(report, run, rate=options.rate, seconds=options.minutes * 60)

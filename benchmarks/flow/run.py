@@ -1,7 +1,9 @@
 """A shop that takes orders over HTTP and writes them down, driven at a fixed rate and watched."""
 
 import time
+from collections.abc import Callable, Sequence
 
+from benchmarks.flow.killing import Executioner
 from benchmarks.flow.orders import Acceptances, PreparedOrders, ages_of_rows, find_missing
 from benchmarks.flow.watching import Watch
 from benchmarks.harness.load import Load, drive
@@ -9,6 +11,7 @@ from benchmarks.harness.report import Figure
 from benchmarks.harness.sales import count_waiting_orders, make_activity, rest
 from benchmarks.harness.shop import PrivateShop
 from pgs_data.clock import database_now
+from pgs_data.private_servers.running import RunningServer
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_count
 from pgs_task.order_drain.queue import trim_intake
@@ -20,10 +23,10 @@ CONNECTIONS = 256
 class FlowRun:
     """Web and drain run from the start; relay only in `come_to_rest`, so that what is measured is what is named."""
 
-    def __init__(self, shop: PrivateShop, *, shoppers: int, activities: int, web_workers: int) -> None:
+    def __init__(self, shop: PrivateShop, *, shoppers: int, activities: int) -> None:
         self.shop = shop
         self.drain = shop.start("drain")
-        self.web = shop.start("web", variables={"WEB_WORKERS": str(web_workers)})
+        self.web = shop.start("web")
         self.activity_ids = [make_activity().pk for _ in range(activities)]
         people = shop.make_shoppers(shoppers)
         shop.wait_until_ready()
@@ -39,26 +42,31 @@ class FlowRun:
         """Connections, caches and plans come into being; nothing of it is told."""
         self._drive(rate=rate, seconds=seconds)
         self.accepted += self.acceptances.order_ids
-        while count_waiting_orders():
-            time.sleep(0.1)
+        self._wait_for_drain()
 
-    def drive(self, *, rate: float, seconds: float, sample_seconds: float = 1.0) -> Load:
-        """The measured load; `watch` and `acceptances` hold what came of it."""
+    def drive(self, *, rate: float, seconds: float, kill: Sequence[str] = ()) -> Load:
+        """The measured load; `watch` and `acceptances` hold what came of it. Those in `kill` die by SIGKILL on the way,
+        one after the other at even distances, and are started again."""
         self.acceptances = Acceptances()
-        self.watch = self._make_watch(sample_seconds)
+        self.watch = self._make_watch()
         self.began_at = database_now("default")
         self.watch.start()
-        load = self._drive(rate=rate, seconds=seconds)
-        while count_waiting_orders():
-            time.sleep(0.1)
+        executioner = Executioner(self.victims(), kill, seconds=seconds)
+        load = self._drive(rate=rate, seconds=seconds, beside=executioner.look)
+        executioner.finish()
+        self._wait_for_drain()
         self.watch.stop()
         self.accepted += self.acceptances.order_ids
         return load
 
+    def victims(self) -> dict[str, RunningServer]:
+        """Whoever can be killed, by name."""
+        nodes = {f"node{number}": node for number, node in enumerate(self.shop.servers.nodes)}
+        return {"web": self.web, "drain": self.drain, "ledger": self.shop.servers.ledger, **nodes}
+
     def rest_without_relay(self) -> None:
         """Everything that waits is drained and trimmed."""
-        while count_waiting_orders():
-            time.sleep(0.1)
+        self._wait_for_drain()
         trim_intake(partitions=list(range(partition_count())))
 
     def come_to_rest(self) -> None:
@@ -81,7 +89,14 @@ class FlowRun:
         """Seconds from acceptance to row of all orders of the measured load."""
         return ages_of_rows(since=self.began_at)
 
-    def _drive(self, *, rate: float, seconds: float) -> Load:
+    def _wait_for_drain(self) -> None:
+        deadline = time.monotonic() + REST_SECONDS
+        while waiting := count_waiting_orders():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{waiting} orders are not drained\n{self.shop.logs()}")
+            time.sleep(0.1)
+
+    def _drive(self, *, rate: float, seconds: float, beside: Callable[[], object] | None = None) -> Load:
         first = self._next_number
         self._next_number += int(rate * seconds) + 1
         return drive(
@@ -91,8 +106,8 @@ class FlowRun:
             connections=CONNECTIONS,
             make_request=lambda number: self.orders.make_request(first + number),
             on_answer=self.acceptances.note,
+            beside=beside,
         )
 
-    def _make_watch(self, sample_seconds: float = 1.0) -> Watch:
-        pids = {"web": self.web.pid, "drain": self.drain.pid}
-        return Watch(self.acceptances, pids, sample_seconds)
+    def _make_watch(self) -> Watch:
+        return Watch(self.acceptances, {"web": self.web, "drain": self.drain})

@@ -1,16 +1,18 @@
 """Looks at a running shop from beside: when rows appear, how many orders wait, what memory is in use."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from django.db import connections
+from django.db import OperationalError, connections
 
 from benchmarks.flow.orders import Acceptances
 from benchmarks.harness.process_memory import resident_mib
 from benchmarks.harness.sales import count_waiting_orders
-from pgs_data.redis.connections import ledger
+from pgs_data.private_servers.running import RunningServer
+from pgs_data.redis.connections import RedisUnavailable, ledger
 from pgs_web.trade.order.models import Order
 
 # How exactly the appearance of a row is timed.
@@ -35,7 +37,7 @@ class Watch:
     orders; `samples`: one a `sample_seconds`."""
 
     acceptances: Acceptances
-    pids: Mapping[str, int]
+    processes: Mapping[str, RunningServer]
     sample_seconds: float = 1.0
     row_seconds: list[tuple[float, float]] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
@@ -62,12 +64,14 @@ class Watch:
             accepted=len(self.acceptances.order_ids),
             waiting=count_waiting_orders(),
             redis_bytes=memory["used_memory"],
-            resident={name: resident_mib(pid) for name, pid in self.pids.items()},
+            resident={name: resident_mib(process.pid) for name, process in self.processes.items()},
         )
 
     def _sample(self) -> None:
         while not self._over.is_set():
-            self.samples.append(self.take_sample())
+            # Who is killed on the way has no figures for a moment.
+            with contextlib.suppress(*RedisUnavailable):
+                self.samples.append(self.take_sample())
             self._over.wait(self.sample_seconds)
 
     def _watch_rows(self) -> None:
@@ -80,7 +84,7 @@ class Watch:
                 continue
             seen = latest
             order_id, answered_at = latest
-            while not Order.objects.filter(pk=order_id).exists():
+            while not _has_row(order_id):
                 if time.monotonic() - answered_at > LOST_AFTER_SECONDS:
                     self.lost.append(order_id)
                     break
@@ -89,3 +93,12 @@ class Watch:
                 now = time.monotonic()
                 self.row_seconds.append((now - self._began, now - answered_at))
         connections.close_all()
+
+
+def _has_row(order_id: int) -> bool:
+    try:
+        return Order.objects.filter(pk=order_id).exists()
+    except OperationalError:
+        # Its node was killed: the next look takes a new connection.
+        connections.close_all()
+        return False

@@ -91,6 +91,7 @@ class _Driver:
         self.is_over = False
         self.wanted = int(rate * seconds)
         self.last_answer = 0.0
+        self.reconnecting: set[asyncio.Future[None]] = set()
 
     async def run(self) -> Load:
         self.loop = asyncio.get_running_loop()
@@ -153,7 +154,10 @@ class _Driver:
         elif connection in self.free:
             self.free.remove(connection)
         if not self.is_over:
-            self._reconnecting = asyncio.ensure_future(self._reconnect())
+            # The loop itself keeps no task alive.
+            task = asyncio.ensure_future(self._reconnect())
+            self.reconnecting.add(task)
+            task.add_done_callback(self.reconnecting.discard)
 
     def _one_less(self) -> None:
         self.busy -= 1
