@@ -120,6 +120,17 @@ class PrivateShop:
         )
 
 
+def set_up(environment: Mapping[str, str]) -> None:
+    """Sets Django up in this process for these servers, and for nobody else's; once, as Django allows.
+
+    A benchmark that needs no tables takes `Servers.environment()`; the others have private_shop.
+    """
+    for name in set(os.environ) - set(clean_environment()):
+        del os.environ[name]
+    os.environ.update(environment)
+    django.setup()
+
+
 @contextmanager
 def private_shop(servers: Servers, *, variables: Mapping[str, str] | None = None) -> Iterator[PrivateShop]:
     """Makes the tables and sets Django up in this process; the shop's processes end after the block.
@@ -134,10 +145,7 @@ def private_shop(servers: Servers, *, variables: Mapping[str, str] | None = None
         "SANDBOX_NOTICE_BASE_URL": base_url,
         **(variables or {}),
     }
-    for name in set(os.environ) - set(clean_environment()):
-        del os.environ[name]
-    os.environ.update(environment)
-    django.setup()
+    set_up(environment)
     with ExitStack() as stack:
         # After everything else: workers that a killed web server forked.
         stack.callback(end_orphans, servers.folder)

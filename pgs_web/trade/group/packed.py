@@ -1,7 +1,15 @@
-"""A group as the ledger has it: one packed text, which admission and settling read and write."""
+"""A group as the ledger has it: one packed text, which admission and settling read and write.
+
+    5|2|990|1|900000|42|85932800000|86400000|0|1|,42:1001
+
+activity, size, price, version of the rules, time to pay, leader, opened (since ids begin), how long it lasts, closed,
+seats held, and a comma, member and order a seat.
+"""
 
 from collections.abc import Mapping
 from typing import NamedTuple, Self
+
+from pgs_data.ids.layout import EPOCH_MS
 
 SEAT_PREFIX = b"m:"
 
@@ -29,14 +37,26 @@ class PackedGroup(NamedTuple):
         """The group that the scripts wrote; raises ValueError for anything else."""
         *texts, seats = packed.decode("ascii").split("|")
         try:
-            activity, size, price, rules, pay_within, leader, opened, deadline, closed, held = map(int, texts)
+            activity, size, price, rules, pay_within, leader, opened, lasts, closed, held = map(int, texts)
         except ValueError as error:
             raise ValueError(f"Not a group: {packed!r}") from error
         taken: dict[int, int] = {}
         for seat in seats.split(",")[1:]:
             member, _, order = seat.partition(":")
             taken[int(member)] = int(order)
-        return cls(activity, size, price, rules, pay_within, leader, opened, deadline, bool(closed), held, taken)
+        return cls(
+            activity,
+            size,
+            price,
+            rules,
+            pay_within,
+            leader,
+            EPOCH_MS + opened,
+            EPOCH_MS + opened + lasts,
+            bool(closed),
+            held,
+            taken,
+        )
 
     @classmethod
     def from_hash(cls, fields: Mapping[bytes, bytes]) -> Self:
@@ -61,9 +81,17 @@ class PackedGroup(NamedTuple):
 
     def pack(self) -> str:
         """The text that the scripts read; for the rebuild of a lost ledger from the databases."""
-        *numbers, seats = self
-        return "|".join([*(str(int(number)) for number in numbers), self._pack_seats(seats)])
-
-    @staticmethod
-    def _pack_seats(seats: Mapping[int, int]) -> str:
-        return "".join(f",{member}:{order}" for member, order in seats.items())
+        numbers = (
+            self.activity_id,
+            self.size,
+            self.price_fen,
+            self.rules_version,
+            self.pay_within_ms,
+            self.leader_member_id,
+            self.opened_ms - EPOCH_MS,
+            self.deadline_ms - self.opened_ms,
+            int(self.is_closed),
+            self.held,
+        )
+        seats = "".join(f",{member}:{order}" for member, order in self.seats.items())
+        return "|".join([*map(str, numbers), seats])

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from pgs_data.ids.layout import EPOCH_MS
+
 VERSION = 1
 ALONE, OPENED = "A", "O"
 VALUES_AN_ORDER, OTHER_VALUES_AN_ORDER = 8, 2
@@ -140,10 +142,11 @@ def _make_document(row: list[Any], facts: BatchFacts, verdict: str, at: int, key
         opened_ms, deadline_ms, group_price = at, at + lasts_ms, int(facts.price_fen)
         unit_price, pay_by_ms = group_price, at + min(pay_within_ms, lasts_ms)
     elif verdict != ALONE:
-        _activity, size, group_price, rules_version, pay_within_ms, leader_id, opened_ms, deadline_ms = map(
+        _activity, size, group_price, rules_version, pay_within_ms, leader_id, opened_ms, lasts_ms = map(
             int, verdict.removesuffix("|").split("|")
         )
-        group_id, leader = joined, str(leader_id)
+        group_id, leader, opened_ms = joined, str(leader_id), EPOCH_MS + opened_ms
+        deadline_ms = opened_ms + lasts_ms
         unit_price, pay_by_ms = group_price, min(at + pay_within_ms, deadline_ms)
     return OrderDocument(
         VERSION,

@@ -1,6 +1,7 @@
 """Redis keys of the intake: one stream and its counters a partition, and the idempotency keys of members."""
 
 import hashlib
+from base64 import urlsafe_b64encode
 
 from pgs_data.redis.partitions import partition_count, partition_of, tag
 
@@ -52,8 +53,8 @@ def claim_bucket(member_id: int) -> int:
 
 
 def digest_of_key(key: str) -> str:
-    """12 hexadecimal digits in the place of an idempotency key: a member would collide with their own keys only."""
-    return hashlib.blake2b(key.encode(), digest_size=6).hexdigest()
+    """8 signs in the place of an idempotency key, of 48 bits: a member could collide with their own keys only."""
+    return urlsafe_b64encode(hashlib.blake2b(key.encode(), digest_size=6).digest()).decode("ascii")
 
 
 def claim_field(member_id: int, key: str) -> str:

@@ -9,6 +9,7 @@ from pgs_data.sharding.slots import alias_of_slot, slot_of_id, slot_of_key
 from pgs_web.api.errors import NotFound
 from pgs_web.display.activity.models import Activity
 from pgs_web.trade.intake.claims import read_claims
+from pgs_web.trade.intake.queue import find_places
 from pgs_web.trade.order.models import Order, OrderMode
 from pgs_web.trade.order.states import OrderState
 from pgs_web.trade.stock.holds import Hold, HoldState
@@ -127,11 +128,14 @@ def _describe(found: dict[int, tuple[int, Hold]]) -> list[Order]:
             "pk", "sku_id", "sku__product__merchant_id"
         )
     }
-    return [
-        _order_of(order_id, activity_id, hold, *sold[activity_id])
-        for order_id, (activity_id, hold) in found.items()
-        if activity_id in sold
-    ]
+    places = find_places({order_id: one for order_id, one in found.items() if one[1].state is HoldState.LOCKED})
+    orders = []
+    for order_id, (activity_id, hold) in found.items():
+        if activity_id in sold:
+            order = _order_of(order_id, activity_id, hold, *sold[activity_id])
+            order.queue = places.get(order_id)
+            orders.append(order)
+    return orders
 
 
 def _order_of(order_id: int, activity_id: int, hold: Hold, sku_id: int, merchant_id: int) -> Order:

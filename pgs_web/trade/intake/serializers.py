@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from pgs_web.api.fields import CodeField, IdField, StrictIntegerField
 from pgs_web.trade.order.models import OrderMode
+from pgs_web.trade.order.serializers import QueueSerializer
 from pgs_web.trade.order.states import OrderState
 
 # More units than any offer's limit; the limit of the activity is judged by the admission.
@@ -33,11 +34,6 @@ class OrderRequestSerializer(serializers.Serializer[Any]):
                 {"group_id": [_("Leave it out: an order bought alone has no group.")]}, code="invalid"
             )
         return attrs
-
-
-class QueueSerializer(serializers.Serializer[Any]):
-    position = serializers.IntegerField(min_value=1, help_text=_("Your place among the orders to be written down."))
-    eta_seconds = serializers.IntegerField(min_value=0, help_text=_("When it will have been, by the present pace."))
 
 
 class AcceptedOrderSerializer(serializers.Serializer[Any]):

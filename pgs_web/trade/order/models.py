@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from pgs_data.sharding.models import ShardedModel
+from pgs_web.trade.order.queue import QueuePlace
 from pgs_web.trade.order.states import OrderState
 
 
@@ -39,6 +40,9 @@ class Order(ShardedModel):
     refund_by = models.DateTimeField(_("refunded by"), null=True)
     created_at = models.DateTimeField(_("persisted at"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed at"), auto_now=True)
+
+    # No column: the intake tells it of orders that have no row yet.
+    queue: QueuePlace | None = None
 
     class Meta:
         db_table = "trade_order"

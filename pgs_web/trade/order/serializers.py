@@ -22,6 +22,11 @@ class ShipmentSerializer(serializers.Serializer[Shipment]):
     shipped_at = serializers.DateTimeField(default_timezone=UTC)
 
 
+class QueueSerializer(serializers.Serializer[Any]):
+    position = serializers.IntegerField(min_value=1, help_text=_("Your place among the orders to be written down."))
+    eta_seconds = serializers.IntegerField(min_value=0, help_text=_("When it will have been, by the present pace."))
+
+
 class OrderSerializer(serializers.Serializer[Order]):
     """One of your orders."""
 
@@ -49,6 +54,9 @@ class OrderSerializer(serializers.Serializer[Order]):
     paid_at = serializers.DateTimeField(default_timezone=UTC, allow_null=True)
     refund_by = serializers.DateTimeField(
         default_timezone=UTC, allow_null=True, help_text=_("While REFUNDING: until then you have your money back.")
+    )
+    queue = QueueSerializer(
+        allow_null=True, help_text=_("While ACCEPTED: how long until you can pay; null afterwards.")
     )
     shipment = serializers.SerializerMethodField()
     server_time = serializers.SerializerMethodField()

@@ -1,13 +1,15 @@
 """A hold: what an admitted order has reserved, and the answer its shopper got; one packed text in Redis.
 
-    L2|42|1001|1790000000000|900000|990|7|5012|5000|1|
+    L2|42|1001|85932800000|900000|990|7|5012|5000|1|
 
-state and quantity, member, group, accepted, time to pay, unit price, address, ticket, orders written down before, eta,
-reason. Short on purpose: there is one an order as long as its activity lives.
+state and quantity, member, group, accepted (since ids begin), time to pay, unit price, address, ticket, orders written
+down before, eta, reason. Short on purpose: there is one an order as long as its activity lives.
 """
 
 from enum import StrEnum
 from typing import NamedTuple, Self
+
+from pgs_data.ids.layout import EPOCH_MS
 
 
 class HoldState(StrEnum):
@@ -56,7 +58,7 @@ class Hold(NamedTuple):
         quantity, member, group, accepted, pay_within, unit, address, ticket, passed, eta, reason = text[1:].split(
             "|", 10
         )
-        accepted_ms, ticket_number = int(accepted), int(ticket)
+        accepted_ms, ticket_number = EPOCH_MS + int(accepted), int(ticket)
         return cls(
             HoldState(text[:1]),
             int(quantity),
@@ -99,7 +101,7 @@ class Hold(NamedTuple):
                 f"{self.state.value}{self.quantity}",
                 str(self.member_id),
                 "" if self.group_id is None else str(self.group_id),
-                str(self.accepted_ms),
+                str(self.accepted_ms - EPOCH_MS),
                 str(self.pay_by_ms - self.accepted_ms),
                 str(self.unit_price_fen),
                 str(self.address_id),

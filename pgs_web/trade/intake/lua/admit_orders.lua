@@ -35,6 +35,8 @@ local VALUES_AN_ORDER = 8
 local GROUP_KEPT_MS = 172800000
 -- Until the drain has measured itself.
 local FIRST_RATE = 200
+-- 2024, when ids begin.
+local EPOCH_MS = 1704067200000
 
 local call, concat, format, match = redis.call, table.concat, string.format, string.match
 local find, ceil, min = string.find, math.ceil, math.min
@@ -57,6 +59,8 @@ end
 local clock = call("TIME")
 local now = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
 local now_text = whole(now)
+-- In what is kept an order, times are short ones.
+local since_text = whole(now - EPOCH_MS)
 
 -- Everything is read and judged before anything is written: an error in between leaves nothing half done. What several
 -- orders of the batch share is read once and kept here, with what the orders before took from it.
@@ -97,9 +101,9 @@ local function read_activity(id)
         activity.deadline_ms = now + lasts
         -- Parts of packed groups and holds (packed.py, holds.py) that are the same for all its orders.
         activity.group_head = concat({ id, facts[6], facts[4], facts[13], facts[9], "" }, "|")
-        activity.group_tail = concat({ "", now_text, whole(now + lasts), "0", "1", "," }, "|")
-        activity.opener_terms = concat({ "", now_text, whole(min(pay_within, lasts)), facts[4], "" }, "|")
-        activity.alone_terms = concat({ "", now_text, facts[9], facts[5], "" }, "|")
+        activity.group_tail = concat({ "", since_text, facts[8], "0", "1", "," }, "|")
+        activity.opener_terms = concat({ "", since_text, whole(min(pay_within, lasts)), facts[4], "" }, "|")
+        activity.alone_terms = concat({ "", since_text, facts[9], facts[5], "" }, "|")
     end
     activities[id] = activity
     table.insert(sequence, activity)
@@ -152,9 +156,10 @@ local function read_old_group(id)
         return false
     end
     moving[id] = true
+    local opened_ms = old.opened_ms or old.deadline_ms
     return concat({ old.activity_id, old.size, old.price_fen, old.rules_version or "1", old.pay_within_ms or "0",
-        old.leader_member_id or "0", old.opened_ms or "0", old.deadline_ms, old.closed or "0", old.held, concat(seats) },
-        "|")
+        old.leader_member_id or "0", whole(opened_ms - EPOCH_MS), whole(old.deadline_ms - opened_ms), old.closed or "0", old.held,
+        concat(seats) }, "|")
 end
 for _, period in ipairs(periods) do
     local ids = wanted[period]
@@ -172,12 +177,12 @@ local function find_group(id, activity_id)
         if not packed then
             return nil
         end
-        local head, owner, size, price, pay_within, deadline, closed, held, seats =
-            match(packed, "^((%d+)|(%d+)|(%d+)|%d+|(%d+)|%d+|%d+|(%d+)|)(%d)|(%d+)|(.*)$")
-        local deadline_ms = tonumber(deadline)
+        local head, owner, size, price, pay_within, opened_ms, lasts_ms, closed, held, seats =
+            match(packed, "^((%d+)|(%d+)|(%d+)|%d+|(%d+)|%d+|(%d+)|(%d+)|)(%d)|(%d+)|(.*)$")
+        local deadline_ms = EPOCH_MS + opened_ms + lasts_ms
         group = { head = head, activity_id = owner, size = tonumber(size), deadline_ms = deadline_ms, closed = closed,
             held = tonumber(held), seats = seats,
-            terms = concat({ "", now_text, whole(min(tonumber(pay_within), deadline_ms - now)), price, "" }, "|") }
+            terms = concat({ "", since_text, whole(min(tonumber(pay_within), deadline_ms - now)), price, "" }, "|") }
         groups[id] = group
     end
     return group.activity_id == activity_id and group or nil

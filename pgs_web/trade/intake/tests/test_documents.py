@@ -81,7 +81,7 @@ def batch(**changes: bytes) -> dict[str, bytes]:
         "facts": pack([facts]),
         "orders": pack(orders),
         "rest": pack(["k0", "t0", "k1", "t1", "k2", "t2", "k3", ""]),
-        "verdicts": b"O;;5|2|950|3|800000|41|1789999999000|1790000100000|;A",
+        "verdicts": b"O;;5|2|950|3|800000|41|85932799000|101000|;A",
     }
     return fields | changes
 

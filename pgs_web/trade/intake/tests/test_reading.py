@@ -47,11 +47,13 @@ def test_an_order_from_the_stream_to_the_database(shopper, buy, read):
     assert (body["address_id"], body["activity_id"]) == (str(shopper.address_id), str(activity.pk))
     assert (body["pay_by"], body["paid_at"], body["shipment"]) == (placed.json()["pay_by"], None, None)
     assert [one["state"] for one in read(shopper, "/api/v1/orders/").json()["results"]] == ["ACCEPTED"]
+    assert body["queue"] == placed.json()["queue"] == {"position": 1, "eta_seconds": 1}
 
     drain(activity)
     written = read(shopper, location).json()
     assert written["state"] == "UNPAID"
-    for name in set(body) - {"state", "server_time"}:
+    assert written["queue"] is None
+    for name in set(body) - {"state", "queue", "server_time"}:
         assert written[name] == body[name], name
     assert [one["state"] for one in read(shopper, "/api/v1/orders/").json()["results"]] == ["UNPAID"]
 
@@ -77,7 +79,7 @@ def test_a_rejected_order_says_why(shopper, buy, read):
         ]
     )
     body = read(shopper, placed["Location"]).json()
-    assert (body["state"], body["reason"]) == ("REJECTED", "contradictory")
+    assert (body["state"], body["reason"], body["queue"]) == ("REJECTED", "contradictory", None)
     assert [one["state"] for one in read(shopper, "/api/v1/orders/").json()["results"]] == ["REJECTED"]
     assert not is_waiting_in_stream(shopper.member_id, order_id)
 

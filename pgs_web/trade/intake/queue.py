@@ -1,0 +1,39 @@
+"""What shoppers are told about orders that wait to be written down."""
+
+import math
+from collections.abc import Mapping
+
+from pgs_data.redis.connections import ledger
+from pgs_data.redis.partitions import partition_of
+from pgs_web.trade.intake.keys import flow_key
+from pgs_web.trade.order.queue import QueuePlace
+from pgs_web.trade.stock.holds import Hold
+
+# Orders a second, until the drain has measured itself; admit_orders.lua has it too.
+FIRST_RATE = 200
+
+
+def find_places(waiting: Mapping[int, tuple[int, Hold]]) -> dict[int, QueuePlace]:
+    """Order id → its place now, of (activity id, hold) by order id; one read of one hash a partition.
+
+    Its ticket less what was written down is exact while orders are written in the order in which they came. One that
+    waits for a node that is away has nobody before it: it is told that it is the next. Raises RedisUnavailable.
+    """
+    flows = {
+        partition: _read_flow(partition)
+        for partition in {partition_of(activity_id) for activity_id, _hold in waiting.values()}
+    }
+    places = {}
+    for order_id, (activity_id, hold) in waiting.items():
+        passed, rate = flows[partition_of(activity_id)]
+        # A hold of the first version has no ticket: what was told then is the most that it can be now.
+        position = max(hold.ticket - passed, 1) if hold.ticket else max(hold.position, 1)
+        places[order_id] = QueuePlace(position, math.ceil(position / rate))
+    return places
+
+
+def _read_flow(partition: int) -> tuple[int, int]:
+    """Orders that nobody waits behind any more, and orders a second."""
+    values = ledger(partition).hmget(flow_key(partition), ["persisted", "rejected", "later", "rate"])
+    persisted, rejected, later, rate = (int(value or 0) for value in values)
+    return persisted + rejected + later, rate or FIRST_RATE

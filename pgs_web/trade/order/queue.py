@@ -1,0 +1,11 @@
+"""Where an accepted order stands on its way into a database."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePlace:
+    """`position` counts the order itself: 1 is the next; `eta_seconds` is by the present pace."""
+
+    position: int
+    eta_seconds: int
