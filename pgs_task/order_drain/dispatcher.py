@@ -26,6 +26,8 @@ log = structlog.get_logger(__name__)
 PROBE_SECONDS = 1.0
 # Full transactions in a lane's queue beyond which nobody reads more for it.
 ROOM_IN_WIDTHS = 2
+# Transactions a node that all readers together may have in hand: being written, read and acknowledged.
+IN_HAND = 4
 # A node that answers counts as slow when its orders wait so many times longer than those of the quickest.
 SLOWER_THAN_BEST = 4
 LOOK_SECONDS = 0.05
@@ -100,7 +102,10 @@ class NodeLane:
             try:
                 is_over = self._gather(jobs)
             except queue.Empty:
-                self._probe()
+                if self.is_away:
+                    self._probe()
+                else:
+                    self.width.note_idle()
                 continue
             if jobs:
                 self._write(jobs)
@@ -109,12 +114,12 @@ class NodeLane:
     def _gather(self, jobs: list[Job]) -> bool:
         """Adds the next job and what waits behind it, up to a full transaction; True when the end came.
 
-        Raises Empty when nobody wants anything of a node that is away: then we ask it.
+        Raises Empty when nobody has wanted anything for a while.
         """
         size = 0
         while size < self.width.value:
             try:
-                job = self._jobs.get(timeout=PROBE_SECONDS if self.is_away else None) if not jobs else self._next()
+                job = self._jobs.get(timeout=PROBE_SECONDS) if not jobs else self._jobs.get_nowait()
             except queue.Empty:
                 if jobs:
                     return False
@@ -127,9 +132,6 @@ class NodeLane:
             else:
                 self._add(-len(job.parts))
         return False
-
-    def _next(self) -> Job | None:
-        return self._jobs.get_nowait()
 
     def _write(self, jobs: Sequence[Job]) -> None:
         # The same order twice: its entry was read again while its first job waited here for too long.
@@ -231,13 +233,13 @@ class Dispatcher:
     def wait_for_room(self, *, until: Callable[[], bool]) -> int:
         """Waits until every node that isn't behind can take more, or `until`; how many orders to read then.
 
-        A transaction of each node, shared among those who are writing now: the lanes join their parts again.
+        Some transactions of each node, shared among those who are writing now: the lanes join their parts again.
         """
         while True:
             in_step = [lane for alias, lane in self.lanes.items() if not self.is_behind(alias)]
             if until() or all(lane.has_room for lane in in_step):
                 widths = sum(lane.width.value for lane in in_step)
-                return max(widths // (self._busy + 1), settings.DRAIN_WIDTH_LEAST)
+                return max(IN_HAND * widths // (self._busy + 1), settings.DRAIN_WIDTH_LEAST)
             time.sleep(ROOM_LOOK_SECONDS)
 
     def write(

@@ -6,7 +6,6 @@ value that no column takes — makes a statement fail, and nothing of the batch 
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from django.db import DataError, connections
@@ -20,8 +19,6 @@ from pgs_web.trade.order.models import OrderMode
 from pgs_web.trade.order.states import OrderState
 from pgs_web.trade.stock.models import Movement
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _NO_GROUP = "NULL,NULL,NULL,NULL,NULL,NULL"
 # Wide columns: a value that is too large for its table has to arrive there, and be refused there.
 _STAGE = """CREATE TEMPORARY TABLE IF NOT EXISTS drain_stage (
@@ -29,8 +26,8 @@ _STAGE = """CREATE TEMPORARY TABLE IF NOT EXISTS drain_stage (
     id BIGINT NOT NULL, member_id BIGINT NOT NULL, activity_id BIGINT NOT NULL, sku_id BIGINT NOT NULL,
     merchant_id BIGINT NOT NULL, quantity BIGINT NOT NULL, unit_price_fen BIGINT NOT NULL, amount_fen BIGINT NOT NULL,
     address_id BIGINT NOT NULL, idempotency_key VARCHAR(200) NOT NULL, rules_version BIGINT NOT NULL,
-    accepted_us BIGINT NOT NULL, pay_by_us BIGINT NOT NULL, group_id BIGINT, leader_member_id BIGINT, size BIGINT,
-    price_fen BIGINT, opened_us BIGINT, deadline_us BIGINT
+    accepted_ms BIGINT NOT NULL, pay_by_ms BIGINT NOT NULL, group_id BIGINT, leader_member_id BIGINT, size BIGINT,
+    price_fen BIGINT, opened_ms BIGINT, deadline_ms BIGINT
 ) ENGINE=MEMORY"""
 
 
@@ -90,18 +87,14 @@ def _line(facts: OrderFacts) -> str:
         _NO_GROUP
         if group is None
         else f"{group.id:d},{group.leader_member_id:d},{group.size:d},{group.price_fen:d},"
-        f"{_microseconds(group.opened_at)},{_microseconds(group.deadline)}"
+        f"{group.opened_ms:d},{group.deadline_ms:d}"
     )
     return (
         f"{facts.id:d},{facts.member_id:d},{facts.activity_id:d},{facts.sku_id:d},{facts.merchant_id:d},"
         f"{facts.quantity:d},{facts.unit_price_fen:d},{facts.amount_fen:d},{facts.address_id:d},"
         f"x'{facts.idempotency_key.encode().hex()}',{facts.rules_version:d},"
-        f"{_microseconds(facts.accepted_at)},{_microseconds(facts.pay_by)},{about_group}"
+        f"{facts.accepted_ms:d},{facts.pay_by_ms:d},{about_group}"
     )
-
-
-def _microseconds(moment: datetime) -> int:
-    return (moment - _EPOCH) // _MICROSECOND
 
 
 @lru_cache(maxsize=4)
@@ -114,19 +107,19 @@ def _expansions(*, has_orders: bool, has_seats: bool) -> tuple[str, ...]:
             accepted_at, pay_by, paid_at, refund_by, created_at, updated_at)
         SELECT id, member_id, activity_id, sku_id, merchant_id, group_id,
             IF(group_id IS NULL, '{OrderMode.ALONE}', '{OrderMode.GROUP}'), quantity, unit_price_fen, 0, amount_fen,
-            address_id, idempotency_key, '{OrderState.UNPAID}', '', 2, {_time("accepted_us")}, {_time("pay_by_us")},
+            address_id, idempotency_key, '{OrderState.UNPAID}', '', 2, {_time("accepted_ms")}, {_time("pay_by_ms")},
             NULL, NULL, {now}, {now}
         FROM drain_stage WHERE has_order""",
         *(
             f"""INSERT INTO trade_order_log (order_id, sequence, from_state, to_state, reason, actor, at)
-            SELECT id, {sequence}, '{from_state}', '{to_state}', '', '{ACTOR}', {_time("accepted_us")}
+            SELECT id, {sequence}, '{from_state}', '{to_state}', '', '{ACTOR}', {_time("accepted_ms")}
             FROM drain_stage WHERE has_order"""
             for sequence, (from_state, to_state) in enumerate(
                 [("", OrderState.ACCEPTED), (OrderState.ACCEPTED, OrderState.UNPAID)], start=1
             )
         ),
         f"""INSERT INTO trade_stock_entry (order_id, activity_id, movement, quantity, at)
-        SELECT id, activity_id, '{Movement.RESERVE}', quantity, {_time("accepted_us")}
+        SELECT id, activity_id, '{Movement.RESERVE}', quantity, {_time("accepted_ms")}
         FROM drain_stage WHERE has_order""",
         _message(
             OrderTopic.UNPAID,
@@ -142,7 +135,7 @@ def _expansions(*, has_orders: bool, has_seats: bool) -> tuple[str, ...]:
                 "amount_fen": "amount_fen",
                 "state": f"'\"{OrderState.UNPAID}\"'",
                 "reason": "'\"\"'",
-                "at_ms": "accepted_us DIV 1000",
+                "at_ms": "accepted_ms",
                 "paid_at_ms": "'null'",
             },
             "has_order",
@@ -153,10 +146,10 @@ def _expansions(*, has_orders: bool, has_seats: bool) -> tuple[str, ...]:
         f"""INSERT INTO trade_group (id, activity_id, leader_member_id, size, price_fen, rules_version, state, reason,
             paid_count, log_count, opened_at, deadline, decided_at)
         SELECT group_id, activity_id, leader_member_id, size, price_fen, rules_version, '{GroupState.FORMING}', '',
-            0, 1, {_time("opened_us")}, {_time("deadline_us")}, NULL
+            0, 1, {_time("opened_ms")}, {_time("deadline_ms")}, NULL
         FROM drain_stage WHERE opens_group ORDER BY group_id""",
         f"""INSERT INTO trade_group_log (group_id, sequence, from_state, to_state, reason, actor, at)
-        SELECT group_id, 1, '', '{GroupState.FORMING}', '', '{ACTOR}', {_time("opened_us")}
+        SELECT group_id, 1, '', '{GroupState.FORMING}', '', '{ACTOR}', {_time("opened_ms")}
         FROM drain_stage WHERE opens_group""",
         _message(
             GroupTopic.FORMED,
@@ -169,12 +162,12 @@ def _expansions(*, has_orders: bool, has_seats: bool) -> tuple[str, ...]:
                 "state": f"'\"{GroupState.FORMING}\"'",
                 "reason": "'\"\"'",
                 "order_ids": "'[]'",
-                "at_ms": "opened_us DIV 1000",
+                "at_ms": "opened_ms",
             },
             "opens_group",
         ),
         f"""INSERT INTO trade_seat (group_id, order_id, member_id, active_member_id, state, joined_at, changed_at)
-        SELECT group_id, id, member_id, member_id, '{SeatState.HELD}', {_time("accepted_us")}, {now}
+        SELECT group_id, id, member_id, member_id, '{SeatState.HELD}', {_time("accepted_ms")}, {now}
         FROM drain_stage WHERE has_seat""",
     )
     return (of_orders if has_orders else ()) + (of_seats if has_seats else ())
@@ -189,4 +182,4 @@ def _message(topic: str, shard_key: str, payload: dict[str, str], condition: str
 
 
 def _time(column: str) -> str:
-    return f"TIMESTAMPADD(MICROSECOND, {column}, TIMESTAMP'1970-01-01 00:00:00.000000')"
+    return f"TIMESTAMPADD(MICROSECOND, {column} * 1000, TIMESTAMP'1970-01-01 00:00:00.000000')"

@@ -1,14 +1,14 @@
 """A document of the stream, checked: what can't become rows is told before a database is asked."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 
-from pgs_data.clock import from_ms
+import msgspec
+
 from pgs_data.ids.snowflake import InvalidId, parse_id
-from pgs_data.sharding.slots import alias_of_id, slot_of_id, slot_of_key
+from pgs_data.sharding.slots import slot_map, slot_of_id, slot_of_key
 from pgs_task.order_drain.keys import ONLY
 from pgs_web.trade.intake.documents import OrderDocument, read_entry
 from pgs_web.trade.order.models import OrderMode
@@ -33,21 +33,20 @@ class UnfitDocument(ValueError):
     """A document whose parts contradict each other; the text is for engineers."""
 
 
-@dataclass(frozen=True, slots=True)
-class GroupFacts:
+# Structs, not dataclasses: thousands are made each second, and these are made in C. Times stay the numbers they were.
+class GroupFacts(msgspec.Struct, frozen=True):
     """The group as it was opened; every document of its orders says the same."""
 
     id: int
     leader_member_id: int
     size: int
     price_fen: int
-    opened_at: datetime
-    deadline: datetime
+    opened_ms: int
+    deadline_ms: int
     alias: str
 
 
-@dataclass(frozen=True, slots=True)
-class OrderFacts:
+class OrderFacts(msgspec.Struct, frozen=True):
     """An admitted order; `alias` is its node."""
 
     id: int
@@ -62,8 +61,8 @@ class OrderFacts:
     address_id: int
     idempotency_key: str
     rules_version: int
-    accepted_at: datetime
-    pay_by: datetime
+    accepted_ms: int
+    pay_by_ms: int
     alias: str
 
 
@@ -89,9 +88,10 @@ def read_facts(fields: Mapping[str, bytes]) -> EntryFacts:
     """The orders of an entry that are still to be written, checked."""
     entry = read_entry(fields)
     facts = EntryFacts([], [])
+    nodes = slot_map()
     for document in entry.documents:
         try:
-            facts.fit.append(check_document(document))
+            facts.fit.append(check_document(document, nodes))
         except (UnfitDocument, InvalidId) as error:
             facts.unfit.append(_describe_unfit(document, error))
     for unreadable in entry.unreadable:
@@ -115,8 +115,11 @@ def _select(facts: EntryFacts, ids: frozenset[int]) -> EntryFacts:
     return EntryFacts([one for one in facts.fit if one.id in ids], [one for one in facts.unfit if one.order_id in ids])
 
 
-def check_document(document: OrderDocument) -> OrderFacts:
-    """The facts of a document whose parts agree with each other; raises UnfitDocument, InvalidId."""
+def check_document(document: OrderDocument, nodes: Sequence[str]) -> OrderFacts:
+    """The facts of a document whose parts agree with each other; raises UnfitDocument, InvalidId.
+
+    `nodes` is the slot map: looked up once for many documents.
+    """
     order_id, member_id = parse_id(document.order_id), parse_id(document.member_id)
     _require(slot_of_id(order_id) == slot_of_key(member_id), "the order id names another slot than the member")
     _require(0 < document.quantity <= LARGEST_INTEGER, "quantity")
@@ -131,20 +134,20 @@ def check_document(document: OrderDocument) -> OrderFacts:
         activity_id=parse_id(document.activity_id),
         sku_id=parse_id(document.sku_id),
         merchant_id=parse_id(document.merchant_id),
-        group=_check_group(document),
+        group=_check_group(document, nodes),
         quantity=document.quantity,
         unit_price_fen=document.unit_price_fen,
         amount_fen=document.amount_fen,
         address_id=parse_id(document.address_id),
         idempotency_key=document.idempotency_key,
         rules_version=document.rules_version,
-        accepted_at=from_ms(document.accepted_ms),
-        pay_by=from_ms(document.pay_by_ms),
-        alias=alias_of_id(order_id),
+        accepted_ms=document.accepted_ms,
+        pay_by_ms=document.pay_by_ms,
+        alias=nodes[slot_of_id(order_id)],
     )
 
 
-def _check_group(document: OrderDocument) -> GroupFacts | None:
+def _check_group(document: OrderDocument, nodes: Sequence[str]) -> GroupFacts | None:
     if document.mode == OrderMode.ALONE:
         _require(document.group_id == "", "an order bought alone has a group")
         return None
@@ -160,9 +163,9 @@ def _check_group(document: OrderDocument) -> GroupFacts | None:
         leader_member_id=parse_id(document.leader_member_id),
         size=document.group_size,
         price_fen=document.group_price_fen,
-        opened_at=from_ms(document.group_opened_ms),
-        deadline=from_ms(document.group_deadline_ms),
-        alias=alias_of_id(group_id),
+        opened_ms=document.group_opened_ms,
+        deadline_ms=document.group_deadline_ms,
+        alias=nodes[slot_of_id(group_id)],
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from django.db.models import Q
 
+from pgs_data.clock import from_ms
 from pgs_data.messaging.outbox import OutboxDraft, append_messages
 from pgs_task.order_drain.facts import GroupFacts, OrderFacts
 from pgs_web.trade.group.messages import GroupTopic, describe_group
@@ -34,7 +35,7 @@ def write_orders(alias: str, orders: Sequence[OrderFacts]) -> None:
             activity_id=facts.activity_id,
             movement=Movement.RESERVE,
             quantity=facts.quantity,
-            at=facts.accepted_at,
+            at=from_ms(facts.accepted_ms),
         )
         for facts in new
     )
@@ -84,7 +85,7 @@ def write_seats(alias: str, orders: Sequence[OrderFacts]) -> list[int]:
                 member_id=facts.member_id,
                 active_member_id=facts.member_id if is_free else None,
                 state=SeatState.HELD if is_free else SeatState.RELEASED,
-                joined_at=facts.accepted_at,
+                joined_at=from_ms(facts.accepted_ms),
             )
         )
     Seat.objects.on_node(alias).bulk_create(rows)
@@ -135,8 +136,8 @@ def _order_row(facts: OrderFacts) -> Order:
         idempotency_key=facts.idempotency_key,
         state=OrderState.UNPAID,
         log_count=2,
-        accepted_at=facts.accepted_at,
-        pay_by=facts.pay_by,
+        accepted_at=from_ms(facts.accepted_ms),
+        pay_by=from_ms(facts.pay_by_ms),
     )
 
 
@@ -149,7 +150,7 @@ def _order_logs(facts: OrderFacts) -> list[OrderLog]:
             from_state=from_state,
             to_state=to_state,
             actor=ACTOR,
-            at=facts.accepted_at,
+            at=from_ms(facts.accepted_ms),
         )
         for sequence, (from_state, to_state) in enumerate(moves, start=1)
     ]
@@ -166,6 +167,6 @@ def _group_row(facts: OrderFacts, group: GroupFacts) -> Group:
         state=GroupState.FORMING,
         paid_count=0,
         log_count=1,
-        opened_at=group.opened_at,
-        deadline=group.deadline,
+        opened_at=from_ms(group.opened_ms),
+        deadline=from_ms(group.deadline_ms),
     )

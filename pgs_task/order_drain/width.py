@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 # Of the smoothed time a transaction takes, what the newest one counts.
 NEWEST = 0.3
+# The first width, in the least ones: a node that can't take it says so with its first transaction.
+FIRST = 8
 
 
 @dataclass
@@ -23,7 +25,7 @@ class Width:
     def __post_init__(self) -> None:
         if not 0 < self.least <= self.most:
             raise ValueError(f"A width is between 1 and more, not {self.least} to {self.most}.")
-        self.value = min(self.most, 4 * self.least)
+        self.value = min(self.most, FIRST * self.least)
 
     def note_success(self, *, orders: int, seconds: float) -> None:
         """A transaction of so many orders took so long."""
@@ -37,3 +39,7 @@ class Width:
     def note_failure(self) -> None:
         """The node was away, or refused for a reason of its own."""
         self.value = max(self.least, self.value // 2)
+
+    def note_idle(self) -> None:
+        """Nobody asked anything of the node for a while: what is known of its slowness grows old."""
+        self.seconds /= 2

@@ -2,11 +2,11 @@
 
 import random
 from collections import Counter
-from datetime import timedelta
 from functools import partial
 
 import pytest
 
+from pgs_data.clock import to_ms
 from pgs_data.messaging.models import OutboxMessage
 from pgs_data.sharding.slots import alias_of_id
 from pgs_task.order_drain.facts import GroupFacts, OrderFacts
@@ -135,8 +135,8 @@ def arriving(group: Group, *, member_id: int) -> OrderFacts:
             leader_member_id=10,
             size=group.size,
             price_fen=group.price_fen,
-            opened_at=group.opened_at,
-            deadline=group.deadline,
+            opened_ms=to_ms(group.opened_at),
+            deadline_ms=to_ms(group.deadline),
             alias=alias_of_id(group.pk),
         ),
         quantity=1,
@@ -145,7 +145,7 @@ def arriving(group: Group, *, member_id: int) -> OrderFacts:
         address_id=1,
         idempotency_key=str(order_id),
         rules_version=1,
-        accepted_at=group.opened_at + timedelta(seconds=1),
-        pay_by=group.deadline,
+        accepted_ms=to_ms(group.opened_at) + 1000,
+        pay_by_ms=to_ms(group.deadline),
         alias=alias_of_id(order_id),
     )

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from django.core.management import CommandError, call_command
 
+from pgs_data.clock import from_ms
 from pgs_data.lua.blobs import pack, unpack
 from pgs_data.redis.connections import RedisUnavailable, ledger
 from pgs_data.redis.partitions import partition_of
@@ -194,7 +195,7 @@ def test_a_leader_whose_order_is_refused_leaves_the_group_to_the_others():
     Order.objects.create(
         id=leader.id + 1, member_id=1, idempotency_key="used-last-week", activity_id=1, sku_id=1, merchant_id=1,
         mode="alone", quantity=1, unit_price_fen=1, amount_fen=1, address_id=1, state=OrderState.COMPLETED,
-        accepted_at=leader.accepted_at, pay_by=leader.pay_by,
+        accepted_at=from_ms(1), pay_by=from_ms(2),
     )  # fmt: skip
     one = drain(activity)
     assert (one.persisted, one.rejected) == (1, 1)

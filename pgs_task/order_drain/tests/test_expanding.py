@@ -1,9 +1,8 @@
 """The server's own expansion of a batch and the row by row way write the very same rows, and refuse the same."""
 
-import dataclasses
-
 import pytest
 from django.db import connections
+from msgspec import structs
 
 from pgs_data.sharding.slots import alias_of_id, node_aliases
 from pgs_task.order_drain import persisting
@@ -136,7 +135,7 @@ def test_in_any_portions_and_again(monkeypatch):
 )
 def test_a_value_out_of_range_is_blamed_on_its_order_and_never_bent(monkeypatch, changes):
     facts = make_orders()
-    bad = dataclasses.replace(facts[8], **changes)
+    bad = structs.replace(facts[8], **changes)
     assert facts[8].group is None
     report = persist_orders([*facts[:8], bad, *facts[9:]])
     assert set(report.poisoned) == {bad.id}

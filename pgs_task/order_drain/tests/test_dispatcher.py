@@ -1,0 +1,221 @@
+"""Lanes: many streams become few transactions, and a node that is behind keeps nobody waiting."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from pgs_data.messaging.bisecting import Outcome
+from pgs_task.order_drain import dispatcher
+from pgs_task.order_drain.dispatcher import Dispatcher
+from pgs_task.order_drain.facts import OrderFacts
+from pgs_task.order_drain.persisting import Part
+
+# No database is asked: `write_node` and the question whether a node is back are the tests' own.
+PATIENCE = 0.2
+
+
+class Nodes:
+    """Three nodes that do as they are told, and remember how many orders each transaction had."""
+
+    def __init__(self) -> None:
+        self.transactions: dict[str, list[int]] = {"a": [], "b": [], "c": []}
+        self.seconds = dict.fromkeys("abc", 0.0)
+        self.away: set[str] = set()
+        self.frozen: dict[str, threading.Event] = {}
+
+    def write(self, alias: str, parts: list[Part]) -> Outcome[Part]:
+        if alias in self.frozen:
+            self.frozen[alias].wait(10)
+        time.sleep(self.seconds[alias])
+        if alias in self.away:
+            return Outcome(met_outage=True, put_off=[(part, "gone") for part in parts])
+        self.transactions[alias].append(len(parts))
+        return Outcome(done=list(parts))
+
+
+class FakeConnections(dict):
+    def close_all(self) -> None:
+        pass
+
+
+class FakeConnection:
+    def __init__(self, nodes: Nodes, alias: str) -> None:
+        self.nodes, self.alias = nodes, alias
+
+    def cursor(self) -> "FakeConnection":
+        if self.alias in self.nodes.away:
+            raise OSError("still away")
+        return self
+
+    def __enter__(self) -> "FakeConnection":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        pass
+
+    def execute(self, _statement: str) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def nodes(monkeypatch: pytest.MonkeyPatch, settings) -> Nodes:
+    settings.DRAIN_PATIENCE_SECONDS = PATIENCE
+    nodes = Nodes()
+    monkeypatch.setattr(dispatcher, "write_node", nodes.write)
+    monkeypatch.setattr(dispatcher, "close_old_connections", lambda: None)
+    monkeypatch.setattr(dispatcher, "PROBE_SECONDS", 0.05)
+    fakes = FakeConnections({alias: FakeConnection(nodes, alias) for alias in "abc"})
+    monkeypatch.setattr(dispatcher, "connections", fakes)
+    return nodes
+
+
+@pytest.fixture
+def lanes(nodes: Nodes) -> Iterator[Dispatcher]:
+    with Dispatcher(["a", "b", "c"]) as running:
+        yield running
+        for event in nodes.frozen.values():
+            event.set()
+    assert not running.is_well()
+
+
+def make_parts(count: int, *, first: int = 1) -> list[Part]:
+    return [
+        Part(
+            OrderFacts(
+                id=number, member_id=1, activity_id=1, sku_id=1, merchant_id=1, group=None, quantity=1,
+                unit_price_fen=1, amount_fen=1, address_id=1, idempotency_key="k", rules_version=1, accepted_ms=1,
+                pay_by_ms=2, alias="a",
+            ),
+            has_order=True,
+            has_seat=False,
+        )
+        for number in range(first, first + count)
+    ]  # fmt: skip
+
+
+def wait_for(what: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 5
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_jobs_of_many_readers_become_few_transactions(nodes, lanes):
+    nodes.frozen["a"] = threading.Event()
+    lanes.lanes["a"].submit(make_parts(1))
+    wait_for(lambda: lanes.lanes["a"]._busy_since is not None)
+    promises = [lanes.lanes["a"].submit(make_parts(10, first=100 * number)) for number in range(1, 31)]
+    nodes.frozen.pop("a").set()
+    assert all(len(promise.result(timeout=5).done) == 10 for promise in promises)
+    assert nodes.transactions["a"] == [1, 300]
+
+
+def test_a_job_wider_than_a_transaction_is_cut(nodes, lanes):
+    lane = lanes.lanes["a"]
+    promise = lane.submit(make_parts(2000))
+    assert len(promise.result(timeout=5).done) == 2000
+    assert len(nodes.transactions["a"]) > 2
+    # Each a step wider than the one before; a short tail goes with the last.
+    assert nodes.transactions["a"] == [400, 450, 500, 650]
+    assert lane.waiting == 0
+
+
+def test_a_frozen_node_is_waited_for_once_and_then_by_nobody(nodes, lanes):
+    nodes.frozen["b"] = threading.Event()
+    parts = {"a": make_parts(5), "b": make_parts(5, first=10)}
+    started = time.monotonic()
+    outcome = lanes.write(parts)
+    assert time.monotonic() - started < PATIENCE * 3
+    assert len(outcome["a"].done) == 5
+    assert len(outcome["b"].put_off) == 5
+    started = time.monotonic()
+    for _ in range(20):
+        outcome = lanes.write(parts)
+        assert len(outcome["a"].done) == 5
+        assert len(outcome["b"].put_off) == 5
+    assert time.monotonic() - started < 1
+    assert lanes.wait_for_room(until=lambda: False) > 0
+    nodes.frozen.pop("b").set()
+    wait_for(lambda: not lanes.is_behind("b"))
+    assert len(lanes.write(parts)["b"].done) == 5
+
+
+def test_without_the_look_a_frozen_node_would_hold_its_reader(nodes, lanes, monkeypatch):
+    """The negative control of the test above."""
+    nodes.frozen["b"] = threading.Event()
+    monkeypatch.setattr(dispatcher.NodeLane, "hangs", False)
+    reader = threading.Thread(target=lanes.write, args=({"b": make_parts(1)},), daemon=True)
+    reader.start()
+    reader.join(PATIENCE * 4)
+    assert reader.is_alive()
+    nodes.frozen.pop("b").set()
+    reader.join(5)
+
+
+def test_who_serves_the_node_alone_waits_for_it(nodes, lanes):
+    nodes.seconds["b"] = PATIENCE * 3
+    outcome = lanes.write({"b": make_parts(5)}, patient_with="b")
+    assert len(outcome["b"].done) == 5
+
+
+def test_a_node_that_is_away_is_asked_by_its_lane_only(nodes, lanes):
+    nodes.away.add("c")
+    assert len(lanes.write({"c": make_parts(5)})["c"].put_off) == 5
+    lane = lanes.lanes["c"]
+    assert lane.is_away
+    nodes.seconds["c"] = 5
+    started = time.monotonic()
+    assert len(lanes.write({"c": make_parts(5)})["c"].put_off) == 5
+    assert time.monotonic() - started < 1
+    nodes.seconds["c"] = 0
+    nodes.away.clear()
+    wait_for(lambda: not lane.is_away)
+    assert len(lanes.write({"c": make_parts(5)})["c"].done) == 5
+
+
+def test_an_outage_narrows_its_own_node_only(nodes, lanes):
+    before = lanes.lanes["a"].width.value
+    nodes.away.add("c")
+    lanes.write({alias: make_parts(5) for alias in "abc"})
+    assert lanes.lanes["c"].width.value == before // 2
+    assert lanes.lanes["a"].width.value == before
+
+
+def test_a_slow_node_is_left_behind_and_all_slow_ones_are_not(nodes, lanes):
+    for alias, seconds in (("a", 0.01), ("b", 0.01), ("c", 2.0)):
+        lanes.lanes[alias].width.note_success(orders=10, seconds=seconds)
+    assert [lanes.is_behind(alias) for alias in "abc"] == [False, False, True]
+    for alias in "ab":
+        for _ in range(30):
+            lanes.lanes[alias].width.note_success(orders=10, seconds=2.0)
+    # It's the machine, or the load: nobody gains by leaving orders for later.
+    assert [lanes.is_behind(alias) for alias in "abc"] == [False, False, False]
+
+
+def test_readers_wait_for_room(nodes, lanes):
+    nodes.frozen["a"] = threading.Event()
+    lane = lanes.lanes["a"]
+    lane.submit(make_parts(5000))
+    assert not lane.has_room
+    wait_for(lambda: lanes.is_behind("a"))
+    # Behind: nobody waits for it, the others have room.
+    assert lanes.wait_for_room(until=lambda: False) > 0
+    nodes.frozen.pop("a").set()
+    wait_for(lambda: lane.has_room)
+    assert lane.waiting < 5000
+
+
+def test_an_error_in_a_lane_reaches_who_waits(nodes, lanes, monkeypatch):
+    def fail(_alias, _parts):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(dispatcher, "write_node", fail)
+    with pytest.raises(RuntimeError, match="a bug"):
+        lanes.write({"a": make_parts(1)})
+    assert lanes.lanes["a"].waiting == 0
+    assert lanes.is_well()
