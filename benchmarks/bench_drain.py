@@ -74,28 +74,27 @@ def main() -> None:
 
 
 def _time_drains(report: Report, shop: PrivateShop, options: Namespace) -> tuple[float, float]:
-    """Orders a second from the first one written to the last, and the processor seconds of the drains meanwhile."""
-    from benchmarks.drain.filling import count_written
+    """Orders a second from the first entry read to the last order counted, and the processor seconds of the drains."""
+    from benchmarks.drain.filling import count_written, has_begun
     from benchmarks.drain.processor import cpu_seconds
 
     drains = [shop.start("drain") for _ in range(options.drains)]
-    deadline = time.monotonic() + LONGEST_SECONDS
-    points: list[tuple[float, int]] = []
-    started = 0.0
-    while not points or points[-1][1] < options.orders:
+    while not has_begun():
+        time.sleep(LOOK_SECONDS / 10)
+    began, started = time.monotonic(), cpu_seconds(drains)
+    deadline = began + LONGEST_SECONDS
+    points: list[tuple[float, int]] = [(began, 0)]
+    while points[-1][1] < options.orders:
         if time.monotonic() > deadline:
             raise TimeoutError(f"the drains stand still at {points[-1:]}\n{shop.logs()}")
         time.sleep(LOOK_SECONDS)
         written = count_written()
-        if written:
-            started = started if points else cpu_seconds(drains)
-            points.append((time.monotonic(), written))
+        points.append((time.monotonic(), written))
     used = cpu_seconds(drains) - started
     for drain in drains:
         drain.stop()
-    (began, already), (ended, _all) = points[0], points[-1]
     report.add_curve(Curve("written", AXES, [(moment - began, written) for moment, written in points]))
-    return (options.orders - already) / max(ended - began, 0.001), used
+    return options.orders / (points[-1][0] - began), used
 
 
 def _judge(report: Report, shop: PrivateShop) -> None:

@@ -9,7 +9,7 @@ from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_count, partition_of
 from pgs_data.sharding.slots import slot_of_id, slot_of_key
 from pgs_web.display.activity.models import Activity
-from pgs_web.trade.intake.keys import flow_key
+from pgs_web.trade.intake.keys import flow_key, intake_key
 from pgs_web.trade.intake.messages import Admission, AdmitReply
 from pgs_web.trade.intake.scripts import admit_orders
 
@@ -47,6 +47,16 @@ def count_written() -> int:
         counters = ledger(partition).hmget(flow_key(partition), ["persisted", "rejected"])
         written += sum(int(counter or 0) for counter in counters)
     return written
+
+
+def has_begun() -> bool:
+    """Whether a drain has read the first entry."""
+    return any(
+        group["entries-read"]
+        for partition in range(partition_count())
+        if ledger(partition).exists(intake_key(partition))
+        for group in ledger(partition).xinfo_groups(intake_key(partition))
+    )
 
 
 def _make_pairs(activity: Activity, friends: Iterator[int], count: int) -> Iterator[Admission]:

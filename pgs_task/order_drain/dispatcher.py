@@ -27,7 +27,7 @@ PROBE_SECONDS = 1.0
 # Full transactions in a lane's queue beyond which nobody reads more for it.
 ROOM_IN_WIDTHS = 2
 # Transactions a node that all readers together may have in hand: being written, read and acknowledged.
-IN_HAND = 4
+IN_HAND = 3
 # A node that answers counts as slow when its orders wait so many times longer than those of the quickest.
 SLOWER_THAN_BEST = 4
 LOOK_SECONDS = 0.05
@@ -203,7 +203,8 @@ class Dispatcher:
 
     def __init__(self, aliases: Sequence[str]) -> None:
         self.lanes = {alias: NodeLane(alias) for alias in aliases}
-        self._busy = 0
+        # Readers whose last look found something.
+        self._working: set[str] = set()
         self._lock = threading.Lock()
 
     def __enter__(self) -> "Dispatcher":
@@ -230,16 +231,23 @@ class Dispatcher:
         # When all are slow the machine or the load is to blame, and leaving orders for later would help nobody.
         return expected > SLOWER_THAN_BEST * min(other.expected_seconds for other in self.lanes.values())
 
-    def wait_for_room(self, *, until: Callable[[], bool]) -> int:
+    def wait_for_room(self, reader: str, *, had_work: bool, until: Callable[[], bool]) -> int:
         """Waits until every node that isn't behind can take more, or `until`; how many orders to read then.
 
-        Some transactions of each node, shared among those who are writing now: the lanes join their parts again.
+        Some transactions of each node, shared among the readers that have work: the lanes join their parts again. So
+        what a process has in hand is written long before others could take it for dead.
         """
+        with self._lock:
+            if had_work:
+                self._working.add(reader)
+            else:
+                self._working.discard(reader)
         while True:
             in_step = [lane for alias, lane in self.lanes.items() if not self.is_behind(alias)]
             if until() or all(lane.has_room for lane in in_step):
                 widths = sum(lane.width.value for lane in in_step)
-                return max(IN_HAND * widths // (self._busy + 1), settings.DRAIN_WIDTH_LEAST)
+                share = IN_HAND * widths // max(1, len(self._working))
+                return max(share, settings.DRAIN_WIDTH_LEAST)
             time.sleep(ROOM_LOOK_SECONDS)
 
     def write(
@@ -254,20 +262,12 @@ class Dispatcher:
             for alias, of_node in parts.items()
             if alias == patient_with or not self.is_behind(alias)
         }
-        self._count(1)
-        try:
-            return {
-                alias: self._wait(alias, promises[alias], of_node, is_patient=alias == patient_with)
-                if alias in promises
-                else _put_off(of_node, f"{alias} is behind")
-                for alias, of_node in parts.items()
-            }
-        finally:
-            self._count(-1)
-
-    def _count(self, number: int) -> None:
-        with self._lock:
-            self._busy += number
+        return {
+            alias: self._wait(alias, promises[alias], of_node, is_patient=alias == patient_with)
+            if alias in promises
+            else _put_off(of_node, f"{alias} is behind")
+            for alias, of_node in parts.items()
+        }
 
     def _wait(
         self, alias: str, promise: "Future[Outcome[Part]]", parts: Sequence[Part], *, is_patient: bool

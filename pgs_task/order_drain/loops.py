@@ -41,9 +41,7 @@ def drain_until(stop: threading.Event, *, partitions: Sequence[int]) -> DrainRep
     dead one to the others after some seconds.
     """
     with Dispatcher(node_aliases()) as dispatcher:
-        # `stop` waits for what is in hand: nobody waits for room then.
-        room = partial(dispatcher.wait_for_room, until=stop.is_set)
-        fresh = [OrderQueue(partition, write=dispatcher.write, wait_for_room=room) for partition in partitions]
+        fresh = [_fresh_queue(partition, dispatcher, stop) for partition in partitions]
         later = {alias: _later_queues(alias, dispatcher, partitions) for alias in node_aliases()}
         readers = [
             *(
@@ -90,13 +88,21 @@ def _read_out(queue: OrderQueue) -> None:
         idle_reads = 0 if queue.consumer.run_once() else idle_reads + 1
 
 
+def _fresh_queue(partition: int, dispatcher: Dispatcher, stop: threading.Event) -> OrderQueue:
+    def wait_for_room(had_work: bool) -> int:
+        # Once stopped, nobody waits for room: what is in hand is finished.
+        return dispatcher.wait_for_room(str(partition), had_work=had_work, until=stop.is_set)
+
+    return OrderQueue(partition, write=dispatcher.write, wait_for_room=wait_for_room)
+
+
 def _later_queues(alias: str, dispatcher: Dispatcher, partitions: Sequence[int]) -> list[OrderQueue]:
     return [
         OrderQueue(
             partition,
             node=alias,
             write=partial(dispatcher.write, patient_with=alias),
-            wait_for_room=lambda: dispatcher.lanes[alias].width.value,
+            wait_for_room=lambda had_work: dispatcher.lanes[alias].width.value,
             block_ms=1,
         )
         for partition in partitions

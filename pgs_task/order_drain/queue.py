@@ -32,6 +32,8 @@ BLOCK_MS = 1000
 CLAIM_IDLE_MS = 5000
 # Fewer orders in a batch say nothing about how many a second there could be.
 MEASURED_FROM = 20
+# What an entry is expected to hold before one was seen: too many make the first batch small, too few make it large.
+FIRST_ENTRY = 50
 # Of the orders an entry is expected to hold, what the newest batch counts.
 NEWEST = 0.5
 # Names of drains that died without a word; they hold nothing.
@@ -42,7 +44,7 @@ class OrderQueue:
     """One stream of a partition; belongs to one thread. `persisted`, `rejected` and `put_off` count its orders.
 
     `node` None: the fresh orders; what waits for a node then moves on to that node's own stream. `wait_for_room` is
-    called before each read and says how many orders to read.
+    called before each read with whether the one before found anything, and says how many orders to read.
     """
 
     def __init__(
@@ -51,7 +53,7 @@ class OrderQueue:
         *,
         node: str | None = None,
         write: WriteParts = write_in_turn,
-        wait_for_room: Callable[[], int] = lambda: ORDERS_A_BATCH,
+        wait_for_room: Callable[[bool], int] = lambda had_work: ORDERS_A_BATCH,
         block_ms: int = BLOCK_MS,
         claim_idle_ms: int = CLAIM_IDLE_MS,
     ) -> None:
@@ -64,7 +66,9 @@ class OrderQueue:
         self._write = write
         self._wait_for_room = wait_for_room
         self._rate = 0
-        self._orders_an_entry = 1.0
+        self._orders_an_entry = float(FIRST_ENTRY)
+        # True at first: until they have looked, all readers are expected to find something.
+        self._had_work = True
         # Between the writing of entries and their acknowledgement.
         self._verdicts: dict[str, EntryVerdict] = {}
         self.consumer = StreamConsumer(
@@ -93,11 +97,13 @@ class OrderQueue:
         return removed
 
     def _fit_batch(self) -> None:
-        self.consumer.batch_size = max(1, int(self._wait_for_room() / self._orders_an_entry))
+        self.consumer.batch_size = max(1, int(self._wait_for_room(self._had_work) / self._orders_an_entry))
+        self._had_work = False
 
     def _handle(self, entries: Sequence[Entry]) -> None:
         """Writes what can be written; raises RetryLater for the entries that stay as they are."""
         started = time.monotonic()
+        self._had_work = True
         batch = write_entries(entries, partition=self.partition, write=self._write)
         orders = sum(_count(verdict) for verdict in batch.verdicts.values())
         self._orders_an_entry += NEWEST * (max(1.0, orders / len(entries)) - self._orders_an_entry)

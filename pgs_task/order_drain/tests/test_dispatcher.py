@@ -139,7 +139,7 @@ def test_a_frozen_node_is_waited_for_once_and_then_by_nobody(nodes, lanes):
         assert len(outcome["a"].done) == 5
         assert len(outcome["b"].put_off) == 5
     assert time.monotonic() - started < 1
-    assert lanes.wait_for_room(until=lambda: False) > 0
+    assert lanes.wait_for_room("p1", had_work=True, until=lambda: False) > 0
     nodes.frozen.pop("b").set()
     wait_for(lambda: not lanes.is_behind("b"))
     assert len(lanes.write(parts)["b"].done) == 5
@@ -204,10 +204,23 @@ def test_readers_wait_for_room(nodes, lanes):
     assert not lane.has_room
     wait_for(lambda: lanes.is_behind("a"))
     # Behind: nobody waits for it, the others have room.
-    assert lanes.wait_for_room(until=lambda: False) > 0
+    assert lanes.wait_for_room("p1", had_work=True, until=lambda: False) > 0
     nodes.frozen.pop("a").set()
     wait_for(lambda: lane.has_room)
     assert lane.waiting < 5000
+
+
+def test_what_is_in_hand_is_shared_among_those_who_have_work(nodes, lanes):
+    def ask(reader: str, *, had_work: bool) -> int:
+        return lanes.wait_for_room(reader, had_work=had_work, until=lambda: False)
+
+    alone = ask("p1", had_work=True)
+    ask("p2", had_work=True)
+    assert ask("p3", had_work=True) == alone // 3
+    # Two found nothing: one busy stream gets it all.
+    ask("p2", had_work=False)
+    ask("p3", had_work=False)
+    assert ask("p1", had_work=True) == alone
 
 
 def test_an_error_in_a_lane_reaches_who_waits(nodes, lanes, monkeypatch):

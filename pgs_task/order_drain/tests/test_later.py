@@ -6,10 +6,11 @@ import msgspec
 import pytest
 from django.db import OperationalError
 
+from pgs_data.clock import from_ms
+from pgs_data.lua.blobs import pack, unpack
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_of
 from pgs_data.sharding.slots import alias_of_id
-from pgs_task.order_drain import facts as facts_module
 from pgs_task.order_drain import persisting, queue
 from pgs_task.order_drain.keys import ONLY, later_key
 from pgs_task.order_drain.queue import read_open_orders, trim_intake
@@ -18,10 +19,10 @@ from pgs_task.order_drain.tests.making import counters, drain, facts_in_stream, 
 from pgs_task.reconciliation.checks.events import flow_adds_up, streams_keep_what_is_open
 from pgs_task.reconciliation.quiet import find_restless
 from pgs_web.trade.group.models import Seat
-from pgs_web.trade.intake.documents import EntryDocuments, UnreadableOrder, read_document
 from pgs_web.trade.intake.keys import INTAKE_GROUP, flow_key, intake_key, set_aside_key
 from pgs_web.trade.intake.tests.making import admit, documents_of, make_admission
 from pgs_web.trade.order.models import Order
+from pgs_web.trade.order.states import OrderState
 from pgs_web.trade.stock.selectors import read_stock
 from pgs_web.trade.stock.tests.making import make_sale
 
@@ -46,27 +47,8 @@ def outage(monkeypatch):
     return away
 
 
-@pytest.fixture
-def _many_a_entry(monkeypatch):
-    """Entries with a list of documents beside those with one, as a later intake appends them."""
-    read_entry = facts_module.read_entry
-
-    def read(fields):
-        if "many" not in fields:
-            return read_entry(fields)
-        found = EntryDocuments([], [])
-        for packed in msgspec.msgpack.decode(fields["many"]):
-            if isinstance(packed, bytes):
-                found.documents.append(read_document(packed))
-            else:
-                found.unreadable.append(UnreadableOrder("torn", *packed))
-        return found
-
-    monkeypatch.setattr(facts_module, "read_entry", read)
-
-
 def admit_on_all_nodes(activity) -> dict[str, list[int]]:
-    """Five orders on each node, one group a member; order ids by node."""
+    """One entry with five orders on each node, one group a member; order ids by node."""
     members = [member for trio in zip(ON_NODE0, ON_NODE1, ON_NODE2, strict=True) for member in trio]
     orders = [make_admission(activity, member_id=member) for member in members]
     admit(*orders)
@@ -76,24 +58,13 @@ def admit_on_all_nodes(activity) -> dict[str, list[int]]:
     return found
 
 
-def join_entries(activity, *more) -> str:
-    """Replaces everything in the activity's stream by one entry with all documents; its id."""
-    client, stream = ledger(partition_of(activity.pk)), intake_key(partition_of(activity.pk))
-    documents = documents_of(activity)
-    client.delete(stream)
-    packed = [*(msgspec.msgpack.encode(one) for one in documents), *more]
-    return client.xadd(stream, {"many": msgspec.msgpack.encode(packed)}).decode()
-
-
 def written(ids: list[int]) -> int:
     return Order.objects.on_node(alias_of_id(ids[0])).filter(pk__in=ids).count()
 
 
-@pytest.mark.usefixtures("_many_a_entry")
 def test_a_node_that_is_away_keeps_its_orders_of_an_entry_and_no_others(outage):
     activity = make_sale(stock=50)
     by_node = admit_on_all_nodes(activity)
-    join_entries(activity)
     outage.add("node1")
     assert drain(activity).persisted == 10
     assert [written(ids) for ids in by_node.values()] == [5, 0, 5]
@@ -135,12 +106,10 @@ def test_orders_that_wait_are_lost_for_nobody_who_looks(outage):
     assert f"partition {partition} lost at least 5 orders" in offence
 
 
-@pytest.mark.usefixtures("_many_a_entry")
 @pytest.mark.parametrize("place", ["before", "after"])
 def test_dead_around_the_acknowledgement(outage, monkeypatch, place):
     activity = make_sale(stock=50)
     by_node = admit_on_all_nodes(activity)
-    join_entries(activity)
     outage.add("node2")
 
     class KilledError(BaseException):
@@ -183,38 +152,48 @@ def test_the_same_acknowledgement_again_moves_nothing():
     assert client.xlen(set_aside_key(partition)) == 1
 
 
-@pytest.mark.usefixtures("_many_a_entry")
 def test_poison_inside_an_entry_is_rejected_alone():
     activity = make_sale(stock=50)
     by_node = admit_on_all_nodes(activity)
-    documents = documents_of(activity)
-    torn, bent = documents[3], documents[7]
+    used, torn = facts_in_stream(activity)[3], facts_in_stream(activity)[7]
+    # The ledger remembers a key for some days, the database for good.
+    Order.objects.create(
+        id=used.id + 1, member_id=used.member_id, idempotency_key=used.idempotency_key, activity_id=1, sku_id=1,
+        merchant_id=1, mode="alone", quantity=1, unit_price_fen=1, amount_fen=1, address_id=1,
+        state=OrderState.COMPLETED, accepted_at=from_ms(1), pay_by=from_ms(2),
+    )  # fmt: skip
     client, stream = ledger(partition_of(activity.pk)), intake_key(partition_of(activity.pk))
+    ((_entry, fields),) = client.xrange(stream)
     client.delete(stream)
-    packed: list = [msgspec.msgpack.encode(one) for one in documents]
-    packed[3] = [activity.pk, int(torn.order_id)]
-    packed[7] = msgspec.msgpack.encode(msgspec.structs.replace(bent, quantity=2))
-    packed.append([None, None])
-    client.xadd(stream, {"many": msgspec.msgpack.encode(packed)})
+    values = unpack(fields[b"orders"])
+    # A member of another slot than the order's id says.
+    values[values.index(str(torn.id)) + 2] = "9999"
+    client.xadd(stream, {**fields, b"orders": pack(values)})
     one = drain(activity)
     assert (one.persisted, one.rejected) == (13, 2)
-    assert counters(activity) == {"accepted": 15, "persisted": 13, "rejected": 2, "foreign": 1}
+    assert counters(activity) == {"accepted": 15, "persisted": 13, "rejected": 2, "foreign": 0}
     aside = client.xrange(set_aside_key(partition_of(activity.pk)))
-    assert {fields[b"order"].decode() for _id, fields in aside} == {torn.order_id, bent.order_id, ""}
+    found = {int(fields[b"order"]): fields[b"reason"] for _id, fields in aside}
+    assert found == {used.id: b"idempotency_key_reused", torn.id: b"contradictory"}
     # The entry, which may be large, is kept once.
-    assert sum(b"many" in fields for _id, fields in aside) == 1
+    assert sum(b"orders" in fields for _id, fields in aside) == 1
     stock = read_stock(activity.pk)
     assert (stock.remain, stock.lock) == (37, 13)
     assert sum(written(ids) for ids in by_node.values()) == 13
     assert pending(activity) == 0
 
 
-@pytest.mark.usefixtures("_many_a_entry")
 def test_entries_of_one_order_and_of_many_beside_each_other(outage):
     activity = make_sale(stock=50)
     by_node = admit_on_all_nodes(activity)
-    join_entries(activity)
+    client, stream = ledger(partition_of(activity.pk)), intake_key(partition_of(activity.pk))
+    documents = documents_of(activity)
+    client.delete(stream)
+    for document in documents:
+        # As an intake of before appended them.
+        client.xadd(stream, {"d": msgspec.msgpack.encode(document)})
     admit(*(make_admission(activity, member_id=member) for member in (7, 257, 507)))
+    assert client.xlen(stream) == 16
     outage.add("node0")
     drain(activity)
     assert counters(activity)["persisted"] == 12
