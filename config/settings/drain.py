@@ -8,4 +8,4 @@ DRAIN_WIDTH_MOST: int = env.int("DRAIN_WIDTH_MOST", default=1000)
 # A transaction that takes longer makes the next ones smaller.
 DRAIN_TRANSACTION_SECONDS: float = env.float("DRAIN_TRANSACTION_SECONDS", default=0.25)
 # Fresh orders wait so long for a node that hangs; then they wait in a stream of its own, and nobody else's behind them.
-DRAIN_PATIENCE_SECONDS: float = env.float("DRAIN_PATIENCE_SECONDS", default=1.0)
+DRAIN_PATIENCE_SECONDS: float = env.float("DRAIN_PATIENCE_SECONDS", default=2.0)

@@ -13,6 +13,8 @@ from pgs_data.sharding.transactions import node_transaction
 from pgs_task.order_drain.expanding import can_expand, expand_rows
 from pgs_task.order_drain.facts import OrderFacts
 from pgs_task.order_drain.rows import ACTOR, write_orders, write_seats
+from pgs_web.trade.group.models import Seat
+from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.services import cancel_orders
 from pgs_web.trade.order.states import CancelReason
 
@@ -120,14 +122,39 @@ def _note(report: PersistReport, alias: str, outcome: Outcome[Part]) -> None:
 def _write(alias: str, parts: Sequence[Part]) -> None:
     # In one order everywhere: two drains with the same orders wait for each other instead of deadlocking.
     parts = sorted(parts, key=lambda part: part.id)
-    ways = [EXPANDED] * FAST_TRIES + [ROW_BY_ROW] * TRIES if can_expand(alias) else [ROW_BY_ROW] * TRIES
-    for place, way in enumerate(ways):
+    if not can_expand(alias):
+        return _write_ways(alias, parts, [ROW_BY_ROW] * TRIES)
+    try:
+        _write_ways(alias, parts, [EXPANDED] * FAST_TRIES)
+    except (IntegrityError, DataError):
+        known = _find_written(alias, parts)
+        new = [part for part in parts if part.key not in known]
+        # What comes again has nothing to be written, and leaves what is new beside it new.
+        _write_ways(alias, [part for part in parts if part.key in known], [ROW_BY_ROW] * TRIES)
+        _write_ways(alias, new, [*([EXPANDED] if known else []), *[ROW_BY_ROW] * TRIES])
+
+
+def _find_written(alias: str, parts: Sequence[Part]) -> set[tuple[int, bool]]:
+    """Keys of the parts whose order, or whose seat in another node's group, is there already."""
+    orders = Order.objects.on_node(alias).filter(pk__in=[part.id for part in parts if part.has_order])
+    seats = Seat.objects.on_node(alias).filter(
+        group_id__in={part.facts.group.id for part in parts if part.facts.group and not part.has_order},
+        order_id__in=[part.id for part in parts if not part.has_order],
+    )
+    return {(order_id, True) for order_id in orders.values_list("pk", flat=True)} | {
+        (order_id, False) for order_id in seats.values_list("order_id", flat=True)
+    }
+
+
+def _write_ways(alias: str, parts: Sequence[Part], ways: Sequence[str]) -> None:
+    """Tries one way after the other, each in a transaction of its own; raises what the last one raised."""
+    for place, way in enumerate(ways if parts else ()):
         is_last = place == len(ways) - 1
         try:
             with node_transaction(alias):
                 seatless = write_rows(alias, parts, way=way)
-        except IntegrityError:
-            if is_last:
+        except (IntegrityError, DataError) as error:
+            if is_last or (way == ROW_BY_ROW and isinstance(error, DataError)):
                 raise
             continue
         except OperationalError as error:
@@ -135,8 +162,6 @@ def _write(alias: str, parts: Sequence[Part]) -> None:
                 continue
             raise _judge(error) from error
         except DatabaseError as error:
-            if way == EXPANDED and isinstance(error, DataError):
-                continue
             raise _judge(error) from error
         if seatless:
             # Orders without a place in their group; those that were cancelled before are left alone.

@@ -143,3 +143,26 @@ def test_a_value_out_of_range_is_blamed_on_its_order_and_never_bent(monkeypatch,
     assert not Order.objects.filter(pk=bad.id).exists()
     for rows in read_rows().values():
         assert not any(bad.id in row for row in rows)
+
+
+def test_orders_that_come_again_beside_new_ones_leave_these_to_be_expanded(monkeypatch):
+    """After a kill, or a wait that was given up, most of a batch may be there already."""
+    facts = make_orders()
+    assert persist_orders(facts).persisted == {one.id for one in facts}
+    expected = read_rows()
+    empty_tables()
+    persist_orders(facts[::2])
+    written: list[tuple[str, int]] = []
+    write_rows = persisting.write_rows
+
+    def watch(alias, parts, *, way):
+        seatless = write_rows(alias, parts, way=way)
+        written.append((way, sum(part.id in again for part in parts) * 100 // len(parts)))
+        return seatless
+
+    again = {one.id for one in facts[::2]}
+    monkeypatch.setattr(persisting, "write_rows", watch)
+    assert persist_orders(facts).persisted == {one.id for one in facts}
+    assert read_rows() == expected
+    # All of what came again went the one way, all of what is new the other.
+    assert {(way, share) for way, share in written} <= {(persisting.ROW_BY_ROW, 100), (persisting.EXPANDED, 0)}
