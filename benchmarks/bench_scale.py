@@ -27,7 +27,7 @@ def main() -> None:
     with private_servers() as servers, private_shop(servers) as shop:
         from benchmarks.scale.filling import GrowingShop
 
-        growing = GrowingShop(shop)
+        growing = GrowingShop(shop, say=report.say)
         costs = _measure(report, shop, growing, options.sizes)
         _tell(report, costs)
         if options.hold:

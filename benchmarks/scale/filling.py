@@ -5,7 +5,7 @@ through the real scripts and are written by the real drain, so every invariant c
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from django.db import connections
 from django.db.models import Model
@@ -35,7 +35,8 @@ LOOK_EVERY = 2_000
 class GrowingShop:
     """`activity_ids` are on sale; `order_count` orders were admitted, each with a group of its own."""
 
-    def __init__(self, shop: PrivateShop) -> None:
+    def __init__(self, shop: PrivateShop, *, say: Callable[[str], None]) -> None:
+        self.say = say
         self.shop = shop
         self.activity_ids: list[int] = [make_activity().pk]
         self.order_count = 0
@@ -45,12 +46,15 @@ class GrowingShop:
         """Adds activities, orders and groups until there are `size` of each, and waits until all is quiet."""
         self._add_activities(size - len(self.activity_ids))
         missing = size - self.order_count
+        self.say(f"{len(self.activity_ids):,} activities are there")
         drain, relay = self.shop.start("drain"), self.shop.start("relay")
         # Each order in an activity of its own, as far as there are as many.
         for start in range(0, missing, LOOK_EVERY):
             self.admit(self._spread(start, min(LOOK_EVERY, missing - start)))
             self._wait_for_drain()
+        self.say(f"{self.order_count:,} orders are admitted")
         self.wait_until_quiet()
+        self.say("all is quiet")
         for process in (drain, relay):
             process.stop()
 
