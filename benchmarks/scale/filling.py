@@ -51,7 +51,7 @@ class GrowingShop:
         # Each order in an activity of its own, as far as there are as many.
         for start in range(0, missing, LOOK_EVERY):
             self.admit(self._spread(start, min(LOOK_EVERY, missing - start)))
-            self._wait_for_drain()
+            self.wait_for_drain(at_most=MOST_ON_THE_WAY)
         self.say(f"{self.order_count:,} orders are admitted")
         self.wait_until_quiet()
         self.say("all is quiet")
@@ -100,9 +100,10 @@ class GrowingShop:
         for number in range(first, first + count):
             yield self.activity_ids[number % len(self.activity_ids)]
 
-    def _wait_for_drain(self) -> None:
+    def wait_for_drain(self, *, at_most: int) -> None:
+        """Until no more orders than that wait; raises TimeoutError."""
         deadline = time.monotonic() + QUIET_SECONDS
-        while count_waiting_orders() > MOST_ON_THE_WAY:
+        while count_waiting_orders() > at_most:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"the drain stands still\n{self.shop.logs()}")
             time.sleep(0.05)

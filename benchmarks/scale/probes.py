@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import httpx
@@ -17,6 +18,7 @@ from pgs_task.order_drain.queue import trim_intake
 from pgs_task.stock_sync.services import sync_stocks, watch_stock_keys
 from pgs_web.trade.intake.messages import AdmitReply
 from pgs_web.trade.intake.scripts import admit_orders
+from pgs_web.trade.intake.selectors import get_own_order
 from pgs_web.trade.stock.sales import advance_sales
 
 # Of the cost of one act: how often it is measured.
@@ -28,6 +30,7 @@ TRY_SECONDS = 1.0
 REQUESTS = 100
 # The same work in a shop of any size.
 ORDERS_A_BATCH = 500
+DEEPEST_QUEUE = 100_000
 CHANGED_ACTIVITIES = 10
 DUE = 10
 DUE_REPEATS = 4
@@ -69,6 +72,7 @@ class Prober:
     def measure(self) -> Iterator[Cost]:
         """Every cost, as it is found; the shop has to be quiet and nobody else may work on it."""
         yield from self._admissions()
+        yield from self._queue()
         yield self._drain_batch()
         yield self._sync()
         yield from self._deadlines()
@@ -93,6 +97,22 @@ class Prober:
         yield Cost("admission: key and order, in Redis", min(used), "µs")
         yield Cost("admission: key and order, answered from disk", min(answered) * 1e6, "µs")
         drain_once(partitions=list(range(partition_count())))
+
+    def _queue(self) -> Iterator[Cost]:
+        """As many orders wait as the shop has activities, and nobody drains meanwhile."""
+        depth = min(len(self.growing.activity_ids), DEEPEST_QUEUE)
+        self.growing.admit(self.growing.activity_ids[:depth])
+        last = self.growing.next_order(self.growing.activity_ids[0])
+        claim_all([last])
+        admit_orders(partition=partition_of(last.activity_id), orders=[last])
+        order = get_own_order(member_id=last.member_id, order_id=last.order_id)
+        if order.queue is None or order.queue.position < depth // (2 * partition_count()):
+            raise AssertionError(f"{depth} orders wait, and the last one is told {order.queue}")
+        ask = partial(get_own_order, member_id=last.member_id, order_id=last.order_id)
+        yield Cost("place of a waiting order in the queue", _best_ms(ask), "ms")
+        drain = self.growing.shop.start("drain")
+        self.growing.wait_for_drain(at_most=0)
+        drain.stop()
 
     def _drain_batch(self) -> Cost:
         seconds = []
