@@ -37,8 +37,9 @@ accesslog = None
 logconfig_dict: dict[str, Any] = {
     **LOGGING,
     "loggers": {
-        name: {"level": "INFO", "handlers": ["stderr"], "propagate": False}
-        for name in ("gunicorn.error", "gunicorn.access")
+        "gunicorn.error": {"level": "INFO", "handlers": ["stderr"], "propagate": False},
+        # Told everything as soon as there is a configuration, whatever `accesslog` says.
+        "gunicorn.access": {"level": "CRITICAL", "handlers": ["stderr"], "propagate": False},
     },
 }
 proc_name = "pgs-web"
