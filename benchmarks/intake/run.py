@@ -56,7 +56,7 @@ class IntakeRun:
     def measure_row_lock_shop(self) -> float:
         """Orders a second of the baseline; it has to have a row for each."""
         variables = {
-            "ROW_LOCK_DATABASE_URL": self.shop.servers.nodes[0].url,
+            "DATABASE_URL": self.shop.servers.nodes[0].url,
             "WEB_WORKERS": str(ROW_LOCK_WORKERS),
             "WEB_THREADS": str(ROW_LOCK_THREADS),
         }

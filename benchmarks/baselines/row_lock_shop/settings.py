@@ -1,6 +1,7 @@
 """Settings of the row-lock shop: as fast as Django goes with durable commits."""
 
-from config.env import env
+import os
+
 from config.settings.api import SIMPLE_JWT as SIMPLE_JWT
 from config.settings.databases import database_from_url
 
@@ -14,7 +15,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE: list[str] = []
 ROOT_URLCONF = "benchmarks.baselines.row_lock_shop.urls"
-DATABASES = {"default": database_from_url(env("ROW_LOCK_DATABASE_URL"))}
+DATABASES = {"default": database_from_url(os.environ["DATABASE_URL"])}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 REST_FRAMEWORK = {
