@@ -7,6 +7,7 @@ import msgspec
 # Lua's numbers are doubles: an integer beyond this comes out as another one.
 LARGEST_EXACT = 2**53
 
+_PLAIN = {str, int, bool, type(None)}
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder()
 
@@ -34,6 +35,14 @@ def _check(obj: Any) -> None:
             _check(key)
             _check(value)
     elif kind is list or kind is tuple:
+        kinds = set(map(type, obj))
+        if kinds <= _PLAIN:
+            # Almost every list: without a call a value.
+            if int in kinds:
+                numbers = [value for value in obj if type(value) is int]
+                _check(min(numbers))
+                _check(max(numbers))
+            return
         for value in obj:
             _check(value)
     else:

@@ -24,6 +24,9 @@ MOST_LANGUAGES = 1_000
 # Stands in templates where the request's own goes.
 TRACE_MARK = "trace-id-goes-here"
 
+_ACCEPTED = OrderState.ACCEPTED.value
+_JSON = (b"content-type", b"application/json")
+
 logger = structlog.get_logger(__name__)
 
 
@@ -80,7 +83,7 @@ def describe_refusal(refusal: Refusal, *, language: str, trace_id: str) -> Answe
         before, _mark, after = answer.body.partition(TRACE_MARK.encode())
         template = _templates[kind, language] = (answer.status, answer.headers, before, after)
     status, headers, before, after = template
-    return Answer(status, headers, before + trace_id.encode() + after)
+    return Answer(status, headers, b"%b%b%b" % (before, trace_id.encode(), after))
 
 
 def describe_error(error: Exception, *, language: str, trace_id: str) -> Answer:
@@ -98,18 +101,22 @@ def describe_error(error: Exception, *, language: str, trace_id: str) -> Answer:
             body = problem(
                 status=status, code="server_error", detail=_("Something broke on our side. Tell us the trace id.")
             )
-    return _problem_answer(status, retry_after, body)
+    return _problem_answer(status, retry_after, body, language)
 
 
 def _describe(refusal: Refusal, *, language: str, trace_id: str) -> Answer:
     with translation.override(language):
         bind_trace_id(trace_id)
         body = problem(status=refusal.status, code=refusal.code, detail=refusal.detail, errors=refusal.errors)
-    return _problem_answer(refusal.status, refusal.retry_after, body)
+    return _problem_answer(refusal.status, refusal.retry_after, body, language)
 
 
-def _problem_answer(status: int, retry_after: int | None, body: dict[str, Any]) -> Answer:
-    headers: Headers = [(b"content-type", PROBLEM_TYPE.encode())]
+def _problem_answer(status: int, retry_after: int | None, body: dict[str, Any], language: str) -> Answer:
+    headers: Headers = [
+        (b"content-type", PROBLEM_TYPE.encode()),
+        (b"content-language", language.encode()),
+        (b"vary", b"Accept-Language"),
+    ]
     headers += [
         (name.lower().encode(), value.encode())
         for name, value in problem_headers(status=status, retry_after=retry_after).items()
@@ -120,19 +127,15 @@ def _problem_answer(status: int, retry_after: int | None, body: dict[str, Any]) 
 def describe_placed(placed: PlacedOrder) -> Answer:
     """202, in the shape of AcceptedOrderSerializer; the moment is the admission's, so a repetition is told the same."""
     order_id, hold = placed.order_id, placed.hold
-    group = f'"{hold.group_id}"' if hold.group_id is not None else "null"
+    group_id = hold.group_id
+    group = "null" if group_id is None else f'"{group_id}"'
     body = (
-        f'{{"order_id":"{order_id}","group_id":{group},"state":"{OrderState.ACCEPTED.value}",'
+        f'{{"order_id":"{order_id}","group_id":{group},"state":"{_ACCEPTED}",'
         f'"amount_fen":{hold.amount_fen},"pay_by":"{show_ms(hold.pay_by_ms)}",'
         f'"queue":{{"position":{hold.position},"eta_seconds":{hold.eta_seconds}}},'
         f'"server_time":"{show_ms(hold.accepted_ms)}"}}'
     )
-    location = f"/api/v1/orders/{order_id}/"
-    return Answer(
-        HTTPStatus.ACCEPTED.value,
-        [(b"content-type", b"application/json"), (b"location", location.encode())],
-        body.encode(),
-    )
+    return Answer(202, [_JSON, (b"location", b"/api/v1/orders/%d/" % order_id)], body.encode())
 
 
 # Seconds since 1970 → their text, without the fraction: orders of one moment share both of their times.

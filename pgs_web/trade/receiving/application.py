@@ -29,7 +29,6 @@ PATH = "/api/v1/orders/"
 # A body that doesn't come holds a little memory; nginx, which reads it first, is stricter.
 BODY_SECONDS = 20.0
 MOST_HOSTS = 1_000
-_VARY = (b"vary", b"Accept-Language")
 
 
 class ReceivingService:
@@ -91,25 +90,21 @@ class ReceivingService:
             )
         except Exception as error:  # noqa: BLE001  # what is no refusal is logged by describe_error
             answer = self._describe(error, headers, trace_id)
-        self.reception.count(answer.status)
-        known = [
-            *answer.headers,
-            (b"content-length", str(len(answer.body)).encode()),
-            (b"x-trace-id", trace_id.encode()),
-            *self._headers,
-        ]
+        status, known, content = answer
+        self.reception.count(status)
+        known = [*known, (b"content-length", b"%d" % len(content)), (b"x-trace-id", trace_id.encode()), *self._headers]
         if self._origins and headers.get(b"origin") in self._origins:
             known += _cors_headers(headers[b"origin"])
         if not is_read:
             # The rest of the body stays unread: the connection can't be used again.
             known.append((b"connection", b"close"))
-        await send({"type": "http.response.start", "status": answer.status, "headers": known})
-        await send({"type": "http.response.body", "body": answer.body})
+        await send({"type": "http.response.start", "status": status, "headers": known})
+        await send({"type": "http.response.body", "body": content})
 
     def _read_order(self, body: bytes, headers: dict[bytes, bytes], *, member_id: int, trace_id: str) -> OrderRequest:
         content_type = headers.get(b"content-type", b"")
         key = headers.get(b"idempotency-key", b"").decode("latin-1")
-        order = read_at_once(body, content_type=content_type, key=key, member_id=member_id, trace_id=trace_id)
+        order = read_at_once(body, content_type, key, member_id, trace_id)
         if order is None:
             # What REST framework raises is text already: it has to be said in the shopper's language at once.
             with translation.override(self._languages.choose(headers.get(b"accept-language", b""))):
@@ -118,8 +113,7 @@ class ReceivingService:
 
     def _describe(self, error: Exception, headers: dict[bytes, bytes], trace_id: str) -> Answer:
         language = self._languages.choose(headers.get(b"accept-language", b""))
-        answer = describe_error(error, language=language, trace_id=trace_id)
-        return answer._replace(headers=[*answer.headers, (b"content-language", language.encode()), _VARY])
+        return describe_error(error, language=language, trace_id=trace_id)
 
     def _knows_host(self, host: bytes) -> bool:
         domain, _port = split_domain_port(host.decode("latin-1"))

@@ -32,7 +32,7 @@ class OrderBody(msgspec.Struct, forbid_unknown_fields=True):
 _decoder = msgspec.json.Decoder(OrderBody)
 
 
-def read_at_once(body: bytes, *, content_type: bytes, key: str, member_id: int, trace_id: str) -> OrderRequest | None:
+def read_at_once(body: bytes, content_type: bytes, key: str, member_id: int, trace_id: str) -> OrderRequest | None:
     """The order as most clients send it; None for whatever isn't certain to be good: read_exactly judges that."""
     if content_type != JSON and content_type.partition(b";")[0].strip().lower() != JSON:
         return None
@@ -49,9 +49,11 @@ def read_at_once(body: bytes, *, content_type: bytes, key: str, member_id: int, 
     if body.count(b":") != keys or not 1 <= said.quantity <= LARGEST_QUANTITY:
         return None
     activity_id, address_id = read_id(said.activity_id), read_id(said.address_id)
-    group_id = read_id(group) if isinstance(group, str) else None
+    if activity_id is None or address_id is None:
+        return None
     is_alone = mode == "alone"
-    if activity_id is None or address_id is None or (isinstance(group, str) and (group_id is None or is_alone)):
+    group_id = None
+    if isinstance(group, str) and ((group_id := read_id(group)) is None or is_alone):
         return None
     return OrderRequest(
         member_id=member_id,

@@ -92,7 +92,7 @@ class Desk:
         except IdSourceUnavailable as error:
             raise Unavailable() from error
         loop = asyncio.get_running_loop()
-        passage = Passage(request, make_claim(request, proposed), loop.create_future(), home=home, place=place)
+        passage = Passage(request, make_claim(request, proposed), loop.create_future(), home, place)
         self.waiting += 1
         self._line.append(passage)
         if not self._is_sweeping:

@@ -20,7 +20,7 @@ class Passage:
     )
 
     def __init__(
-        self, request: OrderRequest, claim: Claim, answer: "asyncio.Future[Outcome]", *, home: int, place: int
+        self, request: OrderRequest, claim: Claim, answer: "asyncio.Future[Outcome]", home: int, place: int
     ) -> None:
         self.request = request
         # The partitions of the key and of the activity.
