@@ -46,6 +46,16 @@ async def list_orders(client: ShopClient, shopper: Shopper) -> list[dict[str, An
     return orders
 
 
+def list_order_ids(shop: RunningShop, shopper: Shopper) -> list[str]:
+    """Ids of all of a shopper's orders."""
+
+    async def look() -> list[str]:
+        async with ShopClient(shop.base_url) as client:
+            return [order["order_id"] for order in await list_orders(client, shopper)]
+
+    return asyncio.run(look())
+
+
 def wait_for(what: str, find: Callable[[], Any], *, seconds: float = 60) -> Any:
     """What `find` finds, as soon as that is true."""
     deadline = time.monotonic() + seconds

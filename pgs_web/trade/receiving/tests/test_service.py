@@ -13,6 +13,7 @@ from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_of
 from pgs_web.member.selectors import keys as member_keys
 from pgs_web.trade.intake.keys import READERS_KEY
+from pgs_web.trade.intake.tests.making import stream_of
 from pgs_web.trade.receiving import application
 from pgs_web.trade.receiving.application import ReceivingService
 from pgs_web.trade.receiving.desk import Desk
@@ -248,6 +249,34 @@ def test_every_process_says_what_it_has_heard(api, sale):
             return
         assert time.monotonic() < deadline, said
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize("trouble", ["maxmemory", "replica"])
+def test_a_ledger_that_takes_no_writes(send, sale, trouble):
+    def set_trouble(is_on):
+        if trouble == "maxmemory":
+            ledger().config_set("maxmemory", 1 if is_on else 0)
+        else:
+            ledger().replicaof(*(("127.0.0.1", "1") if is_on else ("NO", "ONE")))
+
+    assert send(idempotency_key=b"before").status_code == 202
+    set_trouble(True)
+    try:
+        responses = [send(idempotency_key=f"k{number}".encode()) for number in range(5)]
+    finally:
+        set_trouble(False)
+    assert {(response.status_code, response.json()["code"]) for response in responses} == {(503, "unavailable")}
+    stock = read_stock(sale.pk)
+    assert (stock.remain, stock.lock, len(stream_of(sale))) == (499, 1, 1)
+    assert [send(idempotency_key=f"k{number}".encode()).status_code for number in range(5)] == [202] * 5
+    assert read_stock(sale.pk).lock == 6
+
+
+def test_scripts_that_the_ledger_forgot(send, sale):
+    for number in range(3):
+        ledger().script_flush()
+        assert send(idempotency_key=f"k{number}".encode()).status_code == 202
+    assert read_stock(sale.pk).lock == 3
 
 
 def test_what_was_cancelled_leaves_nobody_waiting(api, send):
