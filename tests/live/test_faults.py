@@ -1,5 +1,7 @@
 """Servers that hang or die, and garbage in a stream, seen from outside: honest answers, and recovery by itself."""
 
+import os
+import signal
 import statistics
 import time
 from collections.abc import Iterator
@@ -125,6 +127,38 @@ def test_a_node_that_is_away_keeps_its_orders_and_nobody_elses(running_shop: Run
 
     for buyer in buyers:
         wait_for("it drains", lambda buyer=buyer: state_of(running_shop, buyer, order_ids[buyer]) == "UNPAID")
+
+
+def test_drains_killed_while_a_node_hangs_lose_and_double_nothing(running_shop: RunningShop) -> None:
+    """What waits for the node was moved by a drain that is dead; the invariants at the end of the file count it."""
+    shoppers = make_shoppers(running_shop, 36)
+    activity = make_activity(running_shop, stock=100)
+    order_ids: dict[Shopper, str] = {}
+    with running_shop.frozen("node1"):
+        for start in range(0, len(shoppers), 12):
+            buyers = shoppers[start : start + 12]
+            answers = place_at_once(
+                running_shop, [{"shopper": buyer, "activity_id": activity, "key": "killed"} for buyer in buyers]
+            )
+            assert {answer.status for answer in answers} == {202}
+            order_ids |= {buyer: answer.body["order_id"] for buyer, answer in zip(buyers, answers, strict=True)}
+            old = running_shop.pid("drain")
+            os.kill(old, signal.SIGKILL)
+            wait_for("the drain is started again", lambda old=old: running_shop.pid("drain") != old)
+        others = [buyer for buyer in shoppers if alias_of(buyer) != "node1"]
+        assert 0 < len(others) < len(shoppers)
+        for buyer in others:
+            wait_for(
+                "other nodes' orders flow",
+                lambda buyer=buyer: state_of(running_shop, buyer, order_ids[buyer]) == "UNPAID",
+                seconds=30,
+            )
+        with running_shop.redis() as client:
+            wait_for("they wait beside", lambda: list(client.scan_iter("{p*}:later:node1", count=1000)), seconds=30)
+    for buyer in shoppers:
+        wait_for(
+            "it drains", lambda buyer=buyer: state_of(running_shop, buyer, order_ids[buyer]) == "UNPAID", seconds=60
+        )
 
 
 def test_garbage_in_the_stream_holds_nobody_up(running_shop: RunningShop) -> None:

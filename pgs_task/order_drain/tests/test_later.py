@@ -16,7 +16,11 @@ from pgs_task.order_drain.keys import ONLY, later_key
 from pgs_task.order_drain.queue import read_open_orders, trim_intake
 from pgs_task.order_drain.scripts import Counted, EntryVerdict, ack_entries
 from pgs_task.order_drain.tests.making import counters, drain, facts_in_stream, later, pending
-from pgs_task.reconciliation.checks.events import flow_adds_up, streams_keep_what_is_open
+from pgs_task.reconciliation.checks.events import (
+    flow_adds_up,
+    nothing_accepted_is_lost,
+    streams_keep_what_is_open,
+)
 from pgs_task.reconciliation.quiet import find_restless
 from pgs_web.trade.group.models import Seat
 from pgs_web.trade.intake.keys import INTAKE_GROUP, flow_key, intake_key, set_aside_key
@@ -132,6 +136,23 @@ def test_dead_around_the_acknowledgement(outage, monkeypatch, place):
     drain(activity, claim_idle_ms=1)
     assert counters(activity) == {"accepted": 15, "persisted": 15, "rejected": 0, "foreign": 0}
     assert [written(ids) for ids in by_node.values()] == [5, 5, 5]
+
+
+def test_acknowledging_before_writing_would_be_noticed():
+    """The negative control of the tests with deaths: what they look at tells a loss."""
+    activity = make_sale(stock=50)
+    admit_on_all_nodes(activity)
+    partition = partition_of(activity.pk)
+    client, stream = ledger(partition), intake_key(partition)
+    client.xgroup_create(stream, INTAKE_GROUP, id="0")
+    answer: Any = client.xreadgroup(INTAKE_GROUP, "dies", {stream: ">"})
+    ((_name, ((entry, _fields),)),) = answer
+    verdicts = {entry.decode(): EntryVerdict(persisted=15)}
+    ack_entries(partition=partition, source=stream, verdicts=verdicts, rate=0)
+    drain(activity, claim_idle_ms=1)
+    lost = list(nothing_accepted_is_lost.find_offenders())
+    assert len(lost) == 15
+    assert "no node has it" in lost[0]
 
 
 def test_the_same_acknowledgement_again_moves_nothing():
