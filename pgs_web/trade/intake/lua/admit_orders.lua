@@ -98,16 +98,26 @@ local function read_activity(id)
         activity.told, activity.told_before = told, told
         activity.bought, activity.new_holds, activity.new_bought, activity.written = {}, {}, {}, 0
         activity.facts, facts[1] = facts, id
-        activity.deadline_ms = now + lasts
-        -- Parts of packed groups and holds (packed.py, holds.py) that are the same for all its orders.
-        activity.group_head = concat({ id, facts[6], facts[4], facts[13], facts[9], "" }, "|")
-        activity.group_tail = concat({ "", since_text, facts[8], "0", "1", "," }, "|")
-        activity.opener_terms = concat({ "", since_text, whole(min(pay_within, lasts)), facts[4], "" }, "|")
-        activity.alone_terms = concat({ "", since_text, facts[9], facts[5], "" }, "|")
+        activity.lasts_ms, activity.pay_within_ms = lasts, pay_within
     end
     activities[id] = activity
     table.insert(sequence, activity)
     return activity
+end
+
+-- Parts of packed groups and holds (packed.py, holds.py) that are the same for all who open a group, or buy alone.
+local function prepare_opening(activity)
+    local facts = activity.facts
+    activity.deadline_ms = now + activity.lasts_ms
+    activity.group_head = concat({ activity.id, facts[6], facts[4], facts[13], facts[9], "" }, "|")
+    activity.group_tail = concat({ "", since_text, facts[8], "0", "1", "," }, "|")
+    activity.opener_terms = concat({ "", since_text, whole(min(activity.pay_within_ms, activity.lasts_ms)), facts[4], "" },
+        "|")
+end
+
+local function prepare_alone(activity)
+    activity.alone_terms = concat({ "", since_text, activity.facts[9], activity.facts[5], "" }, "|")
+    return activity.alone_terms
 end
 
 local batch = cmsgpack.unpack(orders)
@@ -252,7 +262,7 @@ end
 -- The packed hold, and the verdict as documents.py reads it: A for alone, O for opened, or what the joined group says.
 local function admit(place, activity, units, group)
     local order_id, member_id, opened, period = batch[place], batch[place + 2], batch[place + 5], batch[place + 7]
-    local verdict, terms, group_id = "A", activity.alone_terms, ""
+    local verdict, terms, group_id
     if group then
         verdict, terms, group_id = group.head, group.terms, batch[place + 4]
         group.held = group.held + 1
@@ -261,10 +271,15 @@ local function admit(place, activity, units, group)
         keep_group(period, group_id, group.head .. group.closed .. "|" .. small(group.held) .. "|" .. group.seats,
             moving[group_id] and group.deadline_ms or 0)
     elseif opened ~= "" then
+        if not activity.opener_terms then
+            prepare_opening(activity)
+        end
         verdict, terms, group_id = "O", activity.opener_terms, opened
         local packed = activity.group_head .. member_id .. activity.group_tail .. member_id .. ":" .. order_id
         packed_groups[opened] = packed
         keep_group(period, opened, packed, activity.deadline_ms)
+    else
+        verdict, terms, group_id = "A", activity.alone_terms or prepare_alone(activity), ""
     end
     local quantity = batch[place + 3]
     activity.taken = activity.taken + quantity
@@ -300,7 +315,7 @@ for place = 1, #batch, VALUES_AN_ORDER do
     words[number], answers[number], verdicts[number] = word, hold, verdict
 end
 
-local all_facts = {}
+local all_facts, changed_ids = {}, {}
 for _, activity in ipairs(sequence) do
     if activity.written and activity.written > 0 then
         call("HSET", tag .. "stock:" .. activity.id, "remain", whole(activity.remain - activity.taken),
@@ -308,11 +323,14 @@ for _, activity in ipairs(sequence) do
             "told_sold_out", whole(activity.told))
         call("HSET", tag .. "holds:" .. activity.id, unpack(activity.new_holds))
         call("HSET", tag .. "bought:" .. activity.id, unpack(activity.new_bought))
-        call("SADD", changed, activity.id)
+        table.insert(changed_ids, activity.id)
         table.insert(all_facts, activity.facts)
     elseif activity.told ~= activity.told_before then
         call("HSET", tag .. "stock:" .. activity.id, "told_sold_out", whole(activity.told))
     end
+end
+if #changed_ids > 0 then
+    call("SADD", changed, unpack(changed_ids))
 end
 for _, period in ipairs(new_periods) do
     local key, fields = tag .. "groups:" .. period, new_groups[period]

@@ -60,7 +60,7 @@ def check_times(told: Sequence[Told], *, done_at: float) -> None:
 
 def wait_for_last(activity: Activity, orders: Sequence[Admission]) -> tuple[list[Told], float]:
     """Drains a batch at a time at an even pace; what the last order was told meanwhile, and when it had its row."""
-    queue = OrderQueue(partition_of(activity.pk), block_ms=1, wait_for_room=lambda: 1)
+    queue = OrderQueue(partition_of(activity.pk), block_ms=1, wait_for_room=lambda had_work: 1)
     told: list[Told] = []
     while not Order.objects.filter(pk=orders[-1].order_id).exists():
         told.append(Told(place_of(activity, orders[-1]), time.monotonic(), written_down(activity)))
