@@ -1,7 +1,8 @@
-"""What the intake scripts answer."""
+"""What the intake scripts are asked and answer; structs, because several are made for every order of a rush."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from pgs_web.trade.stock.holds import Hold
 
@@ -28,8 +29,7 @@ class AdmitReply(StrEnum):
     BACKLOG = "BACKLOG"
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(msgspec.Struct, frozen=True):
     """A member's key, the digest of what was sent with it, and the order id it is bound to if it is new."""
 
     member_id: int
@@ -39,14 +39,12 @@ class Claim:
     activity_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(msgspec.Struct, frozen=True):
     reply: ClaimReply
     order_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
+class Admission(msgspec.Struct, frozen=True):
     """One order that asks to come in; without a group to join or to open it is bought alone."""
 
     order_id: int
@@ -60,8 +58,7 @@ class Admission:
     trace_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
+class Admitted(msgspec.Struct, frozen=True):
     """The verdict; the hold is there when the order is in, now or from before."""
 
     reply: AdmitReply
