@@ -76,8 +76,11 @@ def _tell(report: Report, costs: dict[Act, dict[int, float]]) -> None:
                     ratio_at_most=None if most else FLAT,
                 )
             )
-        points = [(float(size), value / by_size[smallest]) for size, value in by_size.items()]
-        axes = Axes("activities, orders and groups", "cost against the smallest shop", is_x_logarithmic=True)
+        # What has work in any shop, up to a bound, is drawn as what it costs; the others against the smallest shop.
+        unit_of_all = "cost against the smallest shop" if most is None else unit
+        whole = by_size[smallest] if most is None else 1.0
+        axes = Axes("activities, orders and groups", unit_of_all, is_x_logarithmic=True)
+        points = [(float(size), value / whole) for size, value in by_size.items()]
         report.add_curve(Curve(f"{what} ({by_size[smallest]:,.1f} {unit})", axes, points))
 
 
