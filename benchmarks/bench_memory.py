@@ -118,7 +118,7 @@ def _read_options() -> Namespace:
     parser = ArgumentParser(prog="python -m benchmarks.bench_memory", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10, help="default 10; 0: only the bytes an order")
     parser.add_argument("--rate", type=float, default=10_000, help="orders a second; default 10000")
-    parser.add_argument("--orders", type=int, default=100_000, help="for the bytes an order; default 100000")
+    parser.add_argument("--orders", type=int, default=300_000, help="for the bytes an order; default 300000")
     parser.add_argument("--shoppers", type=int, default=20_000, help="default 20000")
     parser.add_argument("--activities", type=int, default=64, help="default 64")
     parser.add_argument("--web-workers", type=int, default=1, help="default 1")

@@ -16,9 +16,9 @@ KEYS_A_PIPELINE = 2000
 
 
 def used_bytes() -> int:
-    """Memory that Redis has given out, everything included."""
+    """Memory that Redis has given out, but for what connections and the file's buffer hold at this moment."""
     memory: dict[str, int] = ledger().info("memory")
-    return memory["used_memory"]
+    return memory["used_memory"] - memory["mem_clients_normal"] - memory["mem_aof_buffer"]
 
 
 def bytes_by_kind() -> dict[str, int]:
