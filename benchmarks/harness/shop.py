@@ -139,8 +139,12 @@ def private_shop(servers: Servers, *, variables: Mapping[str, str] | None = None
     top. `variables` are settings of this shop, as in `.env.example`.
     """
     base_url = f"http://{LOOPBACK}:{free_port()}"
+    # What a killed web server leaves in it goes with the servers' folder.
+    temporary = servers.folder / "tmp"
+    temporary.mkdir(exist_ok=True)
     environment = {
         **servers.environment(),
+        "TMPDIR": str(temporary),
         "SHOP_BASE_URL": base_url,
         "SANDBOX_NOTICE_BASE_URL": base_url,
         **(variables or {}),
