@@ -79,8 +79,8 @@ def test_percentiles_are_values_that_were_measured():
         percentile([], 0.5)
 
 
+@pytest.mark.slow  # needs what `make bench` installs
 def test_curves_of_the_same_axes_share_a_drawing(tmp_path: Path):
-    pytest.importorskip("matplotlib")
     axes = Axes("activities", "µs", is_x_logarithmic=True)
     curves = [Curve("admission", axes, [(10, 1), (1000, 2)]), Curve("page", axes, [(10, 3), (1000, 3)])]
     (written,) = draw_curves(curves, tmp_path / "sample", title="A sample")
