@@ -11,7 +11,14 @@ DATABASES_VARIABLE = "PGS_TEST_DATABASES"
 FOLDER_PREFIX = "pgs-test-"
 NODE_COUNT = 3
 # Set by the shell or a `.env` of somebody's own shop; tests mustn't depend on them.
-FOREIGN_VARIABLES = ("SLOT_MAP", "LEDGER_PARTITIONS", "LEDGER_PARTITION_URLS", "LEDGER_PINS", "SENTRY_DSN")
+FOREIGN_VARIABLES = (
+    "SLOT_MAP",
+    "LEDGER_PARTITIONS",
+    "LEDGER_PARTITION_URLS",
+    "LEDGER_PINS",
+    "LEDGER_SPREAD",
+    "SENTRY_DSN",
+)
 
 
 def database_kind() -> str:

@@ -13,7 +13,7 @@ from pgs_data.lua.blobs import pack
 from pgs_data.lua.loader import Script, with_source
 from pgs_data.messaging.entries import read_entries
 from pgs_data.redis.connections import ledger
-from pgs_data.redis.partitions import partition_count
+from pgs_data.redis.partitions import partition_count, partition_of
 from pgs_data.sharding.slots import slot_of_key
 from pgs_web.trade.intake.documents import read_entry
 from pgs_web.trade.intake.keys import intake_key
@@ -63,7 +63,7 @@ class Rush:
         self.activity_ids = [next(_numbers) * partition_count() + PARTITION for _ in range(activities)]
         for activity_id in self.activity_ids:
             preload_activity(activity_id=activity_id, facts=FACTS, total=10_000_000)
-            set_activity_gate(activity_id=activity_id, state="RUNNING", fence=0)
+            set_activity_gate(activity_id=activity_id, partition=partition_of(activity_id), state="RUNNING", fence=0)
 
     def make_orders(self, count: int) -> list[Admission]:
         """Orders as the intake sends them; a joiner comes some hundred orders after its leader."""

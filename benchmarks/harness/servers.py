@@ -25,7 +25,15 @@ NODE_SIZES: Mapping[str, str] = {
 Databases = Literal["mariadb", "sqlite", "none"]
 # Of the shell or of somebody's own shop.
 FOREIGN = ("DATABASE", "NODE_", "BACKUP_", "REDIS_", "PGS_", "DJANGO_", "SQLITE_", "SANDBOX_", "MEDIA_", "STATIC_")
-FOREIGN_NAMES = ("SLOT_MAP", "LEDGER_PARTITIONS", "LEDGER_PARTITION_URLS", "LEDGER_PINS", "SENTRY_DSN", "SHOP_BASE_URL")
+FOREIGN_NAMES = (
+    "SLOT_MAP",
+    "LEDGER_PARTITIONS",
+    "LEDGER_PARTITION_URLS",
+    "LEDGER_PINS",
+    "LEDGER_SPREAD",
+    "SENTRY_DSN",
+    "SHOP_BASE_URL",
+)
 
 
 @dataclass

@@ -16,6 +16,8 @@ LEDGER_PARTITION_URLS: dict[int, str] = {
 }
 # {"1234": "7"}: activity 1234 is pinned to partition 7.
 LEDGER_PINS: dict[int, int] = {int(key): int(value) for key, value in env.dict("LEDGER_PINS", default={}).items()}
+# {"1234": "4"}: activity 1234 is sold from buckets in 4 partitions; set before it is loaded, kept until it is over.
+LEDGER_SPREAD: dict[int, int] = {int(key): int(value) for key, value in env.dict("LEDGER_SPREAD", default={}).items()}
 
 # Orders of a partition that wait to be written down; beyond it new ones are told to come back (503), so that who is in
 # doesn't wait for hours, and the ledger's memory stays bounded: about 1 KB an order that waits.

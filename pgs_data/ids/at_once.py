@@ -26,20 +26,25 @@ class ReadyIds:
             owner=self._owner, held=span.number if span else None, from_ms=max(clock_ms(), self._last_ms)
         )
 
-    def new_id(self, slot: int) -> int:
-        """A new id of the slot; raises IdSourceUnavailable when the ledger hasn't lent us this moment."""
+    def new_id(self, slot: int, *, residue: int = 0, modulus: int = 1) -> int:
+        """A new id of the slot; raises IdSourceUnavailable when the ledger hasn't lent us this moment.
+
+        `modulus`, a power of two up to 512: the id leaves this residue, at the price of the numbers in between.
+        """
         span = self._span
         if span is None:
             raise IdSourceUnavailable("The ledger has lent no machine number yet.")
         now = clock_ms()
         unix_ms, sequence = self._last_ms, self._sequence
+        if modulus > 1:
+            sequence += (residue - sequence) % modulus
         if now > unix_ms:
-            unix_ms, sequence = now, 0
+            unix_ms, sequence = now, residue
         elif sequence >= IDS_A_MILLISECOND:
             # Borrowed from the coming millisecond; also where the clock went back.
-            unix_ms, sequence = unix_ms + 1, 0
+            unix_ms, sequence = unix_ms + 1, residue
         if unix_ms < span.first_ms:
-            unix_ms, sequence = span.first_ms, 0
+            unix_ms, sequence = span.first_ms, residue
         if unix_ms > span.last_ms:
             raise IdSourceUnavailable("The loan of the machine number ran out; the ledger doesn't answer.")
         if not 0 <= slot < SLOT_COUNT:

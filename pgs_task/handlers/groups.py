@@ -70,7 +70,7 @@ def _end_orders(messages: Sequence[Message], *, later: Leftovers) -> None:
 
 
 def _close_in_ledger(messages: Sequence[Message], *, later: Leftovers) -> None:
-    for of_partition in split_by_partition(messages).values():
+    for of_partition in split_by_partition(messages, key="group_id").values():
         with later.outages(of_partition):
             close_groups(
                 groups=[

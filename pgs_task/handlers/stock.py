@@ -19,7 +19,7 @@ UNUSUAL = frozenset({SettleReply.UNKNOWN, SettleReply.INCONSISTENT})
 
 def settle_stock(messages: Sequence[Message], movement: SettleMovement, *, later: Leftovers) -> None:
     """Moves the units of these messages' orders, one script a partition; what can't be moved now comes again."""
-    for of_partition in split_by_partition(messages).values():
+    for of_partition in split_by_partition(messages, key="order_id").values():
         with later.outages(of_partition):
             settlements = [
                 Settlement(

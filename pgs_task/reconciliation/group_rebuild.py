@@ -4,6 +4,7 @@ from collections import defaultdict
 
 from pgs_data.clock import to_ms
 from pgs_data.locks import Lease
+from pgs_data.redis.partitions import partition_within
 from pgs_data.sharding.slots import ids_by_node, node_aliases
 from pgs_task.reconciliation.pages import keyset_pages
 from pgs_task.reconciliation.scripts import restore_groups as write_groups
@@ -36,16 +37,17 @@ def restore_groups(activity: Activity, lease: Lease) -> int:
         for page in keyset_pages(forming, size=PAGE):
             lease.extend()
             seats = _taken_seats(alias, [group.pk for group in page])
-            word = write_groups(
-                activity_id=activity.pk,
-                fence=lease.fence,
-                groups=[
+            by_partition: dict[int, list[tuple[int, int, PackedGroup]]] = defaultdict(list)
+            for group in page:
+                by_partition[partition_within(activity.pk, group.pk)].append(
                     (group.pk, to_ms(group.deadline) + KEPT_MS, _packed(group, seats[group.pk], activity))
-                    for group in page
-                ],
-            )
-            if word != "WRITTEN":
-                raise GroupsOutdated()
+                )
+            for partition, of_partition in by_partition.items():
+                word = write_groups(
+                    activity_id=activity.pk, partition=partition, fence=lease.fence, groups=of_partition
+                )
+                if word != "WRITTEN":
+                    raise GroupsOutdated()
             _close_decided(alias, page)
             count += len(page)
     return count

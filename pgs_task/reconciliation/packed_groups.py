@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from pgs_data.redis.connections import ledger
-from pgs_data.redis.partitions import partition_of
+from pgs_data.redis.partitions import partition_within
 from pgs_web.trade.group.keys import groups_key, old_group_key
 from pgs_web.trade.group.packed import PackedGroup
 
@@ -13,7 +13,7 @@ def read_packed_groups(groups: Iterable[tuple[int, int]]) -> dict[int, PackedGro
     """Group id → what Redis has of it, for (activity id, group id) pairs; one round trip a partition."""
     by_partition: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for activity_id, group_id in groups:
-        by_partition[partition_of(activity_id)].append((activity_id, group_id))
+        by_partition[partition_within(activity_id, group_id)].append((activity_id, group_id))
     found: dict[int, PackedGroup] = {}
     for partition, pairs in by_partition.items():
         pipeline = ledger(partition).pipeline(transaction=False)

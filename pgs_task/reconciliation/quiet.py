@@ -17,7 +17,7 @@ from pgs_task.reconciliation.reach import find_unreachable
 from pgs_web.trade.intake.keys import INTAKE_GROUP, flow_key, intake_key
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.states import OrderState
-from pgs_web.trade.stock.keys import changed_key
+from pgs_web.trade.stock.keys import away_open_key, changed_key, lending_key
 
 PAUSE_SECONDS = 0.3
 # Between a task's last step and its next beat everything looks quiet: the calm has to last.
@@ -61,6 +61,10 @@ def _restless_streams() -> list[str]:
                 restless.append(f"partition {partition}: {waiting} entries of {stream} are pending")
         if client.scard(changed_key(partition)):
             restless.append(f"partition {partition}: stock is not synchronised")
+        if waiting := client.scard(lending_key(partition)):
+            restless.append(f"partition {partition}: {waiting} loans between buckets are under way")
+        if waiting := client.zcard(away_open_key(partition)):
+            restless.append(f"partition {partition}: {waiting} orders with a limit in another bucket are open")
     return restless
 
 

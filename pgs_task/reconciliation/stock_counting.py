@@ -1,6 +1,6 @@
 """Counts an activity's stock, holds and limits from its orders, beside the ones in use."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -8,13 +8,14 @@ from typing import Any
 from pgs_data.clock import to_ms
 from pgs_data.locks import Lease
 from pgs_data.redis.connections import ledger
-from pgs_data.redis.partitions import partition_of
+from pgs_data.redis.partitions import bucket_of, partitions_of, spread_of
 from pgs_data.sharding.slots import node_aliases
 from pgs_task.reconciliation.pages import keyset_pages
 from pgs_task.reconciliation.scripts import counted_keys
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.states import LOCKED, SOLD, OrderState
 from pgs_web.trade.stock.holds import Hold, HoldState
+from pgs_web.trade.stock.keys import away_key, away_open_key
 from pgs_web.trade.stock.messages import SettleMovement
 from pgs_web.trade.stock.scans import iterate_holds
 from pgs_web.trade.stock.selectors import read_holds
@@ -27,35 +28,82 @@ KEPT_SECONDS = 3600
 
 @dataclass(frozen=True)
 class Counted:
-    """Units of an activity's orders, and how many orders there are."""
+    """Units of an activity's orders in one bucket, and how many orders there are."""
 
     lock: int
     sold: int
     orders: int
 
 
-def count_orders(activity_id: int, lease: Lease) -> Counted:
-    """Writes holds and members' units under the lease's own keys; costs the activity's orders on all nodes."""
-    client = ledger(partition_of(activity_id))
-    new_bought, new_holds = counted_keys(activity_id, fence=lease.fence)
-    bought: Counter[int] = Counter()
-    units: Counter[HoldState] = Counter()
-    orders = 0
-    _keep_rejected(activity_id, new_holds)
+def count_orders(activity_id: int, lease: Lease) -> list[Counted]:
+    """Writes holds and members' units under the lease's own keys; costs the activity's orders on all nodes.
+
+    Of each bucket, home first; most activities have one.
+    """
+    partitions = partitions_of(activity_id)
+    new = [counted_keys(activity_id, partition, fence=lease.fence) for partition in partitions]
+    units: Counter[tuple[int, HoldState]] = Counter()
+    orders: Counter[int] = Counter()
+    limits = Limits(activity_id)
+    for partition, keys in zip(partitions, new, strict=True):
+        _keep_rejected(activity_id, partition, keys.holds)
     for page in _pages_of_orders(activity_id):
         lease.extend()
-        orders += len(page)
-        holds = {order.pk: _hold_of(order) for order in page}
-        _write(client, new_holds, {str(order_id): hold.pack() for order_id, hold in holds.items()})
+        holds: dict[int, dict[str, str]] = defaultdict(dict)
         for order in page:
-            state = holds[order.pk].state
-            units[state] += order.quantity
-            if state in (HoldState.LOCKED, HoldState.SOLD):
-                bought[order.member_id] += order.quantity
-    members = list(bought.items())
-    for start in range(0, len(members), PAGE):
-        _write(client, new_bought, {str(member): count for member, count in members[start : start + PAGE]})
-    return Counted(lock=units[HoldState.LOCKED], sold=units[HoldState.SOLD], orders=orders)
+            bucket, hold = bucket_of(activity_id, order.pk), _hold_of(order)
+            holds[bucket][str(order.pk)] = hold.pack()
+            orders[bucket] += 1
+            units[bucket, hold.state] += order.quantity
+            if hold.state in (HoldState.LOCKED, HoldState.SOLD):
+                limits.add(order_id=order.pk, member_id=order.member_id, quantity=order.quantity)
+        for bucket, fields in holds.items():
+            _write(ledger(partitions[bucket]), new[bucket].holds, fields)
+    limits.keep_open()
+    for bucket, partition in enumerate(partitions):
+        counted: dict[str, dict[int, Any]] = {
+            new[bucket].bought: limits.bought[bucket],
+            new[bucket].away: limits.away[bucket],
+        }
+        for key, fields_of_ids in counted.items():
+            items = list(fields_of_ids.items())
+            for start in range(0, len(items), PAGE):
+                _write(ledger(partition), key, {str(name): value for name, value in items[start : start + PAGE]})
+    return [
+        Counted(lock=units[bucket, HoldState.LOCKED], sold=units[bucket, HoldState.SOLD], orders=orders[bucket])
+        for bucket in range(len(partitions))
+    ]
+
+
+class Limits:
+    """Members' units by bucket, and what is taken from limits for orders in other buckets."""
+
+    def __init__(self, activity_id: int) -> None:
+        self._activity_id = activity_id
+        self.bought: dict[int, Counter[int]] = defaultdict(Counter)
+        self.away: dict[int, dict[int, str]] = defaultdict(dict)
+
+    def add(self, *, order_id: int, member_id: int, quantity: int) -> None:
+        """Units that the order has."""
+        bucket, own = bucket_of(self._activity_id, order_id), bucket_of(self._activity_id, member_id)
+        self.bought[bucket][member_id] += quantity
+        if bucket != own:
+            self.bought[own][member_id] += quantity
+            # By an attempt that nobody makes: whoever sends the order again and gives up takes nothing along.
+            self.away[own][order_id] = f"{member_id}|{quantity}|rebuilt,"
+
+    def keep_open(self) -> None:
+        """What was taken for orders that may still be admitted once there is a stock: sweep_limits settles it."""
+        if spread_of(self._activity_id) == 1:
+            return
+        for own, partition in enumerate(partitions_of(self._activity_id)):
+            client = ledger(partition)
+            for order, packed in client.hscan_iter(away_key(self._activity_id, partition), count=PAGE):
+                order_id, (member, units, _attempts) = int(order), packed.decode().split("|")
+                is_open = client.zscore(away_open_key(partition), f"{self._activity_id}|{order_id}") is not None
+                if is_open and not Order.objects.filter(pk=order_id).exists() and order_id not in self.away[own]:
+                    self.bought[own][int(member)] += int(units)
+                    self.away[own][order_id] = packed.decode()
 
 
 def settle_what_moved(activity_id: int) -> int:
@@ -84,11 +132,11 @@ def _movement(hold: Hold | None, order: Order) -> SettleMovement | None:
     return SettleMovement.RETURN if hold.state is HoldState.SOLD else SettleMovement.RELEASE
 
 
-def _keep_rejected(activity_id: int, new_holds: str) -> None:
+def _keep_rejected(activity_id: int, partition: int, new_holds: str) -> None:
     """Rejected orders have no row: their holds are all that their shoppers can see of them."""
-    client = ledger(partition_of(activity_id))
+    client = ledger(partition)
     page: dict[str, str] = {}
-    for order_id, hold in iterate_holds(activity_id):
+    for order_id, hold in iterate_holds(activity_id, (partition,)):
         if hold.state is HoldState.REJECTED:
             page[str(order_id)] = hold.pack()
         if len(page) >= PAGE:

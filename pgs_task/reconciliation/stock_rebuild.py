@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from pgs_data.locks import Lease
-from pgs_data.redis.partitions import partition_of
+from pgs_data.redis.partitions import partition_of, partitions_of, spread_of
 from pgs_task.reconciliation.drained import last_entry, wait_until_drained
 from pgs_task.reconciliation.group_rebuild import GroupsOutdated, restore_groups
 from pgs_task.reconciliation.scripts import restore_stock, set_stock_aside
@@ -13,6 +13,8 @@ from pgs_web.display.activity.errors import WrongActivityState
 from pgs_web.display.activity.models import Activity, ActivityLog, ActivityStock
 from pgs_web.display.activity.states import ActivityState
 from pgs_web.trade.stock.sales import align_sale, pause_sale, resume_sale
+from pgs_web.trade.stock.scripts import Bucket
+from pgs_web.trade.stock.services import make_buckets
 
 # The database's copy may be some changes behind what Redis had: the new version must be above both.
 VERSION_LEAP = 1_000_000
@@ -81,26 +83,37 @@ def _was_paused_for_this(activity: Activity) -> bool:
 
 
 def _wait_for_drain(activity_id: int, seconds: float, lease: Lease) -> None:
-    partition = partition_of(activity_id)
-    newest = last_entry(partition)
-    if newest is None:
-        return
-    left = wait_until_drained(partition, until=newest, seconds=seconds, lease=lease)
-    if left:
-        raise RebuildFailed(
-            f"{left} orders of partition {partition} are not in a database yet. Start the drain (manage.py"
-            " drain_orders), or wait for the node that is away, and run this again; until then nobody can buy."
-        )
+    for partition in partitions_of(activity_id):
+        newest = last_entry(partition)
+        if newest is None:
+            continue
+        left = wait_until_drained(partition, until=newest, seconds=seconds, lease=lease)
+        if left:
+            raise RebuildFailed(
+                f"{left} orders of partition {partition} are not in a database yet. Start the drain (manage.py"
+                " drain_orders), or wait for the node that is away, and run this again; until then nobody can buy."
+            )
 
 
 def _set_aside(activity: Activity, lease: Lease) -> tuple[int, int]:
     """Takes the stock away; returns its total and a version above every one that it had."""
-    lease.extend()
-    word, total, version = set_stock_aside(activity_id=activity.pk, fence=lease.fence, is_sure=False)
-    if word == "OUTDATED":
-        # Either our lease is over, which this raises, or the numbers of leases began anew with another Redis.
+    total: int | None = None
+    versions: list[int | None] = []
+    for bucket, partition in enumerate(partitions_of(activity.pk)):
         lease.extend()
-        _word, total, version = set_stock_aside(activity_id=activity.pk, fence=lease.fence, is_sure=True)
+        word, kept, version = set_stock_aside(
+            activity_id=activity.pk, partition=partition, fence=lease.fence, is_sure=False
+        )
+        if word == "OUTDATED":
+            # Either our lease is over, which this raises, or the numbers of leases began anew with another Redis.
+            lease.extend()
+            _word, kept, version = set_stock_aside(
+                activity_id=activity.pk, partition=partition, fence=lease.fence, is_sure=True
+            )
+        versions.append(version)
+        # The home's says the total of all buckets.
+        total = total if bucket else kept
+    version = None if None in versions else sum(known or 0 for known in versions)
     copy = ActivityStock.objects.filter(activity_id=activity.pk).first()
     latest = max(version or 0, copy.version if copy else 0)
     if total is None or (copy and (version is None or version < copy.version)):
@@ -110,10 +123,11 @@ def _set_aside(activity: Activity, lease: Lease) -> tuple[int, int]:
 
 def _restore(activity: Activity, lease: Lease, *, total: int, version: int) -> dict[str, int]:
     counted = count_orders(activity.pk, lease)
-    remain = total - counted.lock - counted.sold
+    lock, sold = sum(one.lock for one in counted), sum(one.sold for one in counted)
+    remain = total - lock - sold
     if remain < 0:
         raise RebuildFailed(
-            f"The orders of activity {activity.pk} have {counted.lock + counted.sold} units, its total is {total}:"
+            f"The orders of activity {activity.pk} have {lock + sold} units, its total is {total}:"
             f" oversold by {-remain}. Cancel orders, or run this again with --total; until then nobody can buy."
         )
     try:
@@ -121,18 +135,26 @@ def _restore(activity: Activity, lease: Lease, *, total: int, version: int) -> d
     except GroupsOutdated as error:
         raise _overtaken(activity.pk) from error
     lease.extend()
-    figures = [total, remain, counted.lock, counted.sold, version]
-    if restore_stock(activity_id=activity.pk, fence=lease.fence, figures=figures) != "RESTORED":
-        raise _overtaken(activity.pk)
+    for (bucket, units), of_bucket in zip(_buckets(activity.pk, total=total, remain=remain), counted, strict=True):
+        figures = [units + of_bucket.lock + of_bucket.sold, units, of_bucket.lock, of_bucket.sold, version]
+        if restore_stock(activity_id=activity.pk, bucket=bucket, fence=lease.fence, figures=figures) != "RESTORED":
+            raise _overtaken(activity.pk)
     return {
         "activity_id": activity.pk,
         "total": total,
         "remain": remain,
-        "lock": counted.lock,
-        "sold": counted.sold,
-        "orders": counted.orders,
+        "lock": lock,
+        "sold": sold,
+        "orders": sum(one.orders for one in counted),
         "groups": groups,
     }
+
+
+def _buckets(activity_id: int, *, total: int, remain: int) -> list[tuple[Bucket, int]]:
+    """The activity's buckets, mostly one, each with the units that remain in it."""
+    if spread_of(activity_id) == 1:
+        return [(Bucket(partition_of(activity_id), None, ""), remain)]
+    return make_buckets(activity_id, total=total, units=remain)
 
 
 def _overtaken(activity_id: int) -> RebuildFailed:

@@ -10,7 +10,7 @@ import structlog
 from pgs_data.locks import FencedLock, Lease, LockHeld
 from pgs_data.redis.clock import ledger_now_ms
 from pgs_data.redis.connections import RedisUnavailable, ledger
-from pgs_data.redis.partitions import has_own_redis, partition_count, partition_of
+from pgs_data.redis.partitions import has_own_redis, partition_count, partitions_of
 from pgs_task.stock_sync.lost_stock import STOCK_LOST, WATCH_ACTOR, rebuild_lock
 from pgs_task.stock_sync.scripts import forget_copied
 from pgs_web.display.activity.errors import WrongActivityState
@@ -20,7 +20,7 @@ from pgs_web.display.activity.states import ActivityState
 from pgs_web.trade.stock.errors import SaleBusy
 from pgs_web.trade.stock.keys import changed_key
 from pgs_web.trade.stock.sales import pause_sale
-from pgs_web.trade.stock.selectors import read_stocks
+from pgs_web.trade.stock.selectors import add_up, read_buckets, read_stocks
 
 log = structlog.get_logger(__name__)
 
@@ -81,7 +81,8 @@ def _sync_partition(partition: int, lease: Lease, report: SyncReport) -> bool:
             return True
         lease.extend()
         read_at = _ledger_now()
-        stocks = read_stocks(activity_ids)
+        buckets = read_buckets(activity_ids)
+        stocks = {activity_id: add_up(of_activity) for activity_id, of_activity in buckets.items()}
         known = set(Activity.objects.filter(id__in=list(stocks)).values_list("id", flat=True))
         copies = [
             StockCopy(
@@ -98,7 +99,11 @@ def _sync_partition(partition: int, lease: Lease, report: SyncReport) -> bool:
         report.copied += record_stocks(copies=copies, fence=lease.fence, read_at=read_at)
         # Still ours, so no row refused this fence: what is forgotten below was copied, or a later version was.
         lease.extend()
-        versions = {activity_id: stock.version for activity_id, stock in stocks.items()}
+        # Of this partition's bucket: what changes in another one is on that one's list.
+        versions = {
+            activity_id: of_activity[partitions_of(activity_id).index(partition)].stock.version
+            for activity_id, of_activity in buckets.items()
+        }
         copied = [(activity_id, versions.get(activity_id)) for activity_id in activity_ids]
         report.forgotten += forget_copied(partition=partition, copied=copied)
     return False
@@ -133,8 +138,8 @@ def _without_stock(activity_ids: list[int]) -> list[int]:
     apart: dict[int, list[int]] = defaultdict(list)
     together: list[int] = []
     for activity_id in activity_ids:
-        partition = partition_of(activity_id)
-        (apart[partition] if has_own_redis(partition) else together).append(activity_id)
+        own = next(filter(has_own_redis, partitions_of(activity_id)), None)
+        (together if own is None else apart[own]).append(activity_id)
     missing = set(together) - read_stocks(together).keys()
     for partition, ids in apart.items():
         try:

@@ -34,6 +34,7 @@ class RunningShop:
 
     folder: Path
     nodes: str
+    variables: dict[str, str] = field(default_factory=dict)
     launcher: subprocess.Popen[bytes] = field(init=False)
     _unused: list[Shopper] = field(default_factory=list)
 
@@ -73,7 +74,7 @@ class RunningShop:
 
     def environment(self) -> dict[str, str]:
         """Only this shop's addresses: nothing that the test's own process was given."""
-        return {**clean_environment(), "PGS_ENV_FILE": str(self.folder / "shop.env")}
+        return {**clean_environment(), **self.variables, "PGS_ENV_FILE": str(self.folder / "shop.env")}
 
     def take_shoppers(self, count: int) -> list[Shopper]:
         """Signed-in members that no other test has had."""
@@ -152,7 +153,7 @@ class RunningShop:
     def start(self) -> None:
         """Starts a launcher in the folder, for the first time or again, and waits until the shop serves."""
         (self.folder / "services.json").unlink(missing_ok=True)
-        self.launcher = _launch(self.folder, self.nodes)
+        self.launcher = _launch(self.folder, self.nodes, self.variables)
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self.launcher.poll() is None:
             # The web server is started last.
@@ -182,20 +183,20 @@ def clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
 
 
-def start_shop(folder: Path, *, nodes: str) -> RunningShop:
-    """Starts `manage.py demo --no-sale` in a folder and waits until it serves."""
+def start_shop(folder: Path, *, nodes: str, variables: dict[str, str] | None = None) -> RunningShop:
+    """Starts `manage.py demo --no-sale` in a folder, with these settings, and waits until it serves."""
     folder.mkdir(parents=True, exist_ok=True)
-    shop = RunningShop(folder, nodes)
+    shop = RunningShop(folder, nodes, variables or {})
     shop.start()
     return shop
 
 
-def _launch(folder: Path, nodes: str) -> subprocess.Popen[bytes]:
+def _launch(folder: Path, nodes: str, variables: dict[str, str]) -> subprocess.Popen[bytes]:
     with (folder / "launcher.log").open("ab") as log:
         return subprocess.Popen(
             [sys.executable, "manage.py", "demo", "--no-sale", "--data", str(folder), "--nodes", nodes],
             cwd=ROOT,
-            env={**clean_environment(), "PGS_ENV_FILE": os.devnull},
+            env={**clean_environment(), **variables, "PGS_ENV_FILE": os.devnull},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

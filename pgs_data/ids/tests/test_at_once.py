@@ -77,3 +77,10 @@ def test_a_ledger_that_is_down_ends_nothing_at_once(ids, redis_server):
 def test_slots_outside(ids):
     with pytest.raises(InvalidId):
         ids.new_id(64)
+
+
+def test_ids_that_leave_a_residue(ids):
+    made = [ids.new_id(3, residue=number % 8, modulus=8) for number in range(0, 3000, 3)]
+    assert [one % 8 for one in made] == [number % 8 for number in range(0, 3000, 3)]
+    made += [ids.new_id(3) for _ in range(1000)]
+    assert made == sorted(set(made))

@@ -1,7 +1,7 @@
 """What the drain finds and leaves, for tests."""
 
 from pgs_data.redis.connections import ledger
-from pgs_data.redis.partitions import partition_of
+from pgs_data.redis.partitions import partition_of, partitions_of
 from pgs_data.sharding.slots import node_aliases
 from pgs_task.order_drain.facts import OrderFacts, read_facts
 from pgs_task.order_drain.keys import later_key
@@ -26,8 +26,8 @@ def text_keys(fields: dict[bytes, bytes]) -> dict[str, bytes]:
 
 
 def drain(activity: Activity, *, claim_idle_ms: int = 5000) -> DrainReport:
-    """What became of the orders of the activity's partition, read until nothing was left to read."""
-    return drain_once(partitions=[partition_of(activity.pk)], claim_idle_ms=claim_idle_ms)
+    """What became of the orders of the activity's partitions, read until nothing was left to read."""
+    return drain_once(partitions=list(partitions_of(activity.pk)), claim_idle_ms=claim_idle_ms)
 
 
 def counters(activity: Activity) -> dict[str, int]:

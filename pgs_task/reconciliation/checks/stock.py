@@ -1,29 +1,35 @@
 """S1 to S7: activity stock in Redis against the orders, the ledger of movements and the database's copy."""
 
+import json
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Count, F, Max, Min, Q, Sum
 from django.utils.translation import gettext_lazy as _
 
 from pgs_data.redis.connections import ledger
-from pgs_data.redis.partitions import partition_of
+from pgs_data.redis.partitions import partitions_of, spread_of
 from pgs_data.sharding.slots import node_aliases
 from pgs_task.reconciliation.contract import When, make_check
 from pgs_web.display.activity.models import Activity, ActivityStock
 from pgs_web.display.activity.states import ActivityState
+from pgs_web.trade.intake.keys import READERS_KEY
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.states import LOCKED, SOLD, OrderState
 from pgs_web.trade.stock.keys import stock_key
 from pgs_web.trade.stock.models import Movement, StockEntry
-from pgs_web.trade.stock.selectors import Stock, read_stocks
+from pgs_web.trade.stock.selectors import Stock, read_buckets, read_spreads, read_stocks
 
 CHUNK = 2000
 ON_SALE = frozenset({ActivityState.SCHEDULED, ActivityState.RUNNING})
 HAD_SALE = ON_SALE | {ActivityState.PAUSED, ActivityState.ENDED, ActivityState.WITHDRAWN}
 FIGURES = ("total", "remain", "lock", "sold", "version")
 NO_TTL, NO_KEY = -1, -2
+# A receiving process says every second what it knows.
+READER_SILENT_SECONDS = 10
 
 
 def _pages_of_activities(states: frozenset[ActivityState]) -> Iterator[list[int]]:
@@ -49,22 +55,24 @@ def _units(states: frozenset[OrderState]) -> dict[int, int]:
     return units
 
 
-def _asked(activity_ids: list[int], command: str, *arguments: Any) -> Iterator[tuple[int, Any]]:
-    """(activity id, what the command says of its stock key), one round trip a partition."""
+def _asked(activity_ids: list[int], command: str, *arguments: Any) -> Iterator[tuple[int, str, Any]]:
+    """(activity id, stock key, what the command says of it) for every bucket, one round trip a partition."""
     by_partition: dict[int, list[int]] = defaultdict(list)
     for activity_id in activity_ids:
-        by_partition[partition_of(activity_id)].append(activity_id)
+        for partition in partitions_of(activity_id):
+            by_partition[partition].append(activity_id)
     for partition, ids in by_partition.items():
         pipeline = ledger(partition).pipeline(transaction=False)
         for activity_id in ids:
-            pipeline.execute_command(command, stock_key(activity_id), *arguments)
-        yield from zip(ids, pipeline.execute(), strict=True)
+            pipeline.execute_command(command, stock_key(activity_id, partition), *arguments)
+        for activity_id, answer in zip(ids, pipeline.execute(), strict=True):
+            yield activity_id, stock_key(activity_id, partition), answer
 
 
 @make_check("S1", When.ALWAYS, _("total = remain + lock + sold, none negative"))
 def stock_adds_up() -> Iterator[str]:
     for page in _pages_of_activities(HAD_SALE):
-        for activity_id, values in _asked(page, "HMGET", *FIGURES):
+        for activity_id, _key, values in _asked(page, "HMGET", *FIGURES):
             if all(value is None for value in values):
                 # No stock at all is S7's affair, or S5's.
                 continue
@@ -97,6 +105,12 @@ def stock_matches_orders() -> Iterator[str]:
             f"activity {activity_id}: the orders have {locked.get(activity_id, 0)} locked and"
             f" {sold.get(activity_id, 0)} sold units, Redis has no stock; run rebuild_stock"
         )
+
+    for page in _pages_of_activities(HAD_SALE):
+        for activity_id, buckets in read_buckets([one for one in page if spread_of(one) > 1]).items():
+            parts = sum(bucket.stock.total + bucket.under_way for bucket in buckets)
+            if parts != buckets[0].whole:
+                yield f"activity {activity_id}: its buckets have {parts} units, its total is {buckets[0].whole}"
 
 
 @make_check("S3", When.ALWAYS, _("nothing oversold: units of locked and sold orders ≤ total"))
@@ -175,15 +189,30 @@ def _wrong_movements(alias: str) -> Iterator[str]:
         yield f"order {row['order_id']} on {alias}: the stock ledger has {movements}{units}"
 
 
+def _spread_otherwise() -> Iterator[str]:
+    """Activities on sale, and receiving processes, for whom LEDGER_SPREAD says something else than here."""
+    for page in _pages_of_activities(ON_SALE):
+        for activity_id, spread in read_spreads(page).items():
+            if spread != (said := spread_of(activity_id)):
+                yield f"activity {activity_id} was loaded over {spread} partitions, LEDGER_SPREAD says {said}"
+    here = {str(activity_id): spread for activity_id, spread in settings.LEDGER_SPREAD.items()}
+    since = time.time() - READER_SILENT_SECONDS
+    readers: Any = ledger().hgetall(READERS_KEY)
+    for name, text in readers.items():
+        known = json.loads(text)
+        if known["at"] >= since and known.get("spread", {}) != here:
+            yield f"receiving process {name.decode()} has another LEDGER_SPREAD: {known.get('spread', {})}, here {here}"
+
+
 @make_check("S7", When.ALWAYS, _("the stock key of a running activity exists and has no TTL"))
 def stock_key_is_there() -> Iterator[str]:
+    yield from _spread_otherwise()
     for page in _pages_of_activities(ON_SALE):
         missing = []
-        for activity_id, seconds in _asked(page, "TTL"):
+        for activity_id, key, seconds in _asked(page, "TTL"):
             if seconds == NO_KEY:
                 missing.append(activity_id)
             elif seconds != NO_TTL:
-                key = stock_key(activity_id)
                 yield f"activity {activity_id}: its stock is lost in {seconds} s; run PERSIST {key} in Redis"
         # It may have been paused since the page was read: a rebuild takes the key away only then.
         still_on_sale = Activity.objects.filter(id__in=missing, state__in=ON_SALE).order_by("id")

@@ -3,14 +3,18 @@
 -- KEYS aside       the stock that was set aside; removed
 -- KEYS bought      hash member → units
 -- KEYS holds       hash order → packed hold
+-- KEYS away        hash of units taken from limits for other buckets of a spread activity
 -- KEYS new_bought  what the rebuild has counted
 -- KEYS new_holds   what the rebuild has counted
+-- KEYS new_away    what the rebuild has counted
 -- KEYS fence       the fence of the last rebuild
 -- KEYS changed     set of activities whose stock the database has not seen
 -- KEYS news        stream of activities whose sale changed for those who keep them in memory
 -- ARGV activity_id
 -- ARGV figures     msgpack list total, remain, lock, sold, version, as texts
 -- ARGV my_fence    fence of this rebuild's lease
+-- ARGV whole       units of all buckets, of the home bucket of a spread activity; else empty
+-- ARGV epoch       of the loans of a spread activity's bucket; else empty
 -- REPLY RESTORED   the next admission sells from it, when the gate is open
 -- REPLY OUTDATED   another rebuild was here: nothing changed
 -- REPLY EXISTS     somebody has loaded a stock meanwhile: nothing changed
@@ -20,7 +24,7 @@ end
 if redis.call("EXISTS", stock) == 1 then
     return "EXISTS"
 end
-for old, fresh in pairs({ [bought] = new_bought, [holds] = new_holds }) do
+for old, fresh in pairs({ [bought] = new_bought, [holds] = new_holds, [away] = new_away }) do
     if redis.call("EXISTS", fresh) == 1 then
         redis.call("RENAME", fresh, old)
         -- What a rebuild has counted expires, in case that it dies; what it has finished must not.
@@ -32,6 +36,13 @@ end
 local counted = cmsgpack.unpack(figures)
 redis.call("HSET", stock, "total", counted[1], "remain", counted[2], "lock", counted[3], "sold", counted[4],
     "version", counted[5], "told_sold_out", 0)
+if epoch ~= "" then
+    -- Loans from before were counted with the orders, or not at all.
+    redis.call("HSET", stock, "epoch", epoch)
+end
+if whole ~= "" then
+    redis.call("HSET", stock, "whole", whole)
+end
 if redis.call("TYPE", aside).ok == "hash" then
     -- A repeated change of the total is recognised by it.
     local last_change = redis.call("HGET", aside, "last_change")

@@ -18,5 +18,5 @@ end
 if redis.call("TYPE", aside).ok ~= "hash" then
     return { "ASIDE", "", "" }
 end
-local kept = redis.call("HMGET", aside, "total", "version")
-return { "ASIDE", kept[1] or "", kept[2] or "" }
+local kept = redis.call("HMGET", aside, "total", "version", "whole")
+return { "ASIDE", kept[3] or kept[1] or "", kept[2] or "" }

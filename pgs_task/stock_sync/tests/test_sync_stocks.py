@@ -88,7 +88,7 @@ def test_a_later_writers_fence_is_not_passed():
 
 
 @pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("step", ["read_stocks", "record_stocks", "forget_copied", "finish_stock_pass"])
+@pytest.mark.parametrize("step", ["read_buckets", "record_stocks", "forget_copied", "finish_stock_pass"])
 def test_dying_anywhere_loses_no_change(monkeypatch, step, after):
     activity = make_sale(stock=10)
     sync_stocks()
@@ -140,8 +140,8 @@ def stall(monkeypatch: pytest.MonkeyPatch, activity: Activity) -> None:
             buy(activity, 2)
         return works(ids)
 
-    works = services.read_stocks
-    monkeypatch.setattr(services, "read_stocks", stalling)
+    works = services.read_buckets
+    monkeypatch.setattr(services, "read_buckets", stalling)
 
 
 def test_a_pass_that_lost_its_lease_forgets_nothing(monkeypatch):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pgs_data.lua.blobs import pack
 from pgs_data.lua.loader import Script
 from pgs_data.redis.connections import ledger
-from pgs_data.redis.partitions import partition_of
+from pgs_data.redis.partitions import partition_within
 from pgs_web.trade.group.keys import groups_key, period_of_group
 
 CLOSE_GROUPS = Script.load("pgs_web.trade.group", "close_groups")
@@ -28,7 +28,7 @@ def close_groups(*, groups: Iterable[GroupOfActivity]) -> int:
     """
     by_partition: dict[int, dict[int, GroupOfActivity]] = defaultdict(dict)
     for group in groups:
-        by_partition[partition_of(group.activity_id)][group.group_id] = group
+        by_partition[partition_within(group.activity_id, group.group_id)][group.group_id] = group
     closed = 0
     for partition, of_partition in by_partition.items():
         first = next(iter(of_partition.values()))

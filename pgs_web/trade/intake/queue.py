@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 
 from pgs_data.redis.connections import ledger
-from pgs_data.redis.partitions import partition_of
+from pgs_data.redis.partitions import partition_within
 from pgs_web.trade.intake.keys import flow_key
 from pgs_web.trade.order.queue import QueuePlace
 from pgs_web.trade.stock.holds import Hold
@@ -21,11 +21,11 @@ def find_places(waiting: Mapping[int, tuple[int, Hold]]) -> dict[int, QueuePlace
     """
     flows = {
         partition: _read_flow(partition)
-        for partition in {partition_of(activity_id) for activity_id, _hold in waiting.values()}
+        for partition in {partition_within(activity_id, order_id) for order_id, (activity_id, _hold) in waiting.items()}
     }
     places = {}
     for order_id, (activity_id, hold) in waiting.items():
-        passed, rate = flows[partition_of(activity_id)]
+        passed, rate = flows[partition_within(activity_id, order_id)]
         # A hold of the first version has no ticket: what was told then is the most that it can be now.
         position = max(hold.ticket - passed, 1) if hold.ticket else max(hold.position, 1)
         places[order_id] = QueuePlace(position, math.ceil(position / rate))

@@ -12,9 +12,10 @@ from pgs_data.ids.at_once import ReadyIds
 from pgs_data.ids.errors import IdSourceUnavailable
 from pgs_data.redis.async_connections import AsyncServer
 from pgs_data.redis.async_ledger import AsyncLedger
+from pgs_data.redis.partitions import partition_within
 from pgs_data.sharding.slots import slot_of_id, slot_of_key
 from pgs_web.api.errors import NotFound, Refusal, Unavailable
-from pgs_web.trade.intake.errors import KeyReused
+from pgs_web.trade.intake.errors import KeyReused, LimitExceeded, SoldOut
 from pgs_web.trade.intake.messages import AdmitReply, Admitted, Claimed, ClaimReply
 from pgs_web.trade.intake.services import (
     BACKLOG_SECONDS,
@@ -24,6 +25,7 @@ from pgs_web.trade.intake.services import (
     make_admission,
     make_claim,
 )
+from pgs_web.trade.receiving.buckets import Buckets
 from pgs_web.trade.receiving.lanes import Lane
 from pgs_web.trade.receiving.lookups import Lookup
 from pgs_web.trade.receiving.owners import AddressOwners
@@ -31,12 +33,16 @@ from pgs_web.trade.receiving.passages import Outcome, Passage
 from pgs_web.trade.receiving.sold_out import SoldOutMemory
 from pgs_web.trade.receiving.threads import Connections, own_connections
 from pgs_web.trade.receiving.unknown import find_holds, find_owners, judge_unknown_activities, judge_unknown_groups
-from pgs_web.trade.stock.holds import Hold
+from pgs_web.trade.stock.holds import Hold, HoldState
+from pgs_web.trade.stock.lending import Borrowed
+from pgs_web.trade.stock.limits import LimitReply, find_limit_place, make_away_order
 
 # How often it is looked whose time is up.
 SWEEP_SECONDS = 0.025
 # For how long "there is no such activity" is believed.
 UNKNOWN_SECONDS = 1.0
+# An order whose units went back takes nothing of its member's limit, whoever sends it again.
+_GONE = frozenset({HoldState.GIVEN_BACK, HoldState.REJECTED})
 
 logger = structlog.get_logger(__name__)
 
@@ -51,8 +57,10 @@ class Desk:
         self._answer_seconds: float = settings.INTAKE_ANSWER_SECONDS
         self._partitions: int = settings.LEDGER_PARTITIONS
         self._pins: dict[int, int] = settings.LEDGER_PINS
+        self._spread: dict[int, int] = settings.LEDGER_SPREAD
         self._ledger = AsyncLedger()
         self._lanes: dict[AsyncServer, Lane] = {}
+        self._buckets = Buckets(self._ledger, learn=self._learn_borrowed)
         # Not behind the orders' pipelines: what is new has to be known also when they are long.
         self._watching = AsyncLedger()
         self.sold_out = SoldOutMemory(self._watching)
@@ -83,16 +91,23 @@ class Desk:
         """
         if self.waiting >= self._most_waiting:
             raise Unavailable()
-        home, place = self._partition_of(request.member_id), self._partition_of(request.activity_id)
+        home, place, limit_place = self._partition_of(request.member_id), self._partition_of(request.activity_id), None
+        bucket, spread = 0, self._spread.get(request.activity_id, 1) if self._spread else 1
+        if spread > 1:
+            # A group is where its leader is, and who joins it buys there.
+            bucket = (request.group_id or request.member_id) % spread
+            place = partition_within(request.activity_id, bucket)
+            limit_place = find_limit_place(request.activity_id, member_id=request.member_id, part_id=bucket)
         first = self._lane_of(home)
         if first.breaker.is_closed() or self._lane_of(place).breaker.is_closed():
             raise Unavailable()
         try:
-            proposed = self._ids.new_id(slot_of_key(request.member_id))
+            proposed = self._ids.new_id(slot_of_key(request.member_id), residue=bucket, modulus=spread)
         except IdSourceUnavailable as error:
             raise Unavailable() from error
         loop = asyncio.get_running_loop()
         passage = Passage(request, make_claim(request, proposed), loop.create_future(), home, place)
+        passage.limit_place = limit_place
         self.waiting += 1
         self._line.append(passage)
         if not self._is_sweeping:
@@ -108,6 +123,7 @@ class Desk:
         for passage in self._line:
             self._finish(passage, Unavailable())
         self.sold_out.close()
+        self._buckets.close()
         self._ledger.close()
         self._watching.close()
         self._owners.close()
@@ -126,7 +142,9 @@ class Desk:
             lane = self._lanes[server] = Lane(
                 server,
                 on_claimed=self._learn_claim,
+                on_reserved=self._learn_reserved,
                 on_judged=self._learn_verdict,
+                on_dropped=self._give_limit_back,
                 finish=self._finish,
                 reroute=self._reroute,
             )
@@ -156,12 +174,53 @@ class Desk:
             self._holds.ask((request.activity_id, passage.order_id), partial(self._replay_or_refuse, passage))
             return
         try:
-            open_group_id = self._ids.new_id(slot_of_id(passage.order_id)) if request.opens_group else None
+            open_group_id = self._new_group_id(passage) if request.opens_group else None
         except IdSourceUnavailable:
             self._finish(passage, Unavailable())
             return
         passage.admission = make_admission(request, order_id=passage.order_id, open_group_id=open_group_id)
-        self._lane_of(passage.place).add(passage)
+        if passage.limit_place is not None:
+            passage.away = make_away_order(
+                request.activity_id,
+                order_id=passage.order_id,
+                member_id=request.member_id,
+                quantity=request.quantity,
+            )
+        self._lane_of(self._next_place(passage)).add(passage)
+
+    def _new_group_id(self, passage: Passage) -> int:
+        spread = self._spread.get(passage.request.activity_id, 1)
+        # In the bucket of its leader: the order's id is there, too.
+        return self._ids.new_id(slot_of_id(passage.order_id), residue=passage.order_id % spread, modulus=spread)
+
+    def _next_place(self, passage: Passage) -> int:
+        if not passage.is_claimed:
+            return passage.home
+        if passage.limit_place is not None and not passage.is_reserved:
+            return passage.limit_place
+        return passage.place
+
+    def _learn_reserved(self, passage: Passage, reply: LimitReply) -> None:
+        """The member's limit was counted elsewhere. Dying from here on leaves it to sweep_limits."""
+        if reply is LimitReply.RESERVED:
+            passage.is_reserved = True
+            self._lane_of(passage.place).add(passage)
+            return
+        # Unless it is the repetition of an order that is in, or whose units went back.
+        question = passage.request.activity_id, passage.order_id
+        self._holds.ask(question, partial(self._replay_or_say_why, passage, reply))
+
+    def _replay_or_say_why(self, passage: Passage, reply: LimitReply, hold: Hold | Exception | None) -> None:
+        if hold is None and reply is LimitReply.MISSING:
+            self._activities.ask(passage.request.activity_id, partial(self._refuse, passage))
+        else:
+            self._replay_or_refuse(passage, LimitExceeded() if hold is None else hold)
+
+    def _give_limit_back(self, passage: Passage) -> None:
+        """This attempt was refused; whoever sent the same order once more has an attempt of their own."""
+        if passage.is_reserved and passage.limit_place is not None and passage.away is not None:
+            passage.is_reserved = False
+            self._buckets.return_limit(passage.limit_place, passage.away)
 
     def _replay_or_refuse(self, passage: Passage, hold: Hold | Exception | None) -> None:
         """An order placed before its address was removed is answered as it was then."""
@@ -172,6 +231,12 @@ class Desk:
 
     def _learn_verdict(self, passage: Passage, verdict: Admitted) -> None:
         request = passage.request
+        if verdict.reply is AdmitReply.SOLD_OUT and request.activity_id in self._spread:
+            # Only this bucket is: it may borrow from the others. What the member took of the limit stays taken.
+            self._buckets.borrow(passage)
+            return
+        if verdict.hold is None or verdict.hold.state in _GONE:
+            self._give_limit_back(passage)
         if verdict.hold is not None:
             self._finish(passage, PlacedOrder(passage.order_id, verdict.hold))
         elif verdict.reply is AdmitReply.UNKNOWN_ACTIVITY:
@@ -184,6 +249,15 @@ class Desk:
             if verdict.reply is AdmitReply.SOLD_OUT:
                 self.sold_out.suspect(request.activity_id)
             self._finish(passage, REFUSALS[verdict.reply]())
+
+    def _learn_borrowed(self, passage: Passage, borrowed: Borrowed) -> None:
+        if borrowed is Borrowed.JUDGE_AGAIN and not passage.is_over:
+            self._lane_of(passage.place).add(passage)
+            return
+        self._give_limit_back(passage)
+        if borrowed is Borrowed.SOLD_OUT:
+            self.sold_out.suspect(passage.request.activity_id)
+        self._finish(passage, SoldOut() if borrowed is Borrowed.SOLD_OUT else Unavailable())
 
     def _refuse(self, passage: Passage, refusal: type[Refusal] | Exception) -> None:
         self._finish(passage, refusal if isinstance(refusal, Exception) else refusal())
@@ -220,7 +294,7 @@ class Desk:
         # While slots are on their way the map says nothing new: not a busy loop.
         await asyncio.sleep(0.01)
         for passage in passages:
-            self._lane_of(passage.place if passage.is_claimed else passage.home).add(passage)
+            self._lane_of(self._next_place(passage)).add(passage)
 
     def _refuse_all(self, passages: list[Passage]) -> None:
         for passage in passages:

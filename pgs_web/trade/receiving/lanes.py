@@ -26,6 +26,7 @@ from pgs_web.trade.intake.scripts import (
     read_claim_replies,
 )
 from pgs_web.trade.receiving.passages import Outcome, Passage
+from pgs_web.trade.stock.limits import LimitReply, read_limit_replies, reserve_limits_command
 
 # Claims, and admissions, of a round: other processes' calls are served in between.
 MOST_A_ROUND = 1_000
@@ -44,33 +45,44 @@ class Lane:
         server: AsyncServer,
         *,
         on_claimed: Callable[[Passage, Any], None],
+        on_reserved: Callable[[Passage, LimitReply], None],
         on_judged: Callable[[Passage, Any], None],
+        on_dropped: Callable[[Passage], None],
         finish: Callable[[Passage, Outcome], None],
         reroute: Callable[[list[Passage]], None],
     ) -> None:
-        """`reroute` gets the passages whose partition has moved to another server."""
+        """`reroute` gets passages whose partition has moved to another server, `on_dropped` those that weren't sent."""
         self.breaker = Breaker()
         self._server = server
         self._on_claimed = on_claimed
+        self._on_reserved = on_reserved
         self._on_judged = on_judged
+        self._on_dropped = on_dropped
         self._finish = finish
         self._reroute = reroute
         self._claims: deque[Passage] = deque()
+        # Units of limits that are counted in another bucket than the one that judges.
+        self._reservations: deque[Passage] = deque()
         self._admissions: deque[Passage] = deque()
         self._task: asyncio.Task[None] | None = None
 
     def add(self, passage: Passage) -> None:
         """Puts a passage into the queue of what it needs next; refused at once while the server hangs."""
         if not self.breaker.enter():
-            self._finish(passage, Unavailable())
+            self._drop(passage)
             return
-        (self._admissions if passage.is_claimed else self._claims).append(passage)
+        if not passage.is_claimed:
+            self._claims.append(passage)
+        elif passage.limit_place is not None and not passage.is_reserved:
+            self._reservations.append(passage)
+        else:
+            self._admissions.append(passage)
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._work())
 
     async def _work(self) -> None:
         try:
-            while self._claims or self._admissions:
+            while self._claims or self._reservations or self._admissions:
                 commands, steps = self._take_calls()
                 if commands:
                     await self._run_round(commands, steps)
@@ -81,10 +93,15 @@ class Lane:
     def _take_calls(self) -> tuple[list[Command], list[Step]]:
         commands: list[Command] = []
         steps: list[Step] = []
-        for partition, claims in _by_partition(self._claims, key=_home_of):
+        for partition, claims in self._by_partition(self._claims, key=_home_of):
             commands.append(claim_keys_command(partition, [one.claim for one in claims]))
             steps.append((claims, self._read_claims))
-        for partition, admissions in _by_partition(self._admissions, key=_place_of):
+        for partition, reservations in self._by_partition(self._reservations, key=_limit_place_of):
+            commands.append(
+                reserve_limits_command(partition, [one.away for one in reservations if one.away is not None])
+            )
+            steps.append((reservations, self._read_reservations))
+        for partition, admissions in self._by_partition(self._admissions, key=_place_of):
             commands.append(
                 admit_orders_command(partition, [one.admission for one in admissions if one.admission is not None])
             )
@@ -122,6 +139,10 @@ class Lane:
         for passage, claimed in zip(passages, read_claim_replies(reply), strict=True):
             self._on_claimed(passage, claimed)
 
+    def _read_reservations(self, passages: list[Passage], reply: Any) -> None:
+        for passage, reserved in zip(passages, read_limit_replies(reply), strict=True):
+            self._on_reserved(passage, reserved)
+
     def _read_verdicts(self, passages: list[Passage], reply: Any) -> None:
         for passage, admitted in zip(passages, read_admit_replies(reply), strict=True):
             self._on_judged(passage, admitted)
@@ -132,15 +153,41 @@ class Lane:
             self._refuse(passages)
         if self.breaker.fail(seconds):
             # They have waited behind this call, and would wait for the next one in vain.
-            self._refuse([*self._claims, *self._admissions])
-            self._claims.clear()
-            self._admissions.clear()
+            for waiting in (self._claims, self._reservations, self._admissions):
+                for passage in waiting:
+                    self._drop(passage)
+                waiting.clear()
         # A cluster may have given the partitions to another node.
         self._reroute([])
+
+    def _drop(self, passage: Passage) -> None:
+        """Nothing was sent for it."""
+        self._finish(passage, Unavailable())
+        self._on_dropped(passage)
 
     def _refuse(self, passages: Iterable[Passage]) -> None:
         for passage in passages:
             self._finish(passage, Unavailable())
+
+    def _by_partition(
+        self, waiting: deque[Passage], *, key: Callable[[Passage], int]
+    ) -> list[tuple[int, list[Passage]]]:
+        """Takes up to MOST_A_ROUND passages, the longest waiting first, in lists of one call each."""
+        calls: list[tuple[int, list[Passage]]] = []
+        open_calls: dict[int, list[Passage]] = {}
+        for _ in range(min(len(waiting), MOST_A_ROUND)):
+            passage = waiting.popleft()
+            if passage.is_over:
+                # Its shopper was told to come back: nothing is done behind their back that can still be left undone.
+                self._on_dropped(passage)
+                continue
+            partition = key(passage)
+            call = open_calls.get(partition)
+            if call is None or len(call) >= LARGEST_BATCH:
+                call = open_calls[partition] = []
+                calls.append((partition, call))
+            call.append(passage)
+        return calls
 
 
 def _refuse_error(reply: Any) -> None:
@@ -150,21 +197,4 @@ def _refuse_error(reply: Any) -> None:
 
 _home_of: Callable[[Passage], int] = attrgetter("home")
 _place_of: Callable[[Passage], int] = attrgetter("place")
-
-
-def _by_partition(waiting: deque[Passage], *, key: Callable[[Passage], int]) -> list[tuple[int, list[Passage]]]:
-    """Takes up to MOST_A_ROUND passages, the longest waiting first, in lists of one call each."""
-    calls: list[tuple[int, list[Passage]]] = []
-    open_calls: dict[int, list[Passage]] = {}
-    for _ in range(min(len(waiting), MOST_A_ROUND)):
-        passage = waiting.popleft()
-        if passage.is_over:
-            # Its shopper was told to come back: nothing is done behind their back that can still be left undone.
-            continue
-        partition = key(passage)
-        call = open_calls.get(partition)
-        if call is None or len(call) >= LARGEST_BATCH:
-            call = open_calls[partition] = []
-            calls.append((partition, call))
-        call.append(passage)
-    return calls
+_limit_place_of: Callable[[Passage], int] = attrgetter("limit_place")

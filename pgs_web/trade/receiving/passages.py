@@ -6,6 +6,7 @@ import time
 from pgs_web.api.errors import Refusal
 from pgs_web.trade.intake.messages import Admission, Claim
 from pgs_web.trade.intake.services import OrderRequest, PlacedOrder
+from pgs_web.trade.stock.limits import AwayOrder
 
 # An order is in, refused, or something of ours broke.
 Outcome = PlacedOrder | Refusal | Exception
@@ -15,17 +16,23 @@ class Passage:
     """First its key is claimed, while its address is looked up; then it is admitted. Lives on one event loop."""
 
     __slots__ = (
-        *("admission", "answer", "claim", "home", "is_claimed", "is_over", "order_id", "owner"),
-        *("place", "request", "started"),
+        *("admission", "answer", "away", "borrowings", "claim", "home", "is_claimed", "is_over", "is_reserved"),
+        *("limit_place", "order_id", "owner", "place", "request", "started"),
     )
 
     def __init__(
         self, request: OrderRequest, claim: Claim, answer: "asyncio.Future[Outcome]", home: int, place: int
     ) -> None:
         self.request = request
-        # The partitions of the key and of the activity.
+        # The partitions of the key and of the activity, or of its bucket that judges the order.
         self.home = home
         self.place = place
+        # Where the member's limit is counted, if that is another bucket; the units are taken there first.
+        self.limit_place: int | None = None
+        self.is_reserved = False
+        self.away: AwayOrder | None = None
+        # How often its bucket had too little and borrowed.
+        self.borrowings = 0
         self.claim = claim
         self.answer = answer
         self.started = time.monotonic()

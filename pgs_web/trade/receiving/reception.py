@@ -169,7 +169,7 @@ class Reception:
         """Says what of the news this process has read; and forgets processes that said nothing for a minute."""
         assert self.desk is not None
         now = time.time()
-        said = {"at": round(now, 3), "read": self.desk.sold_out.news.positions()}
+        said = {"at": round(now, 3), "read": self.desk.sold_out.news.positions(), "spread": settings.LEDGER_SPREAD}
         ledger().hset(READERS_KEY, self.name, json.dumps(said))
         if now >= self._swept_at + READER_KEPT_SECONDS:
             self._swept_at = now

@@ -8,12 +8,13 @@ sold_out to somebody with a foreign address, an unknown group, or a key used bef
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from pgs_data.redis.async_ledger import AWAY, AsyncLedger
-from pgs_data.redis.partitions import partition_of
+from pgs_data.redis.partitions import partitions_of
 from pgs_web.trade.intake.services import OrderRequest
 from pgs_web.trade.receiving.news import NewsReader
 from pgs_web.trade.stock.keys import activity_key, bought_key, stock_key
@@ -35,7 +36,8 @@ logger = structlog.get_logger(__name__)
 class SoldOutSale:
     """What is known of an activity of which nothing remains."""
 
-    partition: int
+    # Of its stock, or of all buckets of a spread one.
+    partitions: tuple[int, ...]
     ends_ms: int
     member_limit: int
     buyers: frozenset[int]
@@ -61,7 +63,7 @@ class SoldOutMemory:
             sale is not None
             and request.member_id not in sale.buyers
             and request.quantity <= sale.member_limit
-            and self.news.is_fresh(sale.partition)
+            and all(map(self.news.is_fresh, sale.partitions))
             and time.time() * 1000 < sale.ends_ms - SKEW_MS
         )
 
@@ -91,13 +93,14 @@ class SoldOutMemory:
 
     async def _look(self, activity_id: int) -> None:
         try:
-            if not await self._hear_up_to_now(partition_of(activity_id)):
+            partitions = partitions_of(activity_id)
+            if not await self._hear_up_to_now(partitions):
                 return
             # Counted only while somebody looks.
             self._changes[activity_id] = 0
             sale = await self._read(activity_id)
             # What changed while it was read is news.
-            if sale is None or not await self._hear_up_to_now(sale.partition):
+            if sale is None or not await self._hear_up_to_now(partitions):
                 return
             if self._changes[activity_id] == 0 and len(self._sales) < MOST_ACTIVITIES:
                 self._sales[activity_id] = sale
@@ -106,10 +109,10 @@ class SoldOutMemory:
         finally:
             self._changes.pop(activity_id, None)
 
-    async def _hear_up_to_now(self, partition: int) -> bool:
-        """Whether all news until this moment could be heard; within a second."""
+    async def _hear_up_to_now(self, partitions: Sequence[int]) -> bool:
+        """Whether all news of these partitions until this moment could be heard; within a second."""
         now = time.monotonic()
-        while self.news.heard_at(partition) < now:
+        while min(map(self.news.heard_at, partitions)) < now:
             if time.monotonic() > now + PAUSE_SECONDS:
                 return False
             await asyncio.sleep(0.01)
@@ -117,22 +120,38 @@ class SoldOutMemory:
 
     async def _read(self, activity_id: int) -> SoldOutSale | None:
         """None when something remains, or the sale isn't open, or has too many buyers to remember."""
-        partition = partition_of(activity_id)
+        most = MOST_BUYERS - sum(len(sale.buyers) for sale in self._sales.values())
+        buyers: set[int] = set()
+        partitions = partitions_of(activity_id)
+        ends_ms = member_limit = 0
+        for partition in partitions:
+            terms = await self._read_terms(activity_id, partition)
+            if terms is None or not await self._add_buyers(activity_id, partition, buyers, most=most):
+                return None
+            # The same in all buckets, or there are news of them.
+            ends_ms, member_limit = terms
+        return SoldOutSale(partitions, ends_ms, member_limit, frozenset(buyers))
+
+    async def _read_terms(self, activity_id: int, partition: int) -> tuple[int, int] | None:
+        """When the sale ends and the member limit, if it is open and nothing is in this partition, nor on its way."""
         server = self._ledger.server_of(partition)
         state, ends_ms, member_limit = await server.ask(
-            "HMGET", activity_key(activity_id), "state", "end_ms", "member_limit"
+            "HMGET", activity_key(activity_id, partition), "state", "end_ms", "member_limit"
         )
         if state not in OPEN_STATES or ends_ms is None or member_limit is None:
             return None
-        if await server.ask("HGET", stock_key(activity_id), "remain") != b"0":
+        remain, under_way = await server.ask("HMGET", stock_key(activity_id, partition), "remain", "under_way")
+        if remain != b"0" or int(under_way or 0):
             return None
-        most = MOST_BUYERS - sum(len(sale.buyers) for sale in self._sales.values())
-        buyers: set[int] = set()
-        cursor = b"0"
+        return int(ends_ms), int(member_limit)
+
+    async def _add_buyers(self, activity_id: int, partition: int, buyers: set[int], *, most: int) -> bool:
+        """Whether all who ever bought there could be remembered."""
+        server, cursor = self._ledger.server_of(partition), b"0"
         while True:
-            cursor, page = await server.ask("HSCAN", bought_key(activity_id), cursor, "COUNT", BUYERS_A_CALL)
+            cursor, page = await server.ask("HSCAN", bought_key(activity_id, partition), cursor, "COUNT", BUYERS_A_CALL)
             buyers.update(map(int, page[::2]))
             if len(buyers) > most:
-                return None
+                return False
             if cursor == b"0":
-                return SoldOutSale(partition, int(ends_ms), int(member_limit), frozenset(buyers))
+                return True

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from pgs_data.redis.connections import ledger
-from pgs_data.redis.partitions import partition_of
+from pgs_data.redis.partitions import bucket_of, partitions_of
 from pgs_web.trade.stock.holds import Hold
 from pgs_web.trade.stock.keys import bought_key, holds_key
 
@@ -11,20 +11,24 @@ from pgs_web.trade.stock.keys import bought_key, holds_key
 PAGE = 1000
 
 
-def iterate_holds(activity_id: int) -> Iterator[tuple[int, Hold]]:
-    """(order id, hold) of every order that the activity ever admitted; one may come twice while the hash grows."""
-    client = ledger(partition_of(activity_id))
-    for order_id, packed in client.hscan_iter(holds_key(activity_id), count=PAGE):
-        yield int(order_id), Hold.unpack(packed)
+def iterate_holds(activity_id: int, partitions: Iterable[int] | None = None) -> Iterator[tuple[int, Hold]]:
+    """(order id, hold) of every order that the activity ever admitted; one may come twice while the hash grows.
+
+    `partitions`: of these buckets only.
+    """
+    for partition in partitions_of(activity_id) if partitions is None else partitions:
+        for order_id, packed in ledger(partition).hscan_iter(holds_key(activity_id, partition), count=PAGE):
+            yield int(order_id), Hold.unpack(packed)
 
 
 def iterate_bought_units(activity_ids: Iterable[int]) -> Iterator[tuple[int, int, int]]:
     """(activity id, member id, units) as Redis counts them; members without units are left out."""
     for activity_id in activity_ids:
-        client = ledger(partition_of(activity_id))
-        seen: set[int] = set()
-        for member, units in client.hscan_iter(bought_key(activity_id), count=PAGE):
-            member_id = int(member)
-            if int(units) and member_id not in seen:
-                seen.add(member_id)
-                yield activity_id, member_id, int(units)
+        for bucket, partition in enumerate(partitions_of(activity_id)):
+            seen: set[int] = set()
+            for member, units in ledger(partition).hscan_iter(bought_key(activity_id, partition), count=PAGE):
+                member_id = int(member)
+                # Of a spread activity, the members' own buckets count; others have what was sold there.
+                if int(units) and member_id not in seen and bucket_of(activity_id, member_id) == bucket:
+                    seen.add(member_id)
+                    yield activity_id, member_id, int(units)

@@ -1,6 +1,7 @@
 """The stock's Lua scripts: one function each, of the same name."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from pgs_data.lua.blobs import pack
 from pgs_data.lua.loader import Script
@@ -17,31 +18,47 @@ _change_total = Script.load(_PACKAGE, "change_total")
 _settle_holds = Script.load(_PACKAGE, "settle_holds")
 
 
-def preload_activity(*, activity_id: int, facts: Mapping[str, str], total: int) -> PreloadReply:
-    """Loads facts and stock; raises RedisUnavailable."""
-    partition = partition_of(activity_id)
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A part of a spread activity's stock: `whole` is the total of all buckets, told to the home bucket only."""
+
+    partition: int
+    whole: int | None
+    epoch: str
+
+
+def preload_activity(
+    *, activity_id: int, facts: Mapping[str, str], total: int, bucket: Bucket | None = None
+) -> PreloadReply:
+    """Loads facts and stock, of one bucket of a spread activity; raises RedisUnavailable."""
+    partition = partition_of(activity_id) if bucket is None else bucket.partition
     reply = _preload_activity(
         ledger(partition),
         keys={
-            "activity": activity_key(activity_id),
-            "stock": stock_key(activity_id),
-            "holds": holds_key(activity_id),
+            "activity": activity_key(activity_id, partition),
+            "stock": stock_key(activity_id, partition),
+            "holds": holds_key(activity_id, partition),
             "changed": changed_key(partition),
             "news": news_key(partition),
         },
-        args={"activity_id": str(activity_id), "facts": _flat(facts), "total": total},
+        args={
+            "activity_id": str(activity_id),
+            "facts": _flat(facts),
+            "total": total,
+            "whole": "" if bucket is None or bucket.whole is None else bucket.whole,
+            "epoch": "" if bucket is None else bucket.epoch,
+        },
     )
     return PreloadReply(reply.decode())
 
 
 def update_activity_facts(
-    *, activity_id: int, facts: Mapping[str, str], rules_version: int, state_when_new: str
+    *, activity_id: int, partition: int, facts: Mapping[str, str], rules_version: int, state_when_new: str
 ) -> FactsReply:
-    """Replaces the facts but the gate's state; raises RedisUnavailable."""
-    partition = partition_of(activity_id)
+    """Replaces the facts in one partition, but the gate's state; raises RedisUnavailable."""
     reply = _update_activity_facts(
         ledger(partition),
-        keys={"activity": activity_key(activity_id), "news": news_key(partition)},
+        keys={"activity": activity_key(activity_id, partition), "news": news_key(partition)},
         args={
             "activity_id": str(activity_id),
             "facts": _flat(facts),
@@ -52,12 +69,14 @@ def update_activity_facts(
     return FactsReply(reply.decode())
 
 
-def set_activity_gate(*, activity_id: int, state: str, fence: int) -> GateReply:
-    """Opens or closes the gate for the latest lease, or for a caller without one (0); raises RedisUnavailable."""
-    partition = partition_of(activity_id)
+def set_activity_gate(*, activity_id: int, partition: int, state: str, fence: int) -> GateReply:
+    """Opens or closes the gate of one partition for the latest lease, or for a caller without one (0).
+
+    Raises RedisUnavailable.
+    """
     reply = _set_activity_gate(
         ledger(partition),
-        keys={"activity": activity_key(activity_id), "news": news_key(partition)},
+        keys={"activity": activity_key(activity_id, partition), "news": news_key(partition)},
         args={"activity_id": str(activity_id), "state": state, "fence": fence},
     )
     return GateReply(reply.decode())

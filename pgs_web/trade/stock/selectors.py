@@ -1,16 +1,17 @@
 """Reads of the stock and of the holds on it, straight from Redis."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pgs_data.redis.connections import ledger
-from pgs_data.redis.partitions import partition_of
+from pgs_data.redis.partitions import partition_of, partition_within, partitions_of
 from pgs_web.trade.stock.holds import Hold
 from pgs_web.trade.stock.keys import activity_key, holds_key, stock_key
 
 _FIELDS = ("total", "remain", "lock", "sold", "version", "told_sold_out")
+_BUCKET_FIELDS = (*_FIELDS, "whole", "under_way")
 # Ids in one HMGET: Redis answers nobody else meanwhile.
 IDS_A_READ = 500
 
@@ -42,38 +43,105 @@ class Stock:
         return self.told_sold_out > 0 and self.lock == 0 and self.remain >= self.told_sold_out
 
 
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A spread activity's units in one partition; `under_way`: lent and not known to have arrived."""
+
+    stock: Stock
+    # The total of all buckets; None for all but the home's.
+    whole: int | None
+    under_way: int
+
+
 def read_stock(activity_id: int) -> Stock | None:
     """The stock now, None when it isn't loaded; raises RedisUnavailable."""
-    return _stock_of(ledger(partition_of(activity_id)).hmget(stock_key(activity_id), _FIELDS))
+    return read_stocks([activity_id]).get(activity_id)
 
 
 def read_stocks(activity_ids: Iterable[int]) -> dict[int, Stock]:
-    """The stocks of those activities that have one; one round trip a partition. Raises RedisUnavailable."""
-    stocks: dict[int, Stock] = {}
-    for partition, ids in _by_partition(activity_ids).items():
+    """The stocks of those activities that have one; one round trip a partition. Raises RedisUnavailable.
+
+    A spread one is the sum of its buckets, and has none when one of them is lost.
+    """
+    return {activity_id: add_up(buckets) for activity_id, buckets in read_buckets(activity_ids).items()}
+
+
+def read_buckets(activity_ids: Iterable[int]) -> dict[int, list[Bucket]]:
+    """The buckets of those activities that have all of them, home first; most have one. Raises RedisUnavailable."""
+    found: dict[tuple[int, int], Bucket] = {}
+    ids = list(dict.fromkeys(activity_ids))
+    for partition, held in _by_partition(ids).items():
         pipeline = ledger(partition).pipeline(transaction=False)
-        for activity_id in ids:
-            pipeline.hmget(stock_key(activity_id), _FIELDS)
-        for activity_id, values in zip(ids, pipeline.execute(), strict=True):
-            stock = _stock_of(values)
+        for activity_id in held:
+            pipeline.hmget(stock_key(activity_id, partition), _BUCKET_FIELDS)
+        for activity_id, values in zip(held, pipeline.execute(), strict=True):
+            stock = _stock_of(values[:6])
             if stock is not None:
-                stocks[activity_id] = stock
-    return stocks
+                whole = None if values[6] is None else int(values[6])
+                found[activity_id, partition] = Bucket(stock, whole, int(values[7] or 0))
+    complete: dict[int, list[Bucket]] = {}
+    for activity_id in ids:
+        buckets = [found.get((activity_id, partition)) for partition in partitions_of(activity_id)]
+        there = [bucket for bucket in buckets if bucket is not None]
+        if len(there) == len(buckets):
+            complete[activity_id] = there
+    return complete
+
+
+def add_up(buckets: Sequence[Bucket]) -> Stock:
+    """The stock of an activity from all of its buckets, read one after the other while units move between them.
+
+    The total is counted in one place, and a locked or sold unit never changes its bucket: what is neither remains.
+    """
+    stocks = [bucket.stock for bucket in buckets]
+    if len(stocks) == 1:
+        return stocks[0]
+    whole, lock, sold = buckets[0].whole or 0, sum(one.lock for one in stocks), sum(one.sold for one in stocks)
+    told = [one.told_sold_out for one in stocks]
+    return Stock(
+        total=whole,
+        remain=whole - lock - sold,
+        lock=lock,
+        sold=sold,
+        version=sum(one.version for one in stocks),
+        # A bucket alone is no reason to refuse: only while all of them are marked somebody was told.
+        told_sold_out=max(told) if all(told) else 0,
+    )
 
 
 def read_gates(activity_ids: Iterable[int]) -> dict[int, str]:
-    """States that admissions of these activities see, of those with facts; one round trip a partition."""
+    """States that admissions of these activities see, of those with facts; one round trip a partition.
+
+    Of a spread activity the last bucket's, the one that is steered last.
+    """
     gates: dict[int, str] = {}
-    for partition, ids in _by_partition(activity_ids).items():
+    ids = list(dict.fromkeys(activity_ids))
+    for partition, held in _by_partition(ids).items():
         pipeline = ledger(partition).pipeline(transaction=False)
-        for activity_id in ids:
-            pipeline.hget(activity_key(activity_id), "state")
+        for activity_id in held:
+            pipeline.hget(activity_key(activity_id, partition), "state")
         gates.update(
             (activity_id, state.decode())
-            for activity_id, state in zip(ids, pipeline.execute(), strict=True)
-            if state is not None
+            for activity_id, state in zip(held, pipeline.execute(), strict=True)
+            if state is not None and partition == partitions_of(activity_id)[-1]
         )
     return gates
+
+
+def read_spreads(activity_ids: Iterable[int]) -> dict[int, int]:
+    """Over how many partitions these activities were loaded, as their homes say; of those with facts."""
+    spreads: dict[int, int] = {}
+    by_home: dict[int, list[int]] = defaultdict(list)
+    for activity_id in activity_ids:
+        by_home[partition_of(activity_id)].append(activity_id)
+    for partition, held in by_home.items():
+        pipeline = ledger(partition).pipeline(transaction=False)
+        for activity_id in held:
+            pipeline.hmget(activity_key(activity_id), "sku_id", "spread")
+        for activity_id, (sku_id, spread) in zip(held, pipeline.execute(), strict=True):
+            if sku_id is not None:
+                spreads[activity_id] = int(spread or 1)
+    return spreads
 
 
 def read_facts(activity_id: int) -> dict[str, str]:
@@ -84,17 +152,17 @@ def read_facts(activity_id: int) -> dict[str, str]:
 
 def read_holds(orders: Iterable[tuple[int, int]]) -> dict[int, Hold]:
     """Order id → hold, for (activity id, order id) pairs that have one; one round trip a partition."""
-    wanted: dict[int, list[int]] = defaultdict(list)
+    wanted: dict[int, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
     for activity_id, order_id in orders:
-        wanted[activity_id].append(order_id)
+        wanted[partition_within(activity_id, order_id)][activity_id].append(order_id)
     holds: dict[int, Hold] = {}
-    for partition, activity_ids in _by_partition(wanted).items():
+    for partition, of_activities in wanted.items():
         pipeline = ledger(partition).pipeline(transaction=False)
         asked: list[list[int]] = []
-        for activity_id in activity_ids:
-            for start in range(0, len(wanted[activity_id]), IDS_A_READ):
-                asked.append(wanted[activity_id][start : start + IDS_A_READ])
-                pipeline.hmget(holds_key(activity_id), [str(order_id) for order_id in asked[-1]])
+        for activity_id, order_ids in of_activities.items():
+            for start in range(0, len(order_ids), IDS_A_READ):
+                asked.append(order_ids[start : start + IDS_A_READ])
+                pipeline.hmget(holds_key(activity_id, partition), [str(order_id) for order_id in asked[-1]])
         for ids, values in zip(asked, pipeline.execute(), strict=True):
             holds.update(
                 (order_id, Hold.unpack(packed))
@@ -106,8 +174,9 @@ def read_holds(orders: Iterable[tuple[int, int]]) -> dict[int, Hold]:
 
 def _by_partition(activity_ids: Iterable[int]) -> dict[int, list[int]]:
     grouped: dict[int, list[int]] = defaultdict(list)
-    for activity_id in dict.fromkeys(activity_ids):
-        grouped[partition_of(activity_id)].append(activity_id)
+    for activity_id in activity_ids:
+        for partition in partitions_of(activity_id):
+            grouped[partition].append(activity_id)
     return grouped
 
 

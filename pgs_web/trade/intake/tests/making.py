@@ -2,15 +2,23 @@
 
 import itertools
 
-from pgs_data.ids.snowflake import new_id
+from pgs_data.ids.snowflake import new_id, new_ids
+from pgs_data.lua.loader import run_command
 from pgs_data.redis.connections import ledger
-from pgs_data.redis.partitions import partition_of
+from pgs_data.redis.partitions import partition_within, partitions_of, spread_of
 from pgs_data.sharding.slots import slot_of_id, slot_of_key
 from pgs_web.display.activity.models import Activity
 from pgs_web.trade.intake.documents import OrderDocument, read_entry
 from pgs_web.trade.intake.keys import intake_key
 from pgs_web.trade.intake.messages import Admission, Admitted
 from pgs_web.trade.intake.scripts import admit_orders
+from pgs_web.trade.stock.limits import (
+    LimitReply,
+    find_limit_place,
+    make_away_order,
+    read_limit_replies,
+    reserve_limits_command,
+)
 
 _numbers = itertools.count(1)
 
@@ -26,7 +34,7 @@ def make_admission(
     key: str | None = None,
 ) -> Admission:
     """An order of a member; without `join` and `alone` it opens a group."""
-    order_id = order_id or new_id(slot=slot_of_key(member_id))
+    order_id = order_id or _new_id_beside(join or member_id, activity, slot=slot_of_key(member_id))
     opens = join is None and not alone
     return Admission(
         order_id=order_id,
@@ -34,7 +42,7 @@ def make_admission(
         member_id=member_id,
         quantity=quantity,
         join_group_id=join,
-        open_group_id=new_id(slot=slot_of_id(order_id)) if opens else None,
+        open_group_id=_new_id_beside(order_id, activity, slot=slot_of_id(order_id)) if opens else None,
         address_id=7,
         idempotency_key=key or f"key-{next(_numbers)}",
         trace_id="trace-of-test",
@@ -43,7 +51,28 @@ def make_admission(
 
 def admit(*orders: Admission) -> list[Admitted]:
     """Verdicts on orders of one activity, judged in one call."""
-    return admit_orders(partition=partition_of(orders[0].activity_id), orders=orders)
+    for order in orders:
+        _take_from_limit(order)
+    return admit_orders(partition=partition_within(orders[0].activity_id, orders[0].order_id), orders=orders)
+
+
+def _new_id_beside(part_id: int, activity: Activity, *, slot: int) -> int:
+    """A new id in the bucket of another one, where the activity is spread."""
+    spread = spread_of(activity.pk)
+    if spread == 1:
+        return new_id(slot=slot)
+    return next(one for one in new_ids(slot=slot, count=2 * spread) if (one - part_id) % spread == 0)
+
+
+def _take_from_limit(order: Admission) -> None:
+    """As the receiving service does it for an order in another bucket than its member's."""
+    place = find_limit_place(order.activity_id, member_id=order.member_id, part_id=order.order_id)
+    if place is not None:
+        away = make_away_order(
+            order.activity_id, order_id=order.order_id, member_id=order.member_id, quantity=order.quantity
+        )
+        reply = run_command(ledger(place), reserve_limits_command(place, [away]))
+        assert read_limit_replies(reply) == [LimitReply.RESERVED]
 
 
 def documents_of(activity: Activity) -> list[OrderDocument]:
@@ -55,5 +84,6 @@ def documents_of(activity: Activity) -> list[OrderDocument]:
 
 def stream_of(activity: Activity) -> list[tuple[bytes, dict[bytes, bytes]]]:
     """Entries of the activity's intake stream."""
-    partition = partition_of(activity.pk)
-    return ledger(partition).xrange(intake_key(partition))
+    return [
+        entry for partition in partitions_of(activity.pk) for entry in ledger(partition).xrange(intake_key(partition))
+    ]

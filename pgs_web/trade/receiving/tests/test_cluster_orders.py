@@ -7,12 +7,20 @@ from datetime import timedelta
 import pytest
 
 from pgs_data.private_servers.running import RunningServer
-from pgs_data.redis.partitions import partition_of
+from pgs_data.redis.partitions import partition_of, partitions_of
 from pgs_data.redis.tests.test_cluster import cluster, clustered, plain_client  # noqa: F401  # fixtures
 from pgs_web.trade.stock.selectors import read_stock
 from pgs_web.trade.stock.tests.making import make_sale
+from pgs_web.trade.stock.tests.spreading import remains, spread_next
 
 pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.slow]
+
+
+@pytest.fixture
+def spread(request, settings):
+    """Activities of the tests that ask for it are sold from eight buckets."""
+    if "in_buckets" in request.node.name:
+        spread_next(settings, 8)
 
 
 @pytest.fixture
@@ -22,7 +30,7 @@ def buy(clustered, buy):  # noqa: F811
 
 
 @pytest.fixture
-def api(clustered, api):  # noqa: F811
+def api(clustered, spread, api):  # noqa: F811
     return api
 
 
@@ -63,3 +71,13 @@ def test_a_node_that_hangs_is_503_for_its_partitions_only(clustered: list[Runnin
         while buy(buyer, activity, key=f"during-{activity.pk}").status_code == 503:
             assert time.monotonic() < deadline
             time.sleep(0.05)
+
+
+def test_an_activity_in_buckets_on_all_nodes(clustered: list[RunningServer], shoppers, buy):  # noqa: F811
+    activity = make_sale(stock=10, member_limit=2, lasts=timedelta(hours=1))
+    assert len(set(partitions_of(activity.pk))) == 8
+    buyers = shoppers(12)
+    answers = Counter(buy(buyer, activity).status_code for buyer in buyers)
+    assert answers == {202: 10, 409: 2}
+    assert (read_stock(activity.pk).remain, read_stock(activity.pk).lock) == (0, 10)
+    assert remains(activity) == [0] * 8

@@ -12,7 +12,7 @@
 
 -- Names of the newest changes, newest first: who sends one again may find that others have made theirs since.
 local REMEMBERED_LENGTH = 20 * 33
-local now = redis.call("HMGET", stock, "total", "remain", "last_change")
+local now = redis.call("HMGET", stock, "total", "remain", "last_change", "whole")
 if not now[1] or not now[2] then
     return "MISSING"
 end
@@ -27,6 +27,10 @@ end
 redis.call("HINCRBY", stock, "total", difference)
 redis.call("HINCRBY", stock, "remain", difference)
 redis.call("HINCRBY", stock, "version", 1)
+if now[4] then
+    -- Of all buckets; this one is the home of a spread activity.
+    redis.call("HINCRBY", stock, "whole", difference)
+end
 remembered = change_id .. " " .. remembered
 if #remembered >= REMEMBERED_LENGTH then
     -- Whole names only: the last one may be cut.
@@ -35,7 +39,7 @@ end
 redis.call("HSET", stock, "last_change", remembered)
 if units > 0 then
     -- Who was told "sold out" was told the truth; from now on there is something to sell again.
-    redis.call("HSET", stock, "told_sold_out", 0)
+    redis.call("HSET", stock, "told_sold_out", 0, "mark", "")
 end
 redis.call("SADD", changed, activity_id)
 redis.call("XADD", news, "MAXLEN", "~", 1000, "*", "a", activity_id)

@@ -7,6 +7,8 @@
 -- ARGV activity_id
 -- ARGV facts     msgpack list name, value, name, value, …
 -- ARGV total     units
+-- ARGV whole     units of all buckets, of the home bucket of a spread activity; else empty
+-- ARGV epoch     of the loans of a spread activity's bucket; else empty
 -- REPLY LOADED   facts and stock are there, all units remain
 -- REPLY EXISTS   there is a stock that was sold from, or one with another total: nothing changed
 local old = redis.call("HMGET", stock, "total", "remain", "version")
@@ -14,6 +16,14 @@ if old[1] then
     -- The same call again, after a crash behind it, must not be an error; a stock in use must not be touched.
     if redis.call("EXISTS", holds) == 1 or old[1] ~= old[2] then
         return "EXISTS"
+    end
+end
+if epoch ~= "" then
+    -- Loans of an earlier load count no more.
+    redis.call("DEL", stock)
+    redis.call("HSET", stock, "epoch", epoch)
+    if whole ~= "" then
+        redis.call("HSET", stock, "whole", whole)
     end
 end
 redis.call("HSET", activity, unpack(cmsgpack.unpack(facts)))

@@ -164,7 +164,7 @@ for activity_id, stock in pairs(stocks) do
             "version", whole(stock.version + 1))
         if stock.given_back then
             -- Who was told "sold out" was told the truth; from now on there is something to sell again.
-            redis.call("HSET", key, "told_sold_out", 0)
+            redis.call("HSET", key, "told_sold_out", 0, "mark", "")
             if stock.was_short then
                 redis.call("XADD", news, "MAXLEN", "~", 1000, "*", "a", activity_id)
             end

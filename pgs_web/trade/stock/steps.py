@@ -1,0 +1,28 @@
+"""Acts that take several calls to several partitions, written once for callers that block and for event loops.
+
+An act is a generator: it yields a partition and a command, and is sent the reply. It may end between any two calls,
+because its process dies: each act says what then holds and who finishes it.
+"""
+
+from collections.abc import Generator
+from typing import Any, TypeVar
+
+from pgs_data.lua.loader import Command, run_command
+from pgs_data.redis.connections import ledger
+
+Result = TypeVar("Result")
+
+Call = tuple[int, Command]
+Steps = Generator[Call, Any, Result]
+
+
+def run_steps(steps: Steps[Result]) -> Result:
+    """Makes the calls one after the other, blocking; raises RedisUnavailable."""
+    reply: Any = None
+    while True:
+        try:
+            partition, command = steps.send(reply)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+        reply = run_command(ledger(partition), command)
