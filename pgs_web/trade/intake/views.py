@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 from rest_framework.views import APIView
 
-from pgs_web.api.errors import NotFound, Unavailable
+from pgs_web.api.errors import NotFound, TooManyRequests, Unavailable
 from pgs_web.api.ids import read_id
 from pgs_web.api.pagination import PAGE_PARAMETERS, invalid_parameter, read_page_size
 from pgs_web.api.schema import refusals
@@ -96,6 +96,7 @@ class OrdersView(APIView):
                 Ended,
                 Paused,
                 KeyReused,
+                TooManyRequests,
             ),
         },
     )

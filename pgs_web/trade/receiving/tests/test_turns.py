@@ -77,3 +77,8 @@ def test_a_program_leaves_a_bounded_number_of_claims(shoppers, buy):
     assert refused[0].json()["code"] == "too_many_requests"
     assert int(refused[0].headers["Retry-After"]) >= 1
     assert {answer.status_code for answer in answers} == {202, 409, 429}
+
+
+def test_the_schema_tells_it(client):
+    schema = client.get("/api/v1/schema/?format=json").json()
+    assert "Retry-After" in schema["paths"]["/api/v1/orders/"]["post"]["responses"]["429"]["headers"]
