@@ -63,6 +63,7 @@ INSTALLED_APPS = [
     "pgs_web.trade.order",
     "pgs_web.trade.intake",
     "pgs_web.trade.delivery",
+    "pgs_task.journal",
     "pgs_task.payment",
     "pgs_task.payment.sandbox_gateway",
     "pgs_task.order_drain",

@@ -14,6 +14,13 @@ SANDBOX_GATEWAY_APP_ID: str = env("SANDBOX_GATEWAY_APP_ID", default="pgs-sandbox
 # Where the sandbox gateway sends its notices; empty: to the loopback address at which it was called.
 SANDBOX_NOTICE_BASE_URL: str = env("SANDBOX_NOTICE_BASE_URL", default="")
 
+# What a gateway keeps of a payment, in hundredths of a percent (60: 0.6 %, half a fen counts as one); 0 when not named.
+PAYMENT_FEE_BASIS_POINTS: dict[str, int] = env.dict(
+    "PAYMENT_FEE_BASIS_POINTS", cast={"value": int}, default={"sandbox": 60}
+)
+# Gateways that give the fee back with a refund, in proportion; the others keep it.
+PAYMENT_FEES_RETURNED_BY: list[str] = env.list("PAYMENT_FEES_RETURNED_BY", default=["sandbox", "wechat"])
+
 # Seconds until the gateway is asked about a payment whose notice didn't come, then between further questions; the
 # last one repeats until the payment is decided.
 PAYMENT_QUERY_SECONDS: list[int] = env.list("PAYMENT_QUERY_SECONDS", cast=int, default=[10, 30, 60, 300, 900, 3600])

@@ -1,6 +1,7 @@
 """Business acts on payments and refunds."""
 
 from pgs_task.payment.services.closing import CloseOutcome, CloseReport, close_open_payments, close_payment
+from pgs_task.payment.services.missing_journal import write_missing_journal
 from pgs_task.payment.services.notices import receive_notice
 from pgs_task.payment.services.queries import QueryReport, query_waiting_payments
 from pgs_task.payment.services.refund_sending import process_due_refunds, send_refund
@@ -27,4 +28,5 @@ __all__ = [
     "retry_refund",
     "send_refund",
     "start_payment",
+    "write_missing_journal",
 ]

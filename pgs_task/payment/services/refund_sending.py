@@ -23,6 +23,7 @@ from pgs_task.payment.gateways.contract import (
 )
 from pgs_task.payment.gateways.registry import make_gateway
 from pgs_task.payment.models import Payment, Refund
+from pgs_task.payment.services.books import book_given_back
 from pgs_task.payment.services.moves import clamp, lock_order, lock_payment, move_payment, move_refund
 from pgs_task.payment.states import UNFINISHED_REFUNDS, PaymentState, RefundState
 from pgs_web.api.errors import OUTAGES
@@ -145,8 +146,11 @@ def _finish(refund: Refund, answer: RefundAnswer) -> RefundState:
     with node_transaction(refund.payment_id) as alias:
         lock_order(order_id=refund.order_id)
         payment = lock_payment(payment_id=refund.payment_id)
-        is_ours = _book_success(refund, answer, now=database_now(alias))
+        now = database_now(alias)
+        finished_at = clamp(answer.refunded_at or now, earliest=refund.created_at, latest=now)
+        is_ours = _book_success(refund, answer, finished_at=finished_at)
         if is_ours:
+            book_given_back(payment=payment, refund_no=refund.refund_no, amount_fen=refund.amount_fen, at=finished_at)
             _settle(payment)
     if is_ours is None:
         # Never count one payout for two.
@@ -155,7 +159,7 @@ def _finish(refund: Refund, answer: RefundAnswer) -> RefundState:
     return RefundState.SUCCEEDED
 
 
-def _book_success(refund: Refund, answer: RefundAnswer, *, now: datetime) -> bool | None:
+def _book_success(refund: Refund, answer: RefundAnswer, *, finished_at: datetime) -> bool | None:
     """True when the refund moved, False when another process booked it first, None when the number isn't new."""
     try:
         # A savepoint, so that the refused number leaves the transaction around it usable.
@@ -164,7 +168,7 @@ def _book_success(refund: Refund, answer: RefundAnswer, *, now: datetime) -> boo
                 refund=refund,
                 to_state=RefundState.SUCCEEDED,
                 gateway_refund_no=answer.gateway_refund_no,
-                finished_at=clamp(answer.refunded_at or now, earliest=refund.created_at, latest=now),
+                finished_at=finished_at,
                 last_error="",
             )
     except IntegrityError:

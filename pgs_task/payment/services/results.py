@@ -7,9 +7,11 @@ import structlog
 
 from pgs_data.clock import database_now
 from pgs_data.sharding.transactions import node_transaction
+from pgs_task.journal.accounts import MovementCause
 from pgs_task.payment.errors import NumberTaken, WrongAmount
 from pgs_task.payment.gateways.contract import TradeAnswer, VerifiedNotice
 from pgs_task.payment.models import Notice, Payment
+from pgs_task.payment.services.books import book_taken
 from pgs_task.payment.services.moves import clamp, lock_order, lock_payment, move_payment
 from pgs_task.payment.services.numbers import claim_numbers
 from pgs_task.payment.services.refunds import insert_refund
@@ -97,8 +99,10 @@ def _apply_success(payment: Payment, notice: VerifiedNotice, now: datetime) -> N
             trade_no=notice.trade_no,
             paid_at=paid_at,
         )
+        book_taken(payment=payment, cause=MovementCause.PAID, at=paid_at)
         return NoticeOutcome.PAID
     move_payment(payment=payment, to_state=PaymentState.LATE, trade_no=notice.trade_no, paid_at=paid_at)
+    book_taken(payment=payment, cause=MovementCause.LATE_PAID, at=paid_at)
     insert_refund(payment=payment, reason=LATE_REASON, now=now)
     return NoticeOutcome.LATE
 
