@@ -26,8 +26,8 @@ _STAGE = """CREATE TEMPORARY TABLE IF NOT EXISTS drain_stage (
     id BIGINT NOT NULL, member_id BIGINT NOT NULL, activity_id BIGINT NOT NULL, sku_id BIGINT NOT NULL,
     merchant_id BIGINT NOT NULL, quantity BIGINT NOT NULL, unit_price_fen BIGINT NOT NULL, amount_fen BIGINT NOT NULL,
     address_id BIGINT NOT NULL, idempotency_key VARCHAR(200) NOT NULL, rules_version BIGINT NOT NULL,
-    accepted_ms BIGINT NOT NULL, pay_by_ms BIGINT NOT NULL, group_id BIGINT, leader_member_id BIGINT, size BIGINT,
-    price_fen BIGINT, opened_ms BIGINT, deadline_ms BIGINT
+    accepted_ms BIGINT NOT NULL, pay_by_ms BIGINT NOT NULL, wishes BIGINT NOT NULL,
+    group_id BIGINT, leader_member_id BIGINT, size BIGINT, price_fen BIGINT, opened_ms BIGINT, deadline_ms BIGINT
 ) ENGINE=MEMORY"""
 
 
@@ -93,7 +93,7 @@ def _line(facts: OrderFacts) -> str:
         f"{facts.id:d},{facts.member_id:d},{facts.activity_id:d},{facts.sku_id:d},{facts.merchant_id:d},"
         f"{facts.quantity:d},{facts.unit_price_fen:d},{facts.amount_fen:d},{facts.address_id:d},"
         f"x'{facts.idempotency_key.encode().hex()}',{facts.rules_version:d},"
-        f"{facts.accepted_ms:d},{facts.pay_by_ms:d},{about_group}"
+        f"{facts.accepted_ms:d},{facts.pay_by_ms:d},{facts.wishes:d},{about_group}"
     )
 
 
@@ -104,11 +104,11 @@ def _expansions(*, has_orders: bool, has_seats: bool) -> tuple[str, ...]:
     of_orders = (
         f"""INSERT INTO trade_order (id, member_id, activity_id, sku_id, merchant_id, group_id, mode, quantity,
             unit_price_fen, discount_fen, amount_fen, address_id, idempotency_key, state, reason, log_count,
-            accepted_at, pay_by, paid_at, refund_by, created_at, updated_at)
+            accepted_at, pay_by, paid_at, refund_by, wishes, created_at, updated_at)
         SELECT id, member_id, activity_id, sku_id, merchant_id, group_id,
             IF(group_id IS NULL, '{OrderMode.ALONE}', '{OrderMode.GROUP}'), quantity, unit_price_fen, 0, amount_fen,
             address_id, idempotency_key, '{OrderState.UNPAID}', '', 2, {_time("accepted_ms")}, {_time("pay_by_ms")},
-            NULL, NULL, {now}, {now}
+            NULL, NULL, wishes, {now}, {now}
         FROM drain_stage WHERE has_order""",
         *(
             f"""INSERT INTO trade_order_log (order_id, sequence, from_state, to_state, reason, actor, at)

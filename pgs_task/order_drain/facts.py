@@ -12,6 +12,7 @@ from pgs_data.sharding.slots import slot_map, slot_of_id, slot_of_key
 from pgs_task.order_drain.keys import ONLY
 from pgs_web.trade.intake.documents import OrderDocument, read_entry
 from pgs_web.trade.order.models import OrderMode
+from pgs_web.trade.order.wishes import LARGEST_CODE
 
 LARGEST_INTEGER = 2**31 - 1
 LARGEST_AMOUNT = 2**53
@@ -64,6 +65,8 @@ class OrderFacts(msgspec.Struct, frozen=True):
     accepted_ms: int
     pay_by_ms: int
     alias: str
+    # A code of trade/order/wishes.py.
+    wishes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,7 @@ def check_document(document: OrderDocument, nodes: Sequence[str]) -> OrderFacts:
     _require(EARLIEST_MS < document.accepted_ms < document.pay_by_ms < LATEST_MS, "times")
     _require(KEY.fullmatch(document.idempotency_key) is not None, "idempotency key")
     _require(0 < document.rules_version <= LARGEST_INTEGER, "rules version")
+    _require(0 <= document.wishes <= LARGEST_CODE, "wishes")
     return OrderFacts(
         id=order_id,
         member_id=member_id,
@@ -144,6 +148,7 @@ def check_document(document: OrderDocument, nodes: Sequence[str]) -> OrderFacts:
         accepted_ms=document.accepted_ms,
         pay_by_ms=document.pay_by_ms,
         alias=nodes[slot_of_id(order_id)],
+        wishes=document.wishes,
     )
 
 

@@ -133,6 +133,7 @@ def _order_row(facts: OrderFacts) -> Order:
         unit_price_fen=facts.unit_price_fen,
         amount_fen=facts.amount_fen,
         address_id=facts.address_id,
+        wishes=facts.wishes,
         idempotency_key=facts.idempotency_key,
         state=OrderState.UNPAID,
         log_count=2,

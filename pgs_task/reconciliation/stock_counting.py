@@ -180,4 +180,5 @@ def _hold_of(order: Order) -> Hold:
         position=0,
         eta_seconds=0,
         reason=order.reason if held is HoldState.REJECTED else "",
+        wishes=order.wishes,
     )

@@ -11,6 +11,7 @@ from pgs_task.order_drain.persisting import persist_orders
 from pgs_task.order_drain.tests.making import MEMBERS_ON_THREE_NODES, facts_in_stream
 from pgs_web.trade.intake.tests.making import admit, make_admission
 from pgs_web.trade.order.models import Order
+from pgs_web.trade.order.wishes import OnLatePayment, OnLostSeat, Wishes
 from pgs_web.trade.stock.tests.making import make_sale
 
 pytestmark = [pytest.mark.django_db(databases="__all__", transaction=True), pytest.mark.real]
@@ -33,7 +34,8 @@ def make_orders() -> list[OrderFacts]:
     """Alone and in groups, over all nodes, several units, keys full of signs that mean something somewhere."""
     activity = make_sale(stock=90, group_size=3, member_limit=5, price_fen=1990)
     leader, second, third = MEMBERS_ON_THREE_NODES
-    first = make_admission(activity, member_id=leader, key="plain")
+    wishes = Wishes(OnLatePayment.RETRY, OnLostSeat.LEAD)
+    first = make_admission(activity, member_id=leader, key="plain", wishes=wishes)
     other = make_admission(activity, member_id=third, quantity=5, key=r"""'"\%s%%;--`${}""")
     admit(
         first,

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from pgs_data.ids.layout import EPOCH_MS
+from pgs_web.trade.stock.terms import OwnTerms
 
 VERSION = 1
 ALONE, OPENED = "A", "O"
@@ -49,6 +50,8 @@ class OrderDocument(msgspec.Struct, array_like=True, frozen=True):
     accepted_ms: int
     pay_by_ms: int
     trace_id: str = ""
+    # A code of trade/order/wishes.py.
+    wishes: int = 0
 
 
 class UnreadableDocument(ValueError):
@@ -131,10 +134,11 @@ def _read_batch(fields: Mapping[str, bytes]) -> EntryDocuments:
 
 
 def _make_document(row: list[Any], facts: BatchFacts, verdict: str, at: int, key: str, trace_id: str) -> OrderDocument:
-    order_id, activity_id, member_id, quantity, joined, opened, address_id, _period = row
+    order_id, activity_id, member_id, quantity, joined, opened, brought, _period = row
     if type(quantity) is not int:
         raise TypeError("the quantity is no number")
-    lasts_ms, pay_within_ms = int(facts.group_lasts_ms), int(facts.pay_within_ms)
+    terms = OwnTerms.unpack(brought)
+    lasts_ms, pay_within_ms = int(facts.group_lasts_ms), terms.shorten(int(facts.pay_within_ms))
     group_id, leader, size, group_price, opened_ms, deadline_ms = "", "", 0, 0, 0, 0
     unit_price, rules_version, pay_by_ms = int(facts.alone_price_fen), int(facts.rules_version), at + pay_within_ms
     if verdict == OPENED:
@@ -145,6 +149,7 @@ def _make_document(row: list[Any], facts: BatchFacts, verdict: str, at: int, key
         _activity, size, group_price, rules_version, pay_within_ms, leader_id, opened_ms, lasts_ms = map(
             int, verdict.removesuffix("|").split("|")
         )
+        pay_within_ms = terms.shorten(pay_within_ms)
         group_id, leader, opened_ms = joined, str(leader_id), EPOCH_MS + opened_ms
         deadline_ms = opened_ms + lasts_ms
         unit_price, pay_by_ms = group_price, min(at + pay_within_ms, deadline_ms)
@@ -167,11 +172,12 @@ def _make_document(row: list[Any], facts: BatchFacts, verdict: str, at: int, key
         facts.play,
         unit_price,
         unit_price * quantity,
-        address_id,
+        str(terms.address_id),
         key,
         at,
         pay_by_ms,
         trace_id,
+        terms.wishes,
     )
 
 

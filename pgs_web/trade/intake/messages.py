@@ -56,6 +56,10 @@ class Admission(msgspec.Struct, frozen=True):
     address_id: int
     idempotency_key: str
     trace_id: str
+    # A code of trade/order/wishes.py.
+    wishes: int = 0
+    # A time to pay that is shorter than the activity's; 0 for the activity's.
+    pay_within_ms: int = 0
 
 
 class Admitted(msgspec.Struct, frozen=True):

@@ -13,6 +13,7 @@ from pgs_web.trade.intake.keys import claim_bucket, digest_of_key, flow_key, int
 from pgs_web.trade.intake.messages import Admission, AdmitReply, Admitted, Claim, Claimed, ClaimReply
 from pgs_web.trade.stock.holds import Hold
 from pgs_web.trade.stock.keys import changed_key
+from pgs_web.trade.stock.terms import OwnTerms
 
 # A look-up costs a fifth of AdmitReply(word).
 _CLAIM_REPLIES = {reply.value: reply for reply in ClaimReply}
@@ -82,7 +83,7 @@ def admit_orders_command(partition: int, orders: Sequence[Admission]) -> Command
             order.quantity,
             str(order.join_group_id or ""),
             str(order.open_group_id or ""),
-            str(order.address_id),
+            OwnTerms(order.address_id, order.wishes, order.pay_within_ms).pack(),
             "" if group_id is None else str(period_of_group(group_id)),
         )
         passed_on += (order.idempotency_key, order.trace_id)

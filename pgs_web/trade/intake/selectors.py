@@ -152,6 +152,7 @@ def _order_of(order_id: int, activity_id: int, hold: Hold, sku_id: int, merchant
         unit_price_fen=hold.unit_price_fen,
         amount_fen=hold.amount_fen,
         address_id=hold.address_id,
+        wishes=hold.wishes,
         state=OrderState.REJECTED if is_rejected else OrderState.ACCEPTED,
         reason=hold.reason,
         accepted_at=from_ms(hold.accepted_ms),

@@ -10,6 +10,7 @@ from pgs_web.api.fields import CodeField, IdField, StrictIntegerField
 from pgs_web.trade.order.models import OrderMode
 from pgs_web.trade.order.serializers import QueueSerializer
 from pgs_web.trade.order.states import OrderState
+from pgs_web.trade.order.wishes import OnLatePayment, OnLostSeat
 
 # More units than any offer's limit; the limit of the activity is judged by the admission.
 LARGEST_QUANTITY = 100_000
@@ -26,6 +27,25 @@ class OrderRequestSerializer(serializers.Serializer[Any]):
     )
     mode = CodeField(
         codes=OrderMode.values, required=False, default=OrderMode.GROUP.value, help_text=_("`alone`: without a group.")
+    )
+    on_late_payment = CodeField(
+        codes=OnLatePayment,
+        required=False,
+        default=OnLatePayment.REFUND.value,
+        help_text=_(
+            "If your payment arrives after the order was cancelled: `refund` sends the money back, `retry` takes the "
+            "order up again while units and your seat are left."
+        ),
+    )
+    on_lost_seat = CodeField(
+        codes=OnLostSeat,
+        required=False,
+        default=OnLostSeat.REFUND.value,
+        help_text=_(
+            "If your group fails, or is full, after you paid: `refund` sends the money back, `move` joins the group "
+            "of the same offer that is nearest to its end, `lead` opens a new one while the offer runs. Where that is "
+            "impossible the money goes back."
+        ),
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

@@ -45,6 +45,8 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
     mode: OrderMode
     idempotency_key: str
     trace_id: str = ""
+    # A code of trade/order/wishes.py; 0 for who wishes nothing.
+    wishes: int = 0
 
     @property
     def opens_group(self) -> bool:
@@ -81,6 +83,7 @@ def make_admission(request: OrderRequest, *, order_id: int, open_group_id: int |
         address_id=request.address_id,
         idempotency_key=request.idempotency_key,
         trace_id=request.trace_id,
+        wishes=request.wishes,
     )
 
 
@@ -89,4 +92,7 @@ def digest_of(request: OrderRequest) -> str:
     decided = (
         f"{request.activity_id}|{request.quantity}|{request.address_id}|{request.group_id or ''}|{request.mode.value}"
     )
+    if request.wishes:
+        # Otherwise as before there were wishes: a key that was claimed then is still the same key.
+        decided += f"|{request.wishes}"
     return hashlib.blake2b(decided.encode(), digest_size=12).hexdigest()

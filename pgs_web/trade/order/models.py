@@ -7,6 +7,7 @@ from django.utils.translation import pgettext_lazy
 from pgs_data.sharding.models import ShardedModel
 from pgs_web.trade.order.queue import QueuePlace
 from pgs_web.trade.order.states import OrderState
+from pgs_web.trade.order.wishes import Wishes
 
 
 class OrderMode(models.TextChoices):
@@ -36,10 +37,17 @@ class Order(ShardedModel):
     accepted_at = models.DateTimeField(_("accepted at"))
     pay_by = models.DateTimeField(_("pay by"))
     paid_at = models.DateTimeField(_("paid at"), null=True)
+    # What the shopper wishes for, should things go wrong: a code of wishes.py.
+    wishes = models.PositiveSmallIntegerField(default=0, db_default=0)
     # Set while REFUNDING: until then the shopper has the money back, or somebody is called (invariant O7).
     refund_by = models.DateTimeField(_("refunded by"), null=True)
     created_at = models.DateTimeField(_("persisted at"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed at"), auto_now=True)
+
+    @property
+    def told(self) -> Wishes:
+        """The wishes as they were told at ordering."""
+        return Wishes.from_code(self.wishes)
 
     # No column: the intake tells it of orders that have no row yet.
     queue: QueuePlace | None = None

@@ -12,6 +12,7 @@ from pgs_web.api.fields import IdField
 from pgs_web.trade.delivery.models import Shipment
 from pgs_web.trade.order.models import Order, OrderMode
 from pgs_web.trade.order.states import OrderState
+from pgs_web.trade.order.wishes import OnLatePayment, OnLostSeat
 
 
 class ShipmentSerializer(serializers.Serializer[Shipment]):
@@ -49,6 +50,16 @@ class OrderSerializer(serializers.Serializer[Order]):
     discount_fen = serializers.IntegerField()
     amount_fen = serializers.IntegerField()
     address_id = IdField()
+    on_late_payment = serializers.ChoiceField(
+        source="told.on_late_payment",
+        choices=[wish.value for wish in OnLatePayment],
+        help_text=_("What you wished for at ordering, should your payment arrive too late."),
+    )
+    on_lost_seat = serializers.ChoiceField(
+        source="told.on_lost_seat",
+        choices=[wish.value for wish in OnLostSeat],
+        help_text=_("What you wished for at ordering, should you lose your seat after paying."),
+    )
     accepted_at = serializers.DateTimeField(default_timezone=UTC)
     pay_by = serializers.DateTimeField(default_timezone=UTC, help_text=_("Unpaid at this moment, it is cancelled."))
     paid_at = serializers.DateTimeField(default_timezone=UTC, allow_null=True)

@@ -13,6 +13,7 @@ from pgs_web.trade.intake.serializers import LARGEST_QUANTITY, OrderRequestSeria
 from pgs_web.trade.intake.services import OrderRequest
 from pgs_web.trade.intake.views import KEY_HEADER
 from pgs_web.trade.order.models import OrderMode
+from pgs_web.trade.order.wishes import LATE_PAYMENT_BITS, LOST_SEAT_BITS
 
 # Visible ASCII, as the header's definition asks; it becomes part of a field in Redis, never of a key.
 KEY_PATTERN = re.compile(r"[!-~]{1,64}")
@@ -27,6 +28,8 @@ class OrderBody(msgspec.Struct, forbid_unknown_fields=True):
     quantity: int
     group_id: str | msgspec.UnsetType | None = msgspec.UNSET
     mode: Literal["group", "alone"] | msgspec.UnsetType = msgspec.UNSET
+    on_late_payment: Literal["refund", "retry"] | msgspec.UnsetType = msgspec.UNSET
+    on_lost_seat: Literal["refund", "move", "lead"] | msgspec.UnsetType = msgspec.UNSET
 
 
 _decoder = msgspec.json.Decoder(OrderBody)
@@ -45,7 +48,11 @@ def read_at_once(body: bytes, content_type: bytes, key: str, member_id: int, tra
         return None
     group, mode = said.group_id, said.mode
     # Without escapes the good values hold no colon, so one too many is a key that is there twice.
-    keys = 3 + (group is not msgspec.UNSET) + (mode is not msgspec.UNSET)
+    keys, wishes = 3 + (group is not msgspec.UNSET) + (mode is not msgspec.UNSET), 0
+    if said.on_late_payment is not msgspec.UNSET:
+        keys, wishes = keys + 1, LATE_PAYMENT_BITS[said.on_late_payment]
+    if said.on_lost_seat is not msgspec.UNSET:
+        keys, wishes = keys + 1, wishes | LOST_SEAT_BITS[said.on_lost_seat]
     if body.count(b":") != keys or not 1 <= said.quantity <= LARGEST_QUANTITY:
         return None
     activity_id, address_id = read_id(said.activity_id), read_id(said.address_id)
@@ -64,6 +71,7 @@ def read_at_once(body: bytes, content_type: bytes, key: str, member_id: int, tra
         mode=OrderMode.ALONE if is_alone else OrderMode.GROUP,
         idempotency_key=key,
         trace_id=trace_id,
+        wishes=wishes,
     )
 
 
@@ -88,4 +96,5 @@ def read_exactly(body: bytes, *, content_type: bytes, key: str, member_id: int, 
         mode=OrderMode(order["mode"]),
         idempotency_key=key,
         trace_id=trace_id,
+        wishes=LATE_PAYMENT_BITS[order["on_late_payment"]] | LOST_SEAT_BITS[order["on_lost_seat"]],
     )

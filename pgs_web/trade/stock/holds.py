@@ -2,14 +2,16 @@
 
     L2|42|1001|85932800000|900000|990|7|5012|5000|1|
 
-state and quantity, member, group, accepted (since ids begin), time to pay, unit price, address, ticket, orders written
-down before, eta, reason. Short on purpose: there is one an order as long as its activity lives.
+state and quantity, member, group, accepted (since ids begin), time to pay, unit price, address and what else the order
+brings along (terms.py), ticket, orders written down before, eta, reason. Short on purpose: there is one an order as
+long as its activity lives.
 """
 
 from enum import StrEnum
 from typing import NamedTuple, Self
 
 from pgs_data.ids.layout import EPOCH_MS
+from pgs_web.trade.stock.terms import OwnTerms
 
 
 class HoldState(StrEnum):
@@ -23,7 +25,8 @@ class Hold(NamedTuple):
     """Times in milliseconds since 1970; position and eta as told at admission.
 
     `ticket` is how many orders the partition had accepted with this one: its place in the queue at any later time is
-    the ticket less what was written down until then. 0 where nobody asks any more.
+    the ticket less what was written down until then. 0 where nobody asks any more. `wishes` is a code of
+    trade/order/wishes.py.
     """
 
     state: HoldState
@@ -38,6 +41,7 @@ class Hold(NamedTuple):
     position: int
     eta_seconds: int
     reason: str
+    wishes: int = 0
 
     @property
     def amount_fen(self) -> int:
@@ -59,19 +63,21 @@ class Hold(NamedTuple):
             "|", 10
         )
         accepted_ms, ticket_number = EPOCH_MS + int(accepted), int(ticket)
+        terms = OwnTerms.unpack(address)
         return cls(
             HoldState(text[:1]),
             int(quantity),
             int(member),
             int(group) if group else None,
             accepted_ms,
-            accepted_ms + int(pay_within),
+            accepted_ms + terms.shorten(int(pay_within)),
             int(unit),
-            int(address),
+            terms.address_id,
             ticket_number,
             ticket_number - int(passed),
             int(eta),
             reason,
+            terms.wishes,
         )
 
     @classmethod
@@ -104,7 +110,7 @@ class Hold(NamedTuple):
                 str(self.accepted_ms - EPOCH_MS),
                 str(self.pay_by_ms - self.accepted_ms),
                 str(self.unit_price_fen),
-                str(self.address_id),
+                OwnTerms(self.address_id, self.wishes).pack(),
                 str(self.ticket),
                 str(self.ticket - self.position),
                 str(self.eta_seconds),

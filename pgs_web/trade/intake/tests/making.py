@@ -12,6 +12,7 @@ from pgs_web.trade.intake.documents import OrderDocument, read_entry
 from pgs_web.trade.intake.keys import intake_key
 from pgs_web.trade.intake.messages import Admission, Admitted
 from pgs_web.trade.intake.scripts import admit_orders
+from pgs_web.trade.order.wishes import Wishes
 from pgs_web.trade.stock.limits import (
     LimitReply,
     find_limit_place,
@@ -21,6 +22,7 @@ from pgs_web.trade.stock.limits import (
 )
 
 _numbers = itertools.count(1)
+DEFAULTS = Wishes()
 
 
 def make_admission(
@@ -32,6 +34,7 @@ def make_admission(
     alone: bool = False,
     order_id: int | None = None,
     key: str | None = None,
+    wishes: Wishes = DEFAULTS,
 ) -> Admission:
     """An order of a member; without `join` and `alone` it opens a group."""
     order_id = order_id or _new_id_beside(join or member_id, activity, slot=slot_of_key(member_id))
@@ -46,6 +49,7 @@ def make_admission(
         address_id=7,
         idempotency_key=key or f"key-{next(_numbers)}",
         trace_id="trace-of-test",
+        wishes=wishes.code,
     )
 
 

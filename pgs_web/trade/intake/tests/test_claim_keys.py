@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from msgspec import structs
 
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_of
@@ -83,6 +84,21 @@ def test_yesterdays_key_is_still_known():
     assert send(claim(digest="other")) == [Claimed(ClaimReply.REUSED, 77)]
     client.hset(claims_key(MEMBER, today() - 2), claim_field(MEMBER, "old"), "78|5|d1")
     assert send(claim(key="old")) == [Claimed(ClaimReply.NEW, 100)]
+
+
+def test_a_digest_is_what_it_was_before_there_were_wishes():
+    request = OrderRequest(
+        member_id=MEMBER,
+        activity_id=5,
+        quantity=1,
+        address_id=7,
+        group_id=None,
+        mode=OrderMode.GROUP,
+        idempotency_key="k1",
+    )
+    assert digest_of(request) == "7f9dbca9f4a261886296a589"
+    wishing = {digest_of(structs.replace(request, wishes=code)) for code in range(6)}
+    assert len(wishing) == 6
 
 
 def test_what_an_older_version_claimed_is_still_known():

@@ -1,11 +1,18 @@
 """What an entry of the stream says, whoever appended it."""
 
+import itertools
+
 import pytest
+from msgspec import structs
 
 from pgs_data.lua.blobs import pack
 from pgs_web.trade.intake.documents import VERSION, OrderDocument, UnreadableOrder, read_entry
 from pgs_web.trade.intake.tests.making import admit, documents_of, make_admission, stream_of
+from pgs_web.trade.order.wishes import OnLatePayment, OnLostSeat, Wishes
+from pgs_web.trade.stock.holds import Hold
 from pgs_web.trade.stock.tests.making import make_sale
+
+NUMBERS = itertools.count(100)
 
 # As the first version of the intake appended it: one entry an order, everything in field `d`.
 FIRST = OrderDocument(
@@ -33,7 +40,7 @@ FIRST = OrderDocument(
     pay_by_ms=1_790_000_060_000,
     trace_id="t",
 )
-VALUES = [getattr(FIRST, name) for name in FIRST.__struct_fields__]
+VALUES = [getattr(FIRST, name) for name in FIRST.__struct_fields__[:23]]
 
 
 def test_an_entry_of_the_first_version():
@@ -147,6 +154,41 @@ def test_what_the_script_appends_is_read():
         hold = verdict.hold
         assert (document.amount_fen, document.pay_by_ms) == (hold.amount_fen, hold.pay_by_ms)
         assert (document.accepted_ms, document.group_id) == (hold.accepted_ms, str(hold.group_id or ""))
+
+
+@pytest.mark.django_db(databases="__all__")
+def test_wishes_travel_in_the_document_and_in_the_hold():
+    activity = make_sale(group_size=3, stock=10)
+    told = [Wishes(late, lost) for late in OnLatePayment for lost in OnLostSeat]
+    leader = make_admission(activity)
+    verdicts = admit(
+        leader, *(make_admission(activity, member_id=2 + n, alone=True, wishes=one) for n, one in enumerate(told))
+    )
+    assert [Wishes.from_code(document.wishes) for document in documents_of(activity)] == [Wishes(), *told]
+    for verdict in verdicts:
+        assert verdict.hold.address_id == 7
+        assert Hold.unpack(verdict.hold.pack().encode()) == verdict.hold
+    assert [Wishes.from_code(verdict.hold.wishes) for verdict in verdicts] == [Wishes(), *told]
+
+
+@pytest.mark.django_db(databases="__all__")
+def test_an_order_may_bring_a_shorter_time_to_pay():
+    """And never a longer one: alone, opening and joining."""
+    activity = make_sale(group_size=3, stock=10)
+    usual = make_admission(activity)
+    (verdict,) = admit(usual)
+    whole = verdict.hold.pay_by_ms - verdict.hold.accepted_ms
+    for own, expected in ((60_000, 60_000), (whole + 1, whole)):
+        for wanted in ({"alone": True}, {}, {"join": usual.open_group_id}):
+            member = next(NUMBERS)
+            order = make_admission(activity, member_id=member, **wanted)
+            (verdict,) = admit(structs.replace(order, pay_within_ms=own))
+            document = documents_of(activity)[-1]
+            assert document.pay_by_ms == verdict.hold.pay_by_ms
+            assert verdict.hold.pay_by_ms - verdict.hold.accepted_ms <= expected
+            if "join" not in wanted:
+                assert verdict.hold.pay_by_ms - verdict.hold.accepted_ms == expected
+            assert Hold.unpack(verdict.hold.pack().encode()).pay_by_ms == verdict.hold.pay_by_ms
 
 
 @pytest.mark.django_db(databases="__all__")

@@ -113,6 +113,15 @@ def test_tokens_that_are_not_ours(send, sale, key, algorithm, changes):
     assert_nothing_happened(sale)
 
 
+@pytest.mark.parametrize("name", ["on_late_payment", "on_lost_seat"])
+@pytest.mark.parametrize("wish", ['"Refund"', '"alone "', '""', "null", "1", "[]", '["refund"]'])
+def test_wishes_that_are_none(send, sale, name, wish):
+    response = send(GOOD.replace(b"1}", f'1, "{name}": {wish}}}'.encode()))
+    (problem,) = json.loads(response.content)["errors"]
+    assert (response.status_code, problem["field"]) == (400, name)
+    assert_nothing_happened(sale)
+
+
 @pytest.mark.parametrize(("language", "detail"), [("en", "Give a whole number"), ("zh-Hans", "请填写整数")])
 def test_a_refusal_speaks_the_shoppers_language(api, send, sale, language, detail):
     api.defaults = {"HTTP_ACCEPT_LANGUAGE": language}

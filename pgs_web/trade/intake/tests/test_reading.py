@@ -32,7 +32,7 @@ def shopper(shoppers):
 
 def test_an_order_from_the_stream_to_the_database(shopper, buy, read):
     activity = make_sale(stock=5, price_fen=1990)
-    placed = buy(shopper, activity)
+    placed = buy(shopper, activity, on_late_payment="retry", on_lost_seat="move")
     location = placed["Location"]
     waiting = read(shopper, location)
     assert waiting.status_code == 200
@@ -45,6 +45,7 @@ def test_an_order_from_the_stream_to_the_database(shopper, buy, read):
     assert (body["amount_fen"], body["unit_price_fen"], body["quantity"], body["mode"]) == (1990, 1990, 1, "group")
     assert (body["sku_id"], body["merchant_id"]) == (str(activity.sku_id), str(activity.sku.product.merchant_id))
     assert (body["address_id"], body["activity_id"]) == (str(shopper.address_id), str(activity.pk))
+    assert (body["on_late_payment"], body["on_lost_seat"]) == ("retry", "move")
     assert (body["pay_by"], body["paid_at"], body["shipment"]) == (placed.json()["pay_by"], None, None)
     assert [one["state"] for one in read(shopper, "/api/v1/orders/").json()["results"]] == ["ACCEPTED"]
     assert body["queue"] == placed.json()["queue"] == {"position": 1, "eta_seconds": 1}

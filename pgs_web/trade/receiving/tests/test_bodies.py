@@ -18,10 +18,12 @@ VALUES = st.one_of(
     st.floats(allow_nan=True),
     st.booleans(),
     st.none(),
-    st.sampled_from(["group", "alone", "GROUP", "a:b", "\\u0031", '"']),
+    st.sampled_from(["group", "alone", "GROUP", "retry", "refund", "move", "lead", "a:b", "\\u0031", '"']),
     st.lists(st.integers(), max_size=1),
 )
-NAMES = st.sampled_from(["activity_id", "address_id", "quantity", "group_id", "mode", "note", "a:b"])
+NAMES = st.sampled_from(
+    ["activity_id", "address_id", "quantity", "group_id", "mode", "on_late_payment", "on_lost_seat", "note", "a:b"]
+)
 
 
 def exactly(body):
@@ -69,7 +71,14 @@ GOOD = b'{"activity_id":"5","address_id":"6","quantity":2}'
 
 @pytest.mark.parametrize(
     "body",
-    [GOOD, GOOD[:-1] + b',"group_id":"9"}', GOOD[:-1] + b',"group_id":null,"mode":"alone"}', b" " + GOOD + b"\n"],
+    [
+        GOOD,
+        GOOD[:-1] + b',"group_id":"9"}',
+        GOOD[:-1] + b',"group_id":null,"mode":"alone"}',
+        b" " + GOOD + b"\n",
+        GOOD[:-1] + b',"on_late_payment":"retry","on_lost_seat":"lead"}',
+        GOOD[:-1] + b',"on_late_payment":"refund","on_lost_seat":"move","mode":"group"}',
+    ],
 )
 def test_what_clients_send_is_read_quickly(body):
     assert read_at_once(body, **HOW) == exactly(body) is not None
