@@ -234,6 +234,7 @@ def rules_form(activity=None, **changes):
         "stock_total": 10,
         "group_lasts_seconds": 3600,
         "pay_within_seconds": 900,
+        "leader_leaves": "succession",
         "rules_version": activity.rules_version if activity else "",
         **{f"{name}_0": moment.strftime("%Y-%m-%d") for name, moment in (("starts_at", now), ("ends_at", now))},
         "starts_at_1": "00:00:00",

@@ -4,7 +4,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from pgs_web.display.activity.states import ActivityState
+from pgs_web.display.activity.states import ActivityState, LeaderLeaves
 from pgs_web.display.product.models import Sku
 
 
@@ -29,6 +29,17 @@ class Activity(models.Model):
     )
     pay_within_seconds = models.PositiveIntegerField(
         _("time to pay (seconds)"), default=900, validators=[MinValueValidator(1)]
+    )
+    leader_leaves = models.CharField(
+        _("when a leader leaves"),
+        max_length=16,
+        default=LeaderLeaves.SUCCESSION.value,
+        db_default=LeaderLeaves.SUCCESSION.value,
+        choices=[
+            (LeaderLeaves.SUCCESSION.value, _("the next member leads on")),
+            (LeaderLeaves.CLOSE.value, _("the group closes, everybody is refunded")),
+        ],
+        help_text=_("Groups keep the rule under which they were opened."),
     )
     state = models.CharField(
         _("state"),
@@ -59,6 +70,24 @@ class Activity(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pk} {self.title}"
+
+
+class RulesVersion(models.Model):
+    """What a version of the rules says of running groups; written once with the version, never changed.
+
+    A group names the version that it was opened under, so this is its snapshot (docs/adr/0022).
+    """
+
+    activity = models.ForeignKey(Activity, on_delete=models.CASCADE, related_name="versions")
+    rules_version = models.PositiveIntegerField()
+    leader_leaves = models.CharField(max_length=16)
+
+    class Meta:
+        verbose_name = _("version of the rules")
+        verbose_name_plural = _("versions of the rules")
+        constraints = [
+            models.UniqueConstraint(fields=["activity", "rules_version"], name="activity_rules_version_once")
+        ]
 
 
 class ActivityStock(models.Model):

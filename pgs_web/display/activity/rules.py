@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from pgs_web.display.activity.models import Activity
+from pgs_web.display.activity.states import LeaderLeaves
 from pgs_web.display.product.models import Sku
 
 LARGEST_STOCK = 100_000_000
@@ -40,9 +41,18 @@ class ActivityRules:
     member_limit: int = 1
     group_lasts_seconds: int = 86_400
     pay_within_seconds: int = 900
+    leader_leaves: str = LeaderLeaves.SUCCESSION.value
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GroupRules:
+    """What a version of the rules says of running groups; these values where nothing is known of a version."""
+
+    leader_leaves: str = LeaderLeaves.SUCCESSION.value
 
 
 RULE_FIELDS = frozenset(field.name for field in fields(ActivityRules))
+GROUP_RULE_FIELDS = frozenset(field.name for field in fields(GroupRules))
 INTEGER_RANGES = {
     "price_fen": (1, LARGEST_AMOUNT_FEN),
     "alone_price_fen": (1, LARGEST_AMOUNT_FEN),
@@ -112,6 +122,8 @@ def _check_words(rules: ActivityRules) -> dict[str, Any]:
             errors[name] = _("A title has at most %(longest)d characters.") % {"longest": LONGEST_TITLE}
     if not PLAY_CODE.fullmatch(rules.play):
         errors["play"] = _("A play's code has small letters, digits and underscores.")
+    if rules.leader_leaves not in list(LeaderLeaves):
+        errors["leader_leaves"] = _("Choose one of: %(choices)s.") % {"choices": ", ".join(LeaderLeaves)}
     return errors
 
 

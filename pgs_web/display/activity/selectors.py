@@ -1,6 +1,6 @@
 """Reads of the activities that shoppers may see, and how old the copy of their stock is."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,8 @@ from django.db.models.functions import Lower
 
 from pgs_data.clock import database_now
 from pgs_web.api.errors import NotFound
-from pgs_web.display.activity.models import Activity, ActivityStock, StockSyncPass
+from pgs_web.display.activity.models import Activity, ActivityStock, RulesVersion, StockSyncPass
+from pgs_web.display.activity.rules import GROUP_RULE_FIELDS, GroupRules
 from pgs_web.display.activity.states import SHOWN_TO_SHOPPERS, ActivityState
 
 ON_OFFER = frozenset({ActivityState.SCHEDULED, ActivityState.RUNNING, ActivityState.PAUSED})
@@ -104,6 +105,25 @@ def get_activity(activity_id: int) -> Activity:
     if activity is None:
         raise NotFound()
     return activity
+
+
+def read_group_rules(versions: Iterable[tuple[int, int]]) -> dict[tuple[int, int], GroupRules]:
+    """(activity id, version of its rules) → what it says of groups, for each that was asked; one query.
+
+    A version from before these were kept has the default rules. Raises OperationalError.
+    """
+    wanted = set(versions)
+    if not wanted:
+        return {}
+    rows = RulesVersion.objects.filter(
+        activity_id__in={activity_id for activity_id, _version in wanted},
+        rules_version__in={version for _activity_id, version in wanted},
+    ).values("activity_id", "rules_version", *GROUP_RULE_FIELDS)
+    known = {
+        (row["activity_id"], row["rules_version"]): GroupRules(**{name: row[name] for name in GROUP_RULE_FIELDS})
+        for row in rows
+    }
+    return {version: known.get(version, GroupRules()) for version in wanted}
 
 
 def _shown() -> QuerySet[Activity]:

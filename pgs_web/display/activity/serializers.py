@@ -11,7 +11,7 @@ from pgs_web.api.fields import IdField
 from pgs_web.display.activity.models import Activity, ActivityStock
 from pgs_web.display.activity.paging import ORDERINGS
 from pgs_web.display.activity.selectors import Moment
-from pgs_web.display.activity.states import SHOWN_TO_SHOPPERS
+from pgs_web.display.activity.states import SHOWN_TO_SHOPPERS, LeaderLeaves
 from pgs_web.display.product.categories import Category
 from pgs_web.display.product.language import choose_text
 from pgs_web.display.product.models import Product
@@ -84,6 +84,9 @@ class ActivitySerializer(serializers.Serializer[Activity]):
     ends_at = serializers.DateTimeField(default_timezone=UTC, help_text=_("At this moment not any more."))
     group_lasts_seconds = serializers.IntegerField()
     pay_within_seconds = serializers.IntegerField()
+    leader_leaves = serializers.ChoiceField(
+        choices=list(LeaderLeaves), help_text=_("What happens to a group whose leader leaves it.")
+    )
     rules_version = serializers.IntegerField()
     sku = SkuSerializer()
     product = ActivityProductSerializer(source="sku.product")

@@ -13,6 +13,11 @@ class ActivityState(StrEnum):
     WITHDRAWN = "WITHDRAWN"  # taken back by an operator, for good
 
 
+class LeaderLeaves(StrEnum):
+    SUCCESSION = "succession"  # who joined first of those who are left leads on
+    CLOSE = "close"  # the group fails, and everybody gets the money back
+
+
 MOVES: dict[ActivityState, frozenset[ActivityState]] = {
     ActivityState.DRAFT: frozenset({ActivityState.IN_REVIEW, ActivityState.WITHDRAWN}),
     ActivityState.IN_REVIEW: frozenset({ActivityState.SCHEDULED, ActivityState.DRAFT, ActivityState.WITHDRAWN}),

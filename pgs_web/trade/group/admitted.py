@@ -31,6 +31,7 @@ class AdmittedGroup:
     opened_at: datetime
     deadline: datetime
     leader_member_id: int
+    rules_version: int
     member_ids: list[int]
 
 
@@ -67,5 +68,6 @@ def _read(group_id: int, found: bytes | dict[bytes, bytes]) -> AdmittedGroup | N
         opened_at=from_ms(group.opened_ms),
         deadline=from_ms(group.deadline_ms),
         leader_member_id=group.leader_member_id,
+        rules_version=group.rules_version,
         member_ids=[member_id for member_id, _order_id in orders],
     )

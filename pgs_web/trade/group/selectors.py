@@ -36,6 +36,7 @@ class GroupView:
     opened_at: datetime
     deadline: datetime
     leader_member_id: int
+    rules_version: int
     member_ids: list[int]
 
     @property
@@ -56,6 +57,7 @@ class GroupView:
             opened_at=group.opened_at,
             deadline=group.deadline,
             leader_member_id=group.leader_member_id,
+            rules_version=group.rules_version,
             member_ids=member_ids,
         )
 
@@ -72,6 +74,7 @@ class GroupView:
             opened_at=group.opened_at,
             deadline=group.deadline,
             leader_member_id=group.leader_member_id,
+            rules_version=group.rules_version,
             member_ids=group.member_ids,
         )
 

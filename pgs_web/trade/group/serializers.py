@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from pgs_web.api.fields import IdField
 from pgs_web.display.activity.serializers import STATES, ActivityProductSerializer
-from pgs_web.display.activity.states import ActivityState
+from pgs_web.display.activity.states import ActivityState, LeaderLeaves
 from pgs_web.display.product.language import choose_text
 from pgs_web.trade.group.models import Group
 from pgs_web.trade.group.selectors import MEMBERS_SHOWN, GroupView
@@ -43,7 +43,7 @@ class GroupActivitySerializer(serializers.Serializer[Any]):
 class GroupPageSerializer(serializers.Serializer[GroupView]):
     """A group as anybody with its link sees it."""
 
-    # Context: `activity`, `names` (member id → masked name), `moment` and `server_time`.
+    # Context: `activity`, `rules` of the group, `names` (member id → masked name), `moment` and `server_time`.
 
     id = IdField()
     state = serializers.ChoiceField(choices=[state.value for state in GroupState])
@@ -53,6 +53,9 @@ class GroupPageSerializer(serializers.Serializer[GroupView]):
     price_fen = serializers.IntegerField(help_text=_("Of one unit, in this group."))
     size = serializers.IntegerField(help_text=_("Members who have to pay."))
     seats_left = serializers.IntegerField(help_text=_("Places that can be taken now."))
+    leader_leaves = serializers.SerializerMethodField(
+        help_text=_("What happens when the leader leaves; fixed when the group was opened.")
+    )
     members_count = serializers.SerializerMethodField()
     members = serializers.SerializerMethodField()
     opened_at = serializers.DateTimeField(default_timezone=UTC)
@@ -66,6 +69,10 @@ class GroupPageSerializer(serializers.Serializer[GroupView]):
     @extend_schema_field(ActivityProductSerializer)
     def get_product(self, group: GroupView) -> dict[str, Any]:
         return dict(ActivityProductSerializer(self.context["activity"].sku.product, context=self.context).data)
+
+    @extend_schema_field(serializers.ChoiceField(choices=list(LeaderLeaves)))
+    def get_leader_leaves(self, group: GroupView) -> str:
+        return str(self.context["rules"].leader_leaves)
 
     def get_members_count(self, group: GroupView) -> int:
         return len(group.member_ids)

@@ -13,7 +13,7 @@ from pgs_data.clock import database_now
 from pgs_data.sharding.slots import alias_of_id
 from pgs_web.api.errors import NotFound
 from pgs_web.display.activity.models import Activity
-from pgs_web.display.activity.selectors import get_activity, read_moment
+from pgs_web.display.activity.selectors import get_activity, read_group_rules, read_moment
 from pgs_web.display.activity.states import ActivityState
 from pgs_web.member.selectors import get_masked_names
 from pgs_web.trade.group.paging import ListPage, paginate_list
@@ -33,8 +33,10 @@ class GroupPageView(APIView):
         activity = Activity.objects.select_related("sku__product__merchant").filter(pk=group.activity_id).first()
         if activity is None:
             raise NotFound()
+        version = (group.activity_id, group.rules_version)
         context = {
             "activity": activity,
+            "rules": read_group_rules([version])[version],
             "names": get_masked_names(group.member_ids[:MEMBERS_SHOWN]),
             "moment": read_moment(),
             "server_time": database_now(alias_of_id(group_id)),

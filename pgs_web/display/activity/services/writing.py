@@ -10,8 +10,9 @@ from django.utils.translation import gettext_lazy as _
 from pgs_data.clock import DatabaseNow, database_now
 from pgs_web.api.errors import NotFound
 from pgs_web.display.activity.errors import ActivityOutdated, WrongActivityState
-from pgs_web.display.activity.models import Activity
+from pgs_web.display.activity.models import Activity, RulesVersion
 from pgs_web.display.activity.rules import (
+    GROUP_RULE_FIELDS,
     RULE_FIELDS,
     ActivityRules,
     change_rules,
@@ -38,6 +39,7 @@ def create_activity(*, sku_id: int, rules: ActivityRules, actor: str) -> Activit
     validate_rules(rules=rules, sku=sku)
     with transaction.atomic():
         activity = Activity.objects.create(sku=sku, **columns_of(rules))
+        _keep_version(activity_id=activity.pk, rules_version=activity.rules_version, rules=rules)
         log_move(activity_id=activity.pk, old="", to=ActivityState.DRAFT, actor=actor, reason="")
     return activity
 
@@ -70,6 +72,7 @@ def update_rules(
                 pk=activity_id, state=activity.state, rules_version=activity.rules_version
             ).update(rules_version=activity.rules_version + 1, updated_at=DatabaseNow(), **columns)
             if rows:
+                _keep_version(activity_id=activity_id, rules_version=activity.rules_version + 1, rules=new_rules)
                 reason = "; ".join(f"{name}: {getattr(old_rules, name)} → {columns[name]}" for name in sorted(changed))
                 log_move(activity_id=activity_id, old=activity.state, to=activity.state, actor=actor, reason=reason)
                 for name, value in columns.items():
@@ -77,6 +80,12 @@ def update_rules(
                 activity.rules_version += 1
                 return activity
     raise ActivityOutdated()
+
+
+def _keep_version(*, activity_id: int, rules_version: int, rules: ActivityRules) -> None:
+    """Inside the caller's transaction: no group can be opened under a version that isn't written down."""
+    of_groups = {name: getattr(rules, name) for name in GROUP_RULE_FIELDS}
+    RulesVersion.objects.create(activity_id=activity_id, rules_version=rules_version, **of_groups)
 
 
 def _check_editable(activity: Activity, changed: set[str]) -> None:

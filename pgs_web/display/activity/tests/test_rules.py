@@ -57,6 +57,8 @@ def test_good_rules_pass_at_their_edges():
         ({"title": "   "}, "title"),
         ({"title": "长" * 121}, "title"),
         ({"play": "Standard"}, "play"),
+        ({"leader_leaves": "stay"}, "leader_leaves"),
+        ({"leader_leaves": None}, "leader_leaves"),
         ({"play": "a b"}, "play"),
         ({"play": ""}, "play"),
     ],

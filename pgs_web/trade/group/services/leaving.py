@@ -1,4 +1,4 @@
-"""Seats are given up; the leader's place passes on, and a group that nobody is left in ends."""
+"""Seats are given up; a leader's place passes on or the group ends, by its rules; so does one that is deserted."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -12,6 +12,8 @@ from pgs_data.clock import database_now
 from pgs_data.messaging.outbox import OutboxDraft, append_messages
 from pgs_data.sharding.slots import ids_by_node
 from pgs_data.sharding.transactions import node_transaction
+from pgs_web.display.activity.selectors import read_group_rules
+from pgs_web.display.activity.states import LeaderLeaves
 from pgs_web.trade.group.errors import GroupChangedMeanwhile
 from pgs_web.trade.group.messages import GroupTopic, describe_seat
 from pgs_web.trade.group.models import Group, Seat
@@ -110,11 +112,26 @@ def _leave(
     leaderless = [group for group in forming if group.leader_member_id in gone[group.pk]]
     failed = [groups[group_id] for group_id in gone if groups[group_id].state == GroupState.FAILED]
     alive = groups_with_active_seats(alias, [group.pk for group in (*leaderless, *failed)])
-    _pass_leadership(alias, [group.pk for group in leaderless if group.pk in alive])
-    deserted = [group for group in leaderless if group.pk not in alive]
-    move_groups(alias, deserted, to_state=GroupState.FAILED, reason=FailReason.LEADER_LEFT, actor="group", now=now)
+    led_on = _led_on([group for group in leaderless if group.pk in alive])
+    _pass_leadership(alias, led_on)
+    ended = [group for group in leaderless if group.pk not in led_on]
+    move_groups(alias, ended, to_state=GroupState.FAILED, reason=FailReason.LEADER_LEFT, actor="group", now=now)
     settled = [group for group in failed if group.pk not in alive]
     move_groups(alias, settled, to_state=GroupState.SETTLED, actor="group", now=now)
+
+
+def _led_on(groups: Sequence[Group]) -> set[int]:
+    """Those of the groups that another member may lead, by the rules that they were opened under.
+
+    Reads `default` while the groups are locked: it happens only when a leader leaves others behind, and a `default`
+    that is away rolls all back, to be repeated.
+    """
+    rules = read_group_rules((group.activity_id, group.rules_version) for group in groups)
+    return {
+        group.pk
+        for group in groups
+        if rules[group.activity_id, group.rules_version].leader_leaves != LeaderLeaves.CLOSE
+    }
 
 
 def _uncount(alias: str, groups: Mapping[int, Group], paid: Sequence[Seat]) -> None:
@@ -136,7 +153,7 @@ def _uncount(alias: str, groups: Mapping[int, Group], paid: Sequence[Seat]) -> N
             raise GroupChangedMeanwhile(f"{len(group_ids)} locked groups had paid seats on {alias}, {changed} changed.")
 
 
-def _pass_leadership(alias: str, group_ids: Sequence[int]) -> None:
+def _pass_leadership(alias: str, group_ids: Collection[int]) -> None:
     """Makes the member who joined first among those who are left the leader, in one UPDATE."""
     if not group_ids:
         return

@@ -57,6 +57,7 @@ def test_the_page_behind_a_shared_link(activity):
     assert body["members"] == [{"name": "王*明", "is_leader": True}, {"name": "A*a", "is_leader": False}]
     assert body["product"]["title"]
     assert (body["activity"]["id"], body["activity"]["state"]) == (str(activity.pk), "RUNNING")
+    assert body["leader_leaves"] == "succession"
     assert body["opened_at"] <= body["server_time"] <= body["deadline"]
     assert body["deadline"].endswith("Z")
     assert "王小明" not in answer.content.decode()

@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from pgs_data.messaging.models import OutboxMessage
 from pgs_data.sharding.slots import alias_of_id
+from pgs_web.display.activity.services import update_rules
 from pgs_web.trade.group.models import Group, GroupLog, Seat
 from pgs_web.trade.group.services import (
     LeaveOutcome,
@@ -22,6 +23,7 @@ from pgs_web.trade.group.services import (
 )
 from pgs_web.trade.group.states import FailReason
 from pgs_web.trade.group.tests.making import make_filled_group, make_group, make_seat, new_order_ids
+from pgs_web.trade.stock.tests.making import make_sale
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
@@ -74,6 +76,36 @@ def test_the_lead_passes_to_the_member_who_joined_first_of_those_who_are_left():
     release_seats(seats=of(last))
     assert look(group) == ("FAILED", "leader_left", 0, 20)
     assert topics(group) == ["seat.left", "group.failed"]
+
+
+@pytest.mark.parametrize("how", ["unpaid", "paid", "refunded"])
+def test_a_group_of_the_closing_rule_ends_with_its_leader_and_keeps_the_rule_it_was_opened_under(how):
+    activity = make_sale(leader_leaves="close")
+    group, other = (make_group(size=3, leader_member_id=10, activity_id=activity.pk) for _ in range(2))
+    update_rules(activity_id=activity.pk, changes={"leader_leaves": "succession"}, actor="editor")
+    younger = make_group(size=3, leader_member_id=10, activity_id=activity.pk)
+    Group.objects.filter(pk=younger.pk).update(rules_version=2)
+    for one in (group, younger):
+        leader, friend = make_seat(one, member_id=10), make_seat(one, member_id=20, after=3)
+        pay(friend)
+        if how == "unpaid":
+            release_seats(seats=of(leader))
+        else:
+            pay(leader)
+            assert how == "refunded" or leave_group(group_id=one.pk, order_id=leader.order_id) == LeaveOutcome.LEFT
+            refund_seats(seats=of(leader))
+    assert look(group) == ("FAILED", "leader_left", 1, 10)
+    assert topics(group).count("group.failed") == 1
+    assert look(younger) == ("FORMING", "", 1, 20), "opened under the new rules"
+    assert look(other)[0] == "FORMING"
+
+
+def test_a_member_who_leaves_a_group_of_the_closing_rule_ends_nothing():
+    activity = make_sale(leader_leaves="close")
+    group = make_group(size=3, leader_member_id=10, activity_id=activity.pk)
+    make_seat(group, member_id=10)
+    release_seats(seats=of(make_seat(group, member_id=20, after=3)))
+    assert look(group) == ("FORMING", "", 0, 10)
 
 
 def test_everybody_leaves_at_once_and_the_group_ends():
