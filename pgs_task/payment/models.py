@@ -84,7 +84,7 @@ class Notice(ShardedModel):
 
 
 class Refund(ShardedModel):
-    """One refund to source; its number is made from the payment, so several causes at once make one."""
+    """One refund to source; its number says what it is for, so several causes at once make one (services/refunds)."""
 
     shard_field = "payment_id"
 
@@ -99,6 +99,11 @@ class Refund(ShardedModel):
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
     next_try_at = models.DateTimeField(_("next try at"))
     latest_by = models.DateTimeField(_("latest by"))
+    # Of money that came under another trade than the one that paid; null for the payment's own, which alone counts
+    # into its refunded_fen.
+    trade_no = models.CharField(_("of another trade"), max_length=64, null=True)  # noqa: DJ001
+    # The after-sale request that it answers.
+    request_id = models.BigIntegerField(_("after-sale request"), null=True)
     # Null while unknown: the numbers that are known are unique.
     gateway_refund_no = models.CharField(_("gateway's refund number"), max_length=64, null=True)  # noqa: DJ001
     last_error = models.CharField(_("last error"), max_length=300, blank=True)

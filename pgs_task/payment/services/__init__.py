@@ -5,7 +5,13 @@ from pgs_task.payment.services.missing_journal import write_missing_journal
 from pgs_task.payment.services.notices import receive_notice
 from pgs_task.payment.services.queries import QueryReport, query_waiting_payments
 from pgs_task.payment.services.refund_sending import process_due_refunds, send_refund
-from pgs_task.payment.services.refunds import RefundWish, request_refund, request_refunds, retry_refund
+from pgs_task.payment.services.refunds import (
+    RefundWish,
+    request_partial_refund,
+    request_refund,
+    request_refunds,
+    retry_refund,
+)
 from pgs_task.payment.services.starting import StartedPayment, start_payment
 from pgs_task.payment.services.statements import StatementComparison, compare_all_statements, compare_statement
 
@@ -23,6 +29,7 @@ __all__ = [
     "process_due_refunds",
     "query_waiting_payments",
     "receive_notice",
+    "request_partial_refund",
     "request_refund",
     "request_refunds",
     "retry_refund",

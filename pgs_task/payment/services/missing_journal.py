@@ -65,8 +65,7 @@ def _write_refunds(alias: str, refunds: list[Refund]) -> int:
             movements = movements_of_refund(
                 payment=payments[refund.payment_id],
                 moved=so_far,
-                refund_no=refund.refund_no,
-                amount_fen=refund.amount_fen,
+                refund=refund,
                 at=refund.finished_at,
             )
             for movement in movements:

@@ -24,10 +24,10 @@ from pgs_task.payment.gateways.contract import (
 from pgs_task.payment.gateways.registry import make_gateway
 from pgs_task.payment.models import Payment, Refund
 from pgs_task.payment.services.books import book_given_back
-from pgs_task.payment.services.moves import clamp, lock_order, lock_payment, move_payment, move_refund
-from pgs_task.payment.states import UNFINISHED_REFUNDS, PaymentState, RefundState
+from pgs_task.payment.services.moves import clamp, lock_order, lock_payment, move_refund
+from pgs_task.payment.services.refund_settling import settle_refund
+from pgs_task.payment.states import UNFINISHED_REFUNDS, RefundState
 from pgs_web.api.errors import OUTAGES
-from pgs_web.trade.order.services import finish_refund
 
 # A refund that was picked and never reported is due again after this; longer than any call to a gateway.
 LEASE_SECONDS = 60
@@ -133,10 +133,11 @@ def _ask_gateway(gateway: Gateway, refund: Refund, payment: Payment) -> RefundAn
     return gateway.refund(
         RefundRequest(
             payment_id=refund.payment_id,
-            trade_no=payment.trade_no or "",
+            trade_no=refund.trade_no or payment.trade_no or "",
             refund_no=refund.refund_no,
             amount_fen=refund.amount_fen,
-            paid_fen=payment.amount_fen,
+            # Another trade's money is given back whole.
+            paid_fen=payment.amount_fen if refund.trade_no is None else refund.amount_fen,
             reason=refund.reason,
         )
     )
@@ -150,8 +151,8 @@ def _finish(refund: Refund, answer: RefundAnswer) -> RefundState:
         finished_at = clamp(answer.refunded_at or now, earliest=refund.created_at, latest=now)
         is_ours = _book_success(refund, answer, finished_at=finished_at)
         if is_ours:
-            book_given_back(payment=payment, refund_no=refund.refund_no, amount_fen=refund.amount_fen, at=finished_at)
-            _settle(payment)
+            book_given_back(payment=payment, refund=refund, at=finished_at)
+            settle_refund(payment=payment, refund=refund)
     if is_ours is None:
         # Never count one payout for two.
         return _hand_over(refund, "the gateway's refund number belongs to another refund")
@@ -173,14 +174,6 @@ def _book_success(refund: Refund, answer: RefundAnswer, *, finished_at: datetime
             )
     except IntegrityError:
         return None
-
-
-def _settle(payment: Payment) -> None:
-    """The money is back: the payment says so, and so does the order if this payment had paid it."""
-    move_payment(payment=payment, to_state=PaymentState.REFUNDED)
-    if payment.paid_order_id is not None and not finish_refund(order_id=payment.paid_order_id):
-        # The money went back all the same; invariant M1 will name the order.
-        log.error("refund_of_order_not_refunding", order_id=payment.order_id, payment_id=payment.pk)
 
 
 def _put_off(refund: Refund, state: RefundState, error: str) -> RefundState:

@@ -1,5 +1,11 @@
-"""Makes refunds: one a payment, whoever asks for it and how often."""
+"""Makes refunds: one row a cause that money has to go back for, and together never more than was paid.
 
+The number says what it is for, so that whoever asks, and however often, meets the same row:
+`R<payment>` gives back all that is left of the payment (group failed, shopper, operator, late: one row for all),
+`R<payment>-<n>` answers the order's n-th after-sale request, money of another trade has the number its caller made.
+"""
+
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +20,7 @@ from pgs_task.payment.errors import NothingToRefund, RefundNotManual
 from pgs_task.payment.models import Payment, Refund
 from pgs_task.payment.services.moves import MovedMeanwhile, move_refund
 from pgs_task.payment.states import PaymentState, RefundState
+from pgs_web.trade.order.services import finish_refund
 
 # Refunds in one transaction.
 REFUNDS_A_TRANSACTION = 200
@@ -28,9 +35,9 @@ class RefundWish:
     reason: str
 
 
-def refund_no_of(*, payment_id: int) -> str:
-    """The only refund number that a payment can have: every cause leads to the same row."""
-    return f"R{payment_id}"
+def refund_no_of(*, payment_id: int, sequence: int | None = None) -> str:
+    """The number of the refund of all that is left, or of the one for the order's n-th after-sale request."""
+    return f"R{payment_id}" if sequence is None else f"R{payment_id}-{sequence}"
 
 
 def request_refund(*, order_id: int, reason: str) -> Refund:
@@ -51,12 +58,64 @@ def request_refunds(*, wishes: Iterable[RefundWish]) -> list[Refund]:
     for alias, order_ids in ids_by_node(reasons).items():
         for start in range(0, len(order_ids), REFUNDS_A_TRANSACTION):
             refunds += _request_on_node(alias, order_ids[start : start + REFUNDS_A_TRANSACTION], reasons)
+    for refund in refunds:
+        if refund.request_id is not None and refund.state == RefundState.SUCCEEDED:
+            # After-sale refunds have given all of it back before: nothing is sent that would end the order later.
+            finish_refund(order_id=refund.order_id)
     return refunds
 
 
-def insert_refund(*, payment: Payment, reason: str, now: datetime) -> Refund:
-    """Makes the refund of one payment inside the caller's node transaction, which holds the payment's lock."""
-    return _insert_refunds([payment], {payment.order_id: reason[:LONGEST_REASON]}, now)[0]
+def request_partial_refund(*, order_id: int, request_id: int, sequence: int, amount_fen: int, reason: str) -> Refund:
+    """The refund that answers an after-sale request, made at the first call.
+
+    Raises NothingToRefund when no payment has paid the order, MovedMeanwhile when less is left of it.
+    """
+    with node_transaction(order_id) as alias:
+        payment = Payment.objects.on_node(alias).select_for_update().filter(paid_order_id=order_id).first()
+        if payment is None:
+            raise NothingToRefund(f"No payment has paid the order {order_id}.")
+        return insert_refund(
+            payment=payment,
+            reason=reason,
+            now=database_now(alias),
+            amount_fen=amount_fen,
+            refund_no=refund_no_of(payment_id=payment.pk, sequence=sequence),
+            request_id=request_id,
+        )
+
+
+def insert_refund(
+    *,
+    payment: Payment,
+    reason: str,
+    now: datetime,
+    amount_fen: int | None = None,
+    trade_no: str | None = None,
+    refund_no: str | None = None,
+    request_id: int | None = None,
+) -> Refund:
+    """The refund of this number, made inside the caller's node transaction, which holds the payment's lock.
+
+    By default it gives back all that is left of the payment. With `trade_no` it gives back money that came under
+    another trade and never paid (a wrong amount, a second trade): then amount and number must be given, and the
+    payment's own money isn't touched. Raises MovedMeanwhile when the payment isn't paid or less is left of it, and
+    ValueError for a number that another refund has.
+    """
+    refund_no = refund_no or refund_no_of(payment_id=payment.pk)
+    known = Refund.objects.filter(payment_id=payment.pk, refund_no=refund_no).first()
+    if known is not None:
+        if known.trade_no != trade_no or amount_fen not in {None, known.amount_fen}:
+            raise ValueError(f"{refund_no} is the number of another refund.")
+        return known
+    if trade_no is not None:
+        if amount_fen is None or refund_no == refund_no_of(payment_id=payment.pk):
+            raise ValueError("Money of another trade is given back under a number, and in an amount, of its own.")
+    else:
+        amount_fen = _promise([payment], amount_fen=amount_fen)[payment.pk]
+    refund = _draft(payment, refund_no=refund_no, amount_fen=amount_fen, reason=reason, now=now)
+    refund.trade_no, refund.request_id = trade_no, request_id
+    refund.save(force_insert=True)
+    return refund
 
 
 def retry_refund(*, payment_id: int, refund_no: str) -> Refund:
@@ -82,40 +141,78 @@ def _request_on_node(alias: str, order_ids: Sequence[int], reasons: dict[int, st
         )
         if missing := set(order_ids) - {payment.order_id for payment in payments}:
             raise NothingToRefund(f"No payment has paid these orders: {sorted(missing)}.")
+        numbers = {refund_no_of(payment_id=payment.pk): payment for payment in payments}
         ids = [payment.pk for payment in payments]
-        known = list(Refund.objects.on_node(alias).filter(payment_id__in=ids))
+        known = list(Refund.objects.on_node(alias).filter(payment_id__in=ids, refund_no__in=list(numbers)))
         refunded = {refund.payment_id for refund in known}
         fresh = [payment for payment in payments if payment.pk not in refunded]
-        return known + (_insert_refunds(fresh, reasons, database_now(alias)) if fresh else [])
+        if not fresh:
+            return known
+        return known + _refund_the_rest(alias, fresh, reasons)
 
 
-def _insert_refunds(payments: Sequence[Payment], reasons: dict[int, str], now: datetime) -> list[Refund]:
-    """Promises the whole of each payment back; raises MovedMeanwhile when one was promised or isn't paid."""
-    alias = alias_of_id(payments[0].pk)
-    promised = (
-        Payment.objects.on_node(alias)
-        .filter(
-            pk__in=[payment.pk for payment in payments],
-            state__in=[PaymentState.SUCCEEDED, PaymentState.LATE],
-            refunded_fen=0,
-        )
-        .update(refunded_fen=F("amount_fen"))
-    )
-    if promised != len(payments):
-        raise MovedMeanwhile(f"{len(payments)} payments were to be refunded on {alias}, {promised} could.")
-    latest_by = now + timedelta(seconds=settings.REFUND_WITHIN_SECONDS)
-    return Refund.objects.bulk_create(
-        Refund(
-            payment_id=payment.pk,
-            order_id=payment.order_id,
+def _refund_the_rest(alias: str, payments: Sequence[Payment], reasons: dict[int, str]) -> list[Refund]:
+    """Promises what is left of each of these locked payments.
+
+    Of a payment that after-sale refunds have promised wholly: the one of them that ends last, or has ended.
+    """
+    now = database_now(alias)
+    spent = [payment for payment in payments if payment.refunded_fen == payment.amount_fen]
+    open_ = [payment for payment in payments if payment.refunded_fen < payment.amount_fen]
+    amounts = _promise(open_)
+    made = Refund.objects.on_node(alias).bulk_create(
+        _draft(
+            payment,
             refund_no=refund_no_of(payment_id=payment.pk),
-            gateway=payment.gateway,
-            amount_fen=payment.amount_fen,
+            amount_fen=amounts[payment.pk],
             reason=reasons[payment.order_id],
-            state=RefundState.WAITING,
-            next_try_at=now,
-            latest_by=latest_by,
-            created_at=now,
+            now=now,
         )
-        for payment in payments
+        for payment in open_
+    )
+    ends: dict[int, Refund] = {}
+    if spent:
+        rows = Refund.objects.on_node(alias).filter(payment_id__in=[payment.pk for payment in spent], trade_no=None)
+        # What isn't done decides when the order ends.
+        for refund in sorted(rows, key=lambda row: row.state != RefundState.SUCCEEDED):
+            ends[refund.payment_id] = refund
+    return [*made, *ends.values()]
+
+
+def _promise(payments: Sequence[Payment], *, amount_fen: int | None = None) -> dict[int, int]:
+    """Raises what is promised back of each payment, of one node, by the amount or all that is left; payment → amount.
+
+    Raises MovedMeanwhile when one isn't paid, has less left, or was promised from since it was read.
+    """
+    amounts = {payment.pk: amount_fen or payment.amount_fen - payment.refunded_fen for payment in payments}
+    before: dict[int, list[int]] = defaultdict(list)
+    for payment in payments:
+        before[payment.refunded_fen].append(payment.pk)
+    for refunded_fen, ids in before.items():
+        rest = F("amount_fen") - refunded_fen
+        promised = (
+            Payment.objects.on_node(alias_of_id(ids[0]))
+            .filter(pk__in=ids, state__in=[PaymentState.SUCCEEDED, PaymentState.LATE], refunded_fen=refunded_fen)
+            .filter(amount_fen__gte=refunded_fen + (amount_fen or 1))
+            .update(refunded_fen=F("refunded_fen") + (rest if amount_fen is None else amount_fen))
+        )
+        if promised != len(ids):
+            raise MovedMeanwhile(f"{len(ids)} payments were to be refunded, {promised} could: {ids[:5]}.")
+    for payment in payments:
+        payment.refunded_fen += amounts[payment.pk]
+    return amounts
+
+
+def _draft(payment: Payment, *, refund_no: str, amount_fen: int, reason: str, now: datetime) -> Refund:
+    return Refund(
+        payment_id=payment.pk,
+        order_id=payment.order_id,
+        refund_no=refund_no,
+        gateway=payment.gateway,
+        amount_fen=amount_fen,
+        reason=reason[:LONGEST_REASON],
+        state=RefundState.WAITING,
+        next_try_at=now,
+        latest_by=now + timedelta(seconds=settings.REFUND_WITHIN_SECONDS),
+        created_at=now,
     )

@@ -19,6 +19,7 @@ from pgs_task.payment.services import (
     close_payment,
     process_due_refunds,
     refund_sending,
+    refund_settling,
     request_refund,
     retry_refund,
 )
@@ -220,7 +221,7 @@ def test_death_in_the_middle_of_booking_books_nothing(monkeypatch):
         raise PowerCut
 
     with monkeypatch.context() as patch:
-        patch.setattr(refund_sending, "finish_refund", cut)
+        patch.setattr(refund_settling, "finish_refund", cut)
         with pytest.raises(PowerCut):
             process_due_refunds()
     assert refund_of(payment).state == RefundState.PROCESSING

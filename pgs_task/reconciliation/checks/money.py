@@ -19,6 +19,8 @@ CHUNK = 2000
 TAKEN = frozenset({PaymentState.SUCCEEDED, PaymentState.LATE, PaymentState.REFUNDED})
 WORTH_ITS_AMOUNT = frozenset({OrderState.AWAITING_GROUP, OrderState.TO_SHIP, OrderState.SHIPPED, OrderState.COMPLETED})
 
+SHIPPED = frozenset({OrderState.SHIPPED, OrderState.COMPLETED})
+
 
 def _pages_of_orders(alias: str) -> Iterator[dict[int, tuple[str, int]]]:
     """id → (state, amount), a page at a time."""
@@ -38,18 +40,15 @@ def money_matches_state() -> Iterator[str]:
     for alias in node_aliases():
         for page in _pages_of_orders(alias):
             taken = _sums_by_order(Payment.objects.on_node(alias).filter(order_id__in=list(page), state__in=TAKEN))
-            returned = _sums_by_order(
-                Refund.objects.on_node(alias).filter(order_id__in=list(page), state=RefundState.SUCCEEDED)
-            )
-            under_way = set(
-                Refund.objects.on_node(alias)
-                .filter(order_id__in=list(page))
-                .exclude(state=RefundState.SUCCEEDED)
-                .values_list("order_id", flat=True)
-            )
+            # Money of another trade never paid: it is neither taken here nor given back.
+            refunds = Refund.objects.on_node(alias).filter(order_id__in=list(page), trade_no=None)
+            done = refunds.filter(state=RefundState.SUCCEEDED)
+            returned, lessened = _sums_by_order(done), _sums_by_order(done.filter(request_id__isnull=False))
+            under_way = set(refunds.exclude(state=RefundState.SUCCEEDED).values_list("order_id", flat=True))
             for order_id, (state, amount_fen) in page.items():
                 held = taken.get(order_id, 0) - returned.get(order_id, 0)
-                worth = amount_fen if state in WORTH_ITS_AMOUNT else 0
+                # What after-sale gave back of a shipped order, the order is worth less.
+                worth = amount_fen - lessened.get(order_id, 0) if state in WORTH_ITS_AMOUNT else 0
                 # Money on its way back: between nothing and all; O7 watches how long.
                 is_on_its_way = order_id in under_way and 0 <= held <= taken.get(order_id, 0)
                 if held != worth and not is_on_its_way:
@@ -65,7 +64,9 @@ def refunds_within_payment() -> Iterator[str]:
         over = Payment.objects.on_node(alias).filter(refunded_fen__gt=F("amount_fen"))
         for payment in over.iterator(CHUNK):
             yield f"payment {payment.pk} of {payment.amount_fen} fen promised {payment.refunded_fen} fen back"
-        sums = Refund.objects.on_node(alias).values_list("payment_id").annotate(fen=Sum("amount_fen")).order_by()
+        # Money of another trade isn't the payment's.
+        refunds = Refund.objects.on_node(alias).filter(trade_no=None)
+        sums = refunds.values_list("payment_id").annotate(fen=Sum("amount_fen")).order_by()
         page: dict[int, int] = {}
         for payment_id, fen in sums.iterator(CHUNK):
             page[payment_id] = fen
@@ -116,10 +117,18 @@ def books_match_statement() -> Iterator[str]:
 def paid_means_paid() -> Iterator[str]:
     for alias in node_aliases():
         # One statement sees one moment: an order and its payment may both move on meanwhile.
-        payment = Payment.objects.on_node(alias).filter(
-            order_id=OuterRef("id"), state=PaymentState.SUCCEEDED, currency="CNY", amount_fen=OuterRef("amount_fen")
+        paid = Payment.objects.on_node(alias).filter(
+            order_id=OuterRef("id"), currency="CNY", amount_fen=OuterRef("amount_fen")
         )
-        unpaid = Order.objects.on_node(alias).filter(~Exists(payment), state__in=WORTH_ITS_AMOUNT).order_by("id")
+        held = paid.filter(state=PaymentState.SUCCEEDED)
+        # After-sale may have given all of it back.
+        spent = paid.filter(state=PaymentState.REFUNDED, paid_order_id=OuterRef("id"))
+        unpaid = (
+            Order.objects.on_node(alias)
+            .filter(~Exists(held), state__in=WORTH_ITS_AMOUNT)
+            .exclude(Exists(spent), state__in=SHIPPED)
+            .order_by("id")
+        )
         for order in unpaid.iterator(CHUNK):
             yield f"order {order.pk} on {alias} is {order.state}, no payment of {order.amount_fen} fen CNY succeeded"
 
