@@ -3,6 +3,7 @@
 import contextlib
 import os
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -98,6 +99,15 @@ def redis_server(pytestconfig: pytest.Config) -> Iterator[RunningServer]:
     yield server
     if server.is_running():
         server.resume()
+
+
+@pytest.fixture(autouse=True)
+def _known_configuration() -> None:
+    """Each test begins as a process that has read the payment configuration and found none: the environment counts."""
+    # Django is set up after this file is read.
+    memory = import_module("pgs_task.payment.configuration.memory")
+    memory.hold(import_module("pgs_task.payment.configuration.switches").Configuration())
+    memory.note_watcher()
 
 
 @pytest.fixture(autouse=True)

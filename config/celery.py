@@ -1,8 +1,11 @@
 """Celery's application: `python -m celery --app config.celery worker`, and beside it one `… beat`."""
 
 import os
+from importlib import import_module
+from typing import Any
 
 from celery import Celery
+from celery.signals import beat_init, worker_process_init, worker_ready
 
 from pgs_task.schedule import beat_entries
 
@@ -13,3 +16,21 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.beat_schedule = beat_entries()
 # pgs_task/tasks.py, imported once Django's apps are loaded.
 app.autodiscover_tasks(["pgs_task"])
+
+
+@worker_ready.connect
+@worker_process_init.connect
+def watch_as_worker(**_signal: Any) -> None:
+    """A worker, and each child of a worker that forks, is told what operators change."""
+    _watch("worker")
+
+
+@beat_init.connect
+def watch_as_beat(**_signal: Any) -> None:
+    """Beat too: the back office shows every process of the shop."""
+    _watch("beat")
+
+
+def _watch(process: str) -> None:
+    # Not above: models can't be imported before Django is set up, which celery does after it has read this file.
+    import_module("pgs_task.payment.configuration.watching").watch_configuration(process=process)

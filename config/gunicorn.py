@@ -5,6 +5,7 @@ Also of the processes that take its place at scale: config/processes.py.
 
 import os
 import tempfile
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,13 @@ def post_fork(server: Any, worker: Any) -> None:
     die = die_with(server.pid)
     if die:
         die()
+
+
+def post_worker_init(worker: Any) -> None:
+    """The application is loaded and nothing was served yet: from here on the worker is told what operators change."""
+    # Not above: Django isn't set up when this file is read.
+    watching = import_module("pgs_task.payment.configuration.watching")
+    watching.watch_configuration(process="receiving" if worker.app.app_uri.startswith("config.receiving") else "web")
 
 
 def child_exit(server: Any, worker: Any) -> None:

@@ -18,6 +18,9 @@ ACTS: Mapping[str, Mapping[str, str]] = {
         "refund_order": gettext_noop("Can refund paid orders"),
     },
     "payment.refund": {"retry_refund": gettext_noop("Can let a refund be tried again")},
+    "payment_configuration.configurationversion": {
+        "configure_gateways": gettext_noop("Can open, close, order and price payment gateways"),
+    },
     "member.member": {
         "unmask_member": gettext_noop("Can see a member's phone and addresses in plain text"),
         "block_member": gettext_noop("Can block members"),
@@ -31,7 +34,7 @@ ACTS: Mapping[str, Mapping[str, str]] = {
 SHOWN = (
     *("product.merchant", "product.product", "product.sku", "activity.activity", "activity.activitylog"),
     *("order.order", "group.group", "delivery.shipment", "payment.payment", "payment.refund", "payment.notice"),
-    *("member.member", "member.address"),
+    *("payment_configuration.configurationversion", "member.member", "member.address"),
 )
 _VIEW = frozenset(f"{name.split('.')[0]}.view_{name.split('.')[1]}" for name in SHOWN) | {"messaging.watch_flow"}
 _EDIT = frozenset(f"product.{act}_{model}" for model in ("merchant", "product", "sku") for act in ("add", "change")) | {
@@ -43,10 +46,12 @@ ROLES: Mapping[str, frozenset[str]] = {
     "viewer": _VIEW,
     "operations": _VIEW
     | _EDIT
-    | {"activity.steer_activity", "activity.approve_activity", "messaging.check_invariants"},
+    | {"activity.steer_activity", "activity.approve_activity", "messaging.check_invariants"}
+    | {"payment_configuration.configure_gateways"},
     "service": _VIEW | {"order.cancel_order", "order.refund_order", "member.unmask_member", "member.block_member"},
     "finance": _VIEW
-    | {"order.refund_order", "payment.retry_refund", "messaging.check_invariants", "auditlog.view_logentry"},
+    | {"order.refund_order", "payment.retry_refund", "messaging.check_invariants", "auditlog.view_logentry"}
+    | {"payment_configuration.configure_gateways"},
 }
 
 

@@ -92,6 +92,7 @@ WORDS: Mapping[str, object] = {
     "take_off_shelf": pgettext_lazy("code", "take_off_shelf"),
     "import": pgettext_lazy("code", "import"),
     "check_invariants": pgettext_lazy("code", "check_invariants"),
+    "configure_gateways": pgettext_lazy("code", "configure_gateways"),
     "done": pgettext_lazy("code", "done"),
     "refused": pgettext_lazy("code", "refused"),
     "outage": pgettext_lazy("code", "outage"),

@@ -90,6 +90,12 @@ UNFOLD: dict[str, Any] = {
                     _link(_("Payments"), "payments", "payment_payment_changelist", "payment.view_payment"),
                     _link(_("Refunds"), "currency_exchange", "payment_refund_changelist", "payment.view_refund"),
                     _link(_("Notices"), "mark_email_read", "payment_notice_changelist", "payment.view_notice"),
+                    _link(
+                        _("Gateways"),
+                        "toggle_on",
+                        "back_office:gateways",
+                        "payment_configuration.view_configurationversion",
+                    ),
                 ],
             },
             {

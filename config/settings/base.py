@@ -65,6 +65,7 @@ INSTALLED_APPS = [
     "pgs_web.trade.delivery",
     "pgs_task.journal",
     "pgs_task.payment",
+    "pgs_task.payment.configuration",
     "pgs_task.payment.sandbox_gateway",
     "pgs_task.order_drain",
     "pgs_task.outbox_relay",

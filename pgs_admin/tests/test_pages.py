@@ -26,7 +26,7 @@ def detail_pages(shop):
 @pytest.mark.slow
 def test_every_page_opens():
     shop, client = make_shop(), sign_in("admin")
-    pages = [reverse("admin:index"), reverse("back_office:flow"), reverse("back_office:invariants")]
+    pages = [reverse("admin:index"), *(reverse(f"back_office:{name}") for name in ("flow", "invariants", "gateways"))]
     pages += [reverse(f"admin:{name}_changelist") for name in LISTS]
     pages += [reverse(f"admin:{name}_add") for name in ("activity_activity", "product_product", "auth_user")]
     for page in [*pages, *detail_pages(shop)]:

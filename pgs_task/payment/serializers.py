@@ -22,6 +22,18 @@ class StartPaymentSerializer(serializers.Serializer[Any]):
         }
 
 
+class OfferedGatewaySerializer(serializers.Serializer[Any]):
+    gateway = serializers.CharField(source="code")
+    largest_fen = serializers.IntegerField(
+        allow_null=True, help_text=_("The largest amount that it takes at once; null for any.")
+    )
+
+
+class OfferedGatewaysSerializer(serializers.Serializer[Any]):
+    version = serializers.IntegerField(help_text=_("Number of the configuration that this server runs with."))
+    results = OfferedGatewaySerializer(many=True, source="offered")
+
+
 class PayInstructionSerializer(serializers.Serializer[Any]):
     """What to do in order to pay; `sandbox`: call `url` with `method`, or `fail_url` to play a failure."""
 

@@ -12,6 +12,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from pgs_task.payment.configuration.errors import GatewayClosed, GatewayLimit
+from pgs_task.payment.configuration.memory import current_configuration
 from pgs_task.payment.errors import (
     BadSignature,
     MalformedNotice,
@@ -27,6 +29,7 @@ from pgs_task.payment.models import Refund
 from pgs_task.payment.sandbox_gateway.signing import SIGNATURE_HEADER, TIMESTAMP_HEADER
 from pgs_task.payment.selectors import get_payment, refunds_of_order
 from pgs_task.payment.serializers import (
+    OfferedGatewaysSerializer,
     PaymentSerializer,
     RefundSerializer,
     SandboxNoticeSerializer,
@@ -51,7 +54,7 @@ class PaymentsView(APIView):
         responses={
             201: OpenApiResponse(StartedPaymentSerializer, description="A payment was opened."),
             200: OpenApiResponse(StartedPaymentSerializer, description="The payment that is open already."),
-            **refusals(NotFound, PaymentNotReady, PayByPassed, WrongState),
+            **refusals(NotFound, PaymentNotReady, PayByPassed, WrongState, GatewayClosed, GatewayLimit),
         },
     )
     def post(self, request: Request) -> Response:
@@ -65,6 +68,20 @@ class PaymentsView(APIView):
             shop_url=f"{request.scheme}://{request.get_host()}",
         )
         return Response(StartedPaymentSerializer(started).data, status=201 if started.is_new else 200)
+
+
+class GatewaysView(APIView):
+    permission_classes = (AllowAny,)
+
+    @extend_schema(
+        operation_id="payments_gateways",
+        summary="Where one can pay",
+        auth=[],
+        responses={200: OfferedGatewaysSerializer},
+    )
+    def get(self, request: Request) -> Response:
+        """The gateways that take new payments at the moment, in the order in which to show them."""
+        return Response(OfferedGatewaysSerializer(current_configuration()).data)
 
 
 class PaymentView(APIView):

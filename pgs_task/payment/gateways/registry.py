@@ -14,7 +14,10 @@ class GatewayNotOffered(LookupError):
 
 
 def get_gateway(code: str) -> Gateway:
-    """The adapter of a gateway that is on; raises GatewayNotOffered, ImproperlyConfigured for a broken setting."""
+    """The adapter of a gateway that the environment turns on, also of one that an operator has closed to new payments.
+
+    Raises GatewayNotOffered, ImproperlyConfigured for a broken setting.
+    """
     if code not in settings.PAYMENT_GATEWAYS:
         raise GatewayNotOffered(code)
     return make_gateway(code)
@@ -29,7 +32,7 @@ def make_gateway(code: str) -> Gateway:
 
 
 def gateway_codes() -> list[str]:
-    """Codes of the gateways that are on, in the order in which they are offered."""
+    """Codes of the gateways that the environment turns on; pgs_task.payment.configuration says which are offered."""
     return list(settings.PAYMENT_GATEWAYS)
 
 

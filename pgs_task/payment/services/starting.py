@@ -9,6 +9,7 @@ from pgs_data.clock import database_now
 from pgs_data.ids.snowflake import IdSourceUnavailable, new_id
 from pgs_data.sharding.slots import slot_of_id
 from pgs_data.sharding.transactions import node_transaction
+from pgs_task.payment.configuration.services import require_offered
 from pgs_task.payment.errors import PayByPassed, PaymentNotReady
 from pgs_task.payment.gateways.contract import Gateway, GatewayUnavailable, TradeRequest
 from pgs_task.payment.gateways.registry import get_gateway
@@ -37,12 +38,15 @@ def start_payment(*, member_id: int, order_id: int, gateway_code: str, shop_url:
     """Opens a payment of the member's own UNPAID order, or returns the open one.
 
     Raises NotFound, PaymentNotReady (accepted, not written down yet), WrongState, PayByPassed, Unavailable,
-    GatewayNotOffered. Another gateway's open payment is closed there first; if it was paid meanwhile, that counts.
+    GatewayNotOffered, GatewayClosed, GatewayLimit. Another gateway's open payment is closed there first; if it was paid
+    meanwhile, that counts. A payment that is open already can be paid though its gateway takes no new ones.
     """
     gateway = get_gateway(gateway_code)
     _require_written(member_id=member_id, order_id=order_id)
     payment, is_new, now = _open_payment(order_id=order_id, gateway=gateway)
     if payment.gateway != gateway.code:
+        # Before the other one is closed: the shopper would be left with none.
+        require_offered(gateway_code=gateway.code, amount_fen=payment.amount_fen)
         if close_payment(payment_id=payment.pk) == CloseOutcome.UNKNOWN:
             raise Unavailable
         payment, is_new, now = _open_payment(order_id=order_id, gateway=gateway)
@@ -82,6 +86,8 @@ def _open_payment(*, order_id: int, gateway: Gateway) -> tuple[Payment, bool, da
         opened = Payment.objects.on_node(alias).filter(open_order_id=order_id).first()
         if opened is not None:
             return opened, False, now
+        # Here, after all waiting: a gateway that was closed meanwhile gets no new payment.
+        require_offered(gateway_code=gateway.code, amount_fen=order.amount_fen)
         return _insert_payment(payment_id, order=order, gateway=gateway, now=now), True, now
 
 

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from pgs_data.redis.connections import RedisUnavailable
 from pgs_task.logistics.services import make_consumer
+from pgs_task.payment.configuration.watching import watch_configuration
 
 
 class Command(BaseCommand):
@@ -38,6 +39,7 @@ class Command(BaseCommand):
 
         signal.signal(signal.SIGTERM, end)
         signal.signal(signal.SIGINT, end)
+        watch_configuration(process="logistics")
         consumer.run()
 
     def _consume_once(self, *, as_json: bool) -> None:

@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from pgs_data.redis.connections import RedisUnavailable
 from pgs_data.redis.partitions import partition_count
 from pgs_task.order_drain.loops import ReaderDied, drain_once, drain_until
+from pgs_task.payment.configuration.watching import watch_configuration
 
 RANGE = re.compile(r"(\d{1,4})(?:-(\d{1,4}))?")
 
@@ -51,6 +52,7 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+        watch_configuration(process="drain")
         return drain_until(stop, partitions=partitions)
 
 

@@ -14,6 +14,7 @@ from pgs_data.messaging.errors import is_outage
 from pgs_data.messaging.relay import run_relays
 from pgs_data.sharding.slots import node_aliases
 from pgs_task.outbox_relay.loops import DeliveryCounts, relay_until_empty
+from pgs_task.payment.configuration.watching import watch_configuration
 from pgs_task.routes import ROUTES
 
 REPORT_SECONDS = 10.0
@@ -82,6 +83,7 @@ class Command(BaseCommand):
         counts = DeliveryCounts()
         if as_json:
             threading.Thread(target=self._report, args=(counts, stop), daemon=True).start()
+        watch_configuration(process="relay")
         run_relays(counts.counted(ROUTES), stop, nodes=nodes)
 
     def _report(self, counts: DeliveryCounts, stop: threading.Event) -> None:
