@@ -232,7 +232,8 @@ def test_silent_processes_are_forgotten_and_the_list_is_bounded(monkeypatch):
         acknowledge(name="web", version=pid)
         time.sleep(0.002)
     assert [process.pid for process in list_processes()] == [3, 4, 5]
-    cache().zadd(SEEN_KEY, dict.fromkeys(cache().zrange(SEEN_KEY, 0, -1), 1))
+    for process in (f"{row.host}:{row.pid}" for row in list_processes()):
+        cache().zadd(SEEN_KEY, {process: 1})
     assert list_processes() == []
     acknowledge(name="web", version=9)
     assert (cache().hlen(SAID_KEY), cache().zcard(SEEN_KEY)) == (1, 1)
