@@ -24,4 +24,4 @@ def test_each_promise_has_one_check():
     ids = [check.id for check in ALL_CHECKS]
     assert len(set(ids)) == len(ids)
     expected = {*(f"S{n}" for n in range(1, 8)), *(f"O{n}" for n in range(1, 8)), *(f"G{n}" for n in range(1, 6))}
-    assert set(ids) == expected | {f"M{n}" for n in range(1, 6)} | {"E2", "E3", "E4", "E5", "P1", "P2"}
+    assert set(ids) == expected | {f"M{n}" for n in range(1, 9)} | {"E2", "E3", "E4", "E5", "P1", "P2"}

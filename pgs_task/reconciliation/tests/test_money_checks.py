@@ -15,13 +15,13 @@ def test_books_beside_orders(shop):
         Damage(
             "more was taken than it costs",
             lambda: write_beside(shop, "pay_payment", "shipped", "amount_fen = amount_fen + 1"),
-            "M1 M4 M5",
+            "M1 M4 M5 M6 M8",
             (shipped, alias_of_id(shipped), "worth 1500 fen, we hold 1501"),
         ),
         Damage(
             "nobody gave the money back",
             lambda: delete_beside(shop, "pay_refund", "refunded"),
-            "M1 M4",
+            "M1 M4 M6 M8",
             (refunded, "REFUNDED and worth 0 fen, we hold 1500"),
         ),
         Damage(
@@ -33,13 +33,13 @@ def test_books_beside_orders(shop):
         Damage(
             "more was given back than was taken",
             lambda: write_beside(shop, "pay_refund", "refunded", "amount_fen = amount_fen + 1"),
-            "M2 M1 M4",
+            "M2 M1 M4 M6 M8",
             ("refunds of 1501 fen, paid were 1500", alias_of_id(refunded)),
         ),
         Damage(
             "no payment",
             lambda: delete_beside(shop, "pay_payment", "shipped"),
-            "M5 M1 M4",
+            "M5 M1 M4 M6 M8",
             (shipped, "SHIPPED", "no payment of 1500 fen CNY"),
         ),
         Damage(
@@ -51,7 +51,7 @@ def test_books_beside_orders(shop):
         Damage(
             "it failed",
             lambda: write_beside(shop, "pay_payment", "shipped", "state = 'FAILED'"),
-            "M5 M1 M4",
+            "M5 M1 M4 M6 M8",
             (shipped,),
         ),
     )
