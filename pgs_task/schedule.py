@@ -30,6 +30,8 @@ JOBS: tuple[Job, ...] = (
     Job("sync_stock", "pgs_task.stock_sync.services.sync_stocks", 2, lease_seconds=30),
     # An activity whose stock key is gone is paused and somebody is called (invariant S7).
     Job("watch_stock_keys", "pgs_task.stock_sync.services.watch_stock_keys", 5),
+    # What Redis has of activities that are over for long goes; their figures stay in the database.
+    Job("archive_activities", "pgs_task.stock_archive.services.archive_activities", 10, lease_seconds=60),
     # Loans between buckets of a spread activity, and limits taken for other buckets, whose process died.
     Job("sweep_loans", "pgs_web.trade.stock.lending.sweep_loans", 2),
     Job("sweep_limits", "pgs_web.trade.stock.limits.sweep_limits", 3),

@@ -70,6 +70,7 @@ INSTALLED_APPS = [
     "pgs_task.order_drain",
     "pgs_task.outbox_relay",
     "pgs_task.stock_sync",
+    "pgs_task.stock_archive",
     "pgs_task.group_expiry",
     "pgs_task.logistics",
     "pgs_task.reconciliation",

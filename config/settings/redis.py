@@ -23,6 +23,10 @@ LEDGER_SPREAD: dict[int, int] = {int(key): int(value) for key, value in env.dict
 # doesn't wait for hours, and the ledger's memory stays bounded: about 1 KB an order that waits.
 INTAKE_BACKLOG_CEILING: int = env.int("INTAKE_BACKLOG_CEILING", default=200_000)
 
+# What Redis has of an activity that is over is archived when nothing of it has moved for so long: seven days. Four at
+# least: until then shoppers' keys are known, and the repetition of an order is answered from its hold.
+LEDGER_ARCHIVE_AFTER_SECONDS: int = env.int("LEDGER_ARCHIVE_AFTER_SECONDS", default=7 * 86_400)
+
 CACHES = {
     "default": {
         "BACKEND": "django_redis.cache.RedisCache",

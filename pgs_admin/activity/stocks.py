@@ -48,6 +48,9 @@ def show_stock(activity: Activity) -> SafeString:
         stock = live[activity.pk]
         rows.append([_("Redis, now"), stock.total, stock.remain, stock.lock, stock.sold])
     if copy is not None:
-        age = _("database, %(seconds)d s old") % {"seconds": read_moment().stock_age_seconds(copy)}
-        rows.append([age, copy.total, copy.remain, copy.lock, copy.sold])
+        if copy.archived_at is not None:
+            where = _("archived: counted from the orders")
+        else:
+            where = _("database, %(seconds)d s old") % {"seconds": read_moment().stock_age_seconds(copy)}
+        rows.append([where, copy.total, copy.remain, copy.lock, copy.sold])
     return show_table([_("where"), _("total"), _("remain"), _("lock"), _("sold")], rows)

@@ -6,6 +6,7 @@ import structlog
 
 from pgs_data.messaging.relay import Message
 from pgs_task.handlers.batches import Leftovers, split_by_partition
+from pgs_web.display.activity.services import ask_recounts
 from pgs_web.trade.stock.messages import SettleMovement, SettleReply
 from pgs_web.trade.stock.services import Settlement, settle_holds
 
@@ -28,11 +29,27 @@ def settle_stock(messages: Sequence[Message], movement: SettleMovement, *, later
                 for message in of_partition
             ]
             replies = settle_holds(settlements=settlements)
+            archived = _count_archived(of_partition, replies)
             for message, reply in zip(of_partition, replies, strict=True):
                 if reply in WAITING:
                     later.add([message], f"The stock answers {reply}.")
+                if reply == SettleReply.UNKNOWN and message.payload["activity_id"] in archived:
+                    continue
                 if reply in UNUSUAL or (reply == SettleReply.REFUSED and movement != SettleMovement.CONFIRM):
                     log.error("stock_not_settled", reply=reply, movement=movement, **_names(message))
+
+
+def _count_archived(messages: Sequence[Message], replies: Sequence[SettleReply]) -> set[int]:
+    """Archived activities of orders without a hold: nobody can buy these units, and they are counted from the orders.
+
+    The order moved before its message was sent: whoever counts after this sees it.
+    """
+    unknown = {
+        int(message.payload["activity_id"])
+        for message, reply in zip(messages, replies, strict=True)
+        if reply == SettleReply.UNKNOWN
+    }
+    return ask_recounts(unknown) if unknown else set()
 
 
 def _names(message: Message) -> dict[str, int]:

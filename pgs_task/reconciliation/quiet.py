@@ -14,6 +14,7 @@ from pgs_task.order_drain.queue import streams_of
 from pgs_task.payment.models import Refund
 from pgs_task.payment.states import RefundState
 from pgs_task.reconciliation.reach import find_unreachable
+from pgs_web.display.activity.models import ActivityStock
 from pgs_web.trade.intake.keys import INTAKE_GROUP, flow_key, intake_key
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.states import OrderState
@@ -70,6 +71,8 @@ def _restless_streams() -> list[str]:
 
 def _restless_nodes() -> list[str]:
     restless = []
+    if waiting := ActivityStock.objects.filter(recounts_due__gt=0).count():
+        restless.append(f"default: {waiting} archived activities are to be counted")
     for alias in node_aliases():
         if waiting := OutboxMessage.objects.on_node(alias).count():
             restless.append(f"{alias}: {waiting} messages in the outbox")

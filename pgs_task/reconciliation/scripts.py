@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pgs_data.lua.blobs import pack
 from pgs_data.lua.loader import Script
 from pgs_data.redis.connections import ledger
-from pgs_data.redis.partitions import tag
+from pgs_task.stock_sync.lost_stock import aside_key, fence_key
 from pgs_web.trade.group.keys import period_of_group
 from pgs_web.trade.group.packed import PackedGroup
 from pgs_web.trade.stock.keys import away_key, bought_key, changed_key, holds_key, news_key, stock_key
@@ -24,16 +24,6 @@ class CountedKeys:
     bought: str
     holds: str
     away: str
-
-
-def fence_key(activity_id: int, partition: int) -> str:
-    """Number of the lease of the last rebuild."""
-    return f"{tag(partition)}:rebuild_fence:{activity_id:d}"
-
-
-def aside_key(activity_id: int, partition: int) -> str:
-    """The stock while it is rebuilt; what it says of total and version is newer than the database's copy."""
-    return f"{stock_key(activity_id, partition)}:aside"
 
 
 def counted_keys(activity_id: int, partition: int, *, fence: int) -> CountedKeys:

@@ -11,6 +11,7 @@ from pgs_task.reconciliation.stock_counting import count_orders, settle_what_mov
 from pgs_task.stock_sync.lost_stock import REBUILD_ACTOR, STOCK_LOST, WATCH_ACTOR, rebuild_lock
 from pgs_web.display.activity.errors import WrongActivityState
 from pgs_web.display.activity.models import Activity, ActivityLog, ActivityStock
+from pgs_web.display.activity.selectors import find_archived
 from pgs_web.display.activity.states import ActivityState
 from pgs_web.trade.stock.sales import align_sale, pause_sale, resume_sale
 from pgs_web.trade.stock.scripts import Bucket
@@ -58,6 +59,11 @@ def rebuild_stock(
         raise RebuildFailed(f"Activity {activity_id} is {activity.state}: it has no stock before it is approved.")
     with rebuild_lock(activity_id) as lease:
         activity.refresh_from_db()
+        if find_archived([activity_id]):
+            raise RebuildFailed(
+                f"Activity {activity_id} is archived: it is over, and its figures are counted from its orders into the"
+                f" database. manage.py archive_activities --again {activity_id} counts them anew."
+            )
         opens = resume or activity.state in ON_SALE or _was_paused_for_this(activity)
         if activity.state in ON_SALE:
             pause_sale(activity_id=activity_id, actor=REBUILD_ACTOR, reason="the stock is recomputed")

@@ -16,6 +16,7 @@ from pgs_task.reconciliation.grace import OUTBOX_GRACE
 from pgs_task.reconciliation.packed_groups import read_packed_groups
 from pgs_task.reconciliation.pages import keyset_pages
 from pgs_web.display.activity.models import Activity
+from pgs_web.display.activity.selectors import find_archived
 from pgs_web.trade.delivery.models import Shipment
 from pgs_web.trade.group.models import Group, Seat
 from pgs_web.trade.group.packed import PackedGroup
@@ -54,7 +55,8 @@ SEATS_OF_ORDER: dict[str, set[SeatState]] = {
 
 def _pages_of_holds() -> Iterator[dict[int, Hold]]:
     page: dict[int, Hold] = {}
-    for activity_id in Activity.objects.order_by("id").values_list("id", flat=True).iterator(CHUNK):
+    in_redis = Activity.objects.exclude(stock__archived_at__isnull=False).order_by("id")
+    for activity_id in in_redis.values_list("id", flat=True).iterator(CHUNK):
         for order_id, hold in iterate_holds(activity_id):
             page[order_id] = hold
             if len(page) >= CHUNK:
@@ -80,8 +82,10 @@ def nothing_accepted_is_lost() -> Iterator[str]:
     for alias in node_aliases():
         for orders in keyset_pages(Order.objects.on_node(alias).only("id", "activity_id", "state"), size=CHUNK):
             held = read_holds([(order.activity_id, order.pk) for order in orders])
-            for order in orders:
-                if order.pk not in held:
+            bare = [order for order in orders if order.pk not in held]
+            archived = find_archived(order.activity_id for order in bare)
+            for order in bare:
+                if order.activity_id not in archived:
                     yield (
                         f"order {order.pk} on {alias} is {order.state} and has no hold in Redis; run rebuild_stock"
                         f" {order.activity_id}"

@@ -1,4 +1,4 @@
-"""S1 to S7: activity stock in Redis against the orders, the ledger of movements and the database's copy."""
+"""S1 to S8: activity stock in Redis against the orders, the ledger of movements and the database's copy."""
 
 import json
 import time
@@ -14,8 +14,9 @@ from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partitions_of, spread_of
 from pgs_data.sharding.slots import node_aliases
 from pgs_task.reconciliation.contract import When, make_check
+from pgs_task.stock_archive.keys import all_keys_of
 from pgs_web.display.activity.models import Activity, ActivityStock
-from pgs_web.display.activity.states import ActivityState
+from pgs_web.display.activity.states import OVER, ActivityState
 from pgs_web.trade.intake.keys import READERS_KEY
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.states import LOCKED, SOLD, OrderState
@@ -41,8 +42,16 @@ def _pages_of_activities(states: frozenset[ActivityState]) -> Iterator[list[int]
 
 
 def _stocks() -> Iterator[tuple[int, Stock]]:
+    """As Redis has them, and of archived activities as the database has them."""
     for page in _pages_of_activities(HAD_SALE):
-        yield from read_stocks(page).items()
+        archived = {row.activity_id: row for row in _archived(page)}
+        yield from read_stocks([activity_id for activity_id in page if activity_id not in archived]).items()
+        for activity_id, row in archived.items():
+            yield activity_id, Stock(row.total, row.remain, row.lock, row.sold, row.version, told_sold_out=0)
+
+
+def _archived(activity_ids: list[int]) -> Iterator[ActivityStock]:
+    return ActivityStock.objects.filter(activity_id__in=activity_ids, archived_at__isnull=False).iterator(CHUNK)
 
 
 def _units(states: frozenset[OrderState]) -> dict[int, int]:
@@ -142,6 +151,10 @@ def copy_matches_redis() -> Iterator[str]:
             if copy is None and stock is None:
                 # Withdrawn before anything was loaded.
                 continue
+            if copy is not None and copy.archived_at is not None:
+                if (parts := copy.remain + copy.lock + copy.sold) != copy.total or copy.remain < 0:
+                    yield f"activity {activity_id} is archived: remain + lock + sold is {parts}, its total {copy.total}"
+                continue
             row = {name: getattr(copy, name) for name in FIGURES} if copy else None
             redis = {name: getattr(stock, name) for name in FIGURES} if stock else None
             if row == redis:
@@ -220,6 +233,25 @@ def stock_key_is_there() -> Iterator[str]:
             yield f"activity {activity_id} is on sale and has no stock in Redis; run rebuild_stock {activity_id}"
 
 
+@make_check("S8", When.ALWAYS, _("Redis knows nothing of an archived activity"))
+def archived_is_gone() -> Iterator[str]:
+    for page in _pages_of_activities(OVER):
+        # While a count is due its keys are still on their way out.
+        gone = [row.activity_id for row in _archived(page) if not row.recounts_due]
+        by_partition: dict[int, list[tuple[int, str]]] = defaultdict(list)
+        for activity_id in gone:
+            for partition, key in all_keys_of(activity_id):
+                by_partition[partition].append((activity_id, key))
+        for partition, keys in by_partition.items():
+            pipeline = ledger(partition).pipeline(transaction=False)
+            for _activity_id, key in keys:
+                pipeline.exists(key)
+            for (activity_id, key), is_there in zip(keys, pipeline.execute(), strict=True):
+                if is_there:
+                    advice = f"run archive_activities --again {activity_id}"
+                    yield f"activity {activity_id} is archived and Redis has {key}; {advice}"
+
+
 CHECKS = [
     stock_adds_up,
     stock_matches_orders,
@@ -228,4 +260,5 @@ CHECKS = [
     copy_matches_redis,
     ledger_is_complete,
     stock_key_is_there,
+    archived_is_gone,
 ]

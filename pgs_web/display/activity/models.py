@@ -101,10 +101,18 @@ class ActivityStock(models.Model):
     version = models.BigIntegerField(_("version"), default=0)
     fence = models.BigIntegerField(_("fence of the last writer"), default=0)
     synced_at = models.DateTimeField(_("synced at"))
+    # From then on Redis knows nothing of the activity, and these figures are counted from its orders (docs/adr/0016).
+    archived_at = models.DateTimeField(_("archived at"), null=True, editable=False)
+    # How often since the last count something happened that asks for another one; 0: the figures are final.
+    recounts_due = models.PositiveIntegerField(default=0, db_default=0, editable=False)
 
     class Meta:
         verbose_name = _("activity stock")
         verbose_name_plural = _("activity stocks")
+        indexes = [
+            models.Index(fields=["archived_at", "synced_at"], name="activity_stock_idle"),
+            models.Index(fields=["recounts_due"], name="activity_stock_recount"),
+        ]
 
 
 class StockSyncPass(models.Model):

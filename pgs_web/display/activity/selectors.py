@@ -126,5 +126,11 @@ def read_group_rules(versions: Iterable[tuple[int, int]]) -> dict[tuple[int, int
     return {version: known.get(version, GroupRules()) for version in wanted}
 
 
+def find_archived(activity_ids: Iterable[int]) -> set[int]:
+    """Those of these activities of which Redis knows nothing any more, because they are archived."""
+    rows = ActivityStock.objects.filter(pk__in=set(activity_ids), archived_at__isnull=False)
+    return set(rows.values_list("pk", flat=True))
+
+
 def _shown() -> QuerySet[Activity]:
     return Activity.objects.select_related("sku__product__merchant", "stock")

@@ -31,6 +31,9 @@ MOVES: dict[ActivityState, frozenset[ActivityState]] = {
     ActivityState.WITHDRAWN: frozenset(),
 }
 
+# For good: nobody can buy any more, and no move leads out.
+OVER = frozenset(state for state, moves in MOVES.items() if not moves)
+
 SHOWN_TO_SHOPPERS = frozenset(
     {ActivityState.SCHEDULED, ActivityState.RUNNING, ActivityState.PAUSED, ActivityState.ENDED}
 )

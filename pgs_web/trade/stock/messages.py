@@ -11,6 +11,7 @@ class PreloadReply(StrEnum):
 class FactsReply(StrEnum):
     UPDATED = "UPDATED"
     STALE = "STALE"
+    OVER = "OVER"
 
 
 class GateReply(StrEnum):

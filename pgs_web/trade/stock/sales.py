@@ -128,6 +128,11 @@ def align_sale(activity_id: int) -> Activity:
     return _steer(activity_id, lambda: None)
 
 
+def sale_lock(activity_id: int) -> FencedLock:
+    """Held by each act on a sale."""
+    return FencedLock(f"sale:{activity_id:d}", LEASE_MS)
+
+
 def _try_to_align(activity_id: int) -> None:
     try:
         align_sale(activity_id)
@@ -152,7 +157,7 @@ def _steer(activity_id: int, act: Callable[[], object]) -> Activity:
 @contextmanager
 def _steering(activity_id: int) -> Iterator[Lease]:
     try:
-        with FencedLock(f"sale:{activity_id:d}", LEASE_MS) as lease:
+        with sale_lock(activity_id) as lease:
             ledger().sadd(UNALIGNED_KEY, activity_id)
             # Also when the act is refused: then Redis follows what the database says, and nothing is left to do.
             try:

@@ -69,7 +69,8 @@ def _record_chunk(copies: list[StockCopy], *, fence: int, read_at: datetime) -> 
 def _update_statement(copies: Sequence[StockCopy], *, fence: int, read_at: datetime) -> tuple[str, list[Any]]:
     """One UPDATE for all of them, written by hand: Django's expressions for it took a millisecond an activity."""
     quote = connection.ops.quote_name
-    activity_id, version, own_fence, synced_at = map(quote, ("activity_id", "version", "fence", "synced_at"))
+    columns = ("activity_id", "version", "fence", "synced_at", "archived_at")
+    activity_id, version, own_fence, synced_at, archived_at = map(quote, columns)
     whens = " ".join(["WHEN %s THEN %s"] * len(copies))
     # The columns take constants chosen by activity_id only, so it doesn't matter that MariaDB assigns them from left to
     # right. `version` is judged in WHERE, before any assignment.
@@ -77,7 +78,8 @@ def _update_statement(copies: Sequence[StockCopy], *, fence: int, read_at: datet
     not_older = " OR ".join([f"({activity_id} = %s AND {version} <= %s)"] * len(copies))
     statement = (
         f"UPDATE {quote(ActivityStock._meta.db_table)} SET {own_fence} = %s, {synced_at} = %s, {figures}"  # noqa: S608
-        f" WHERE {own_fence} <= %s AND ({not_older})"
+        # An archived one is counted from its orders: whoever read Redis before comes too late.
+        f" WHERE {own_fence} <= %s AND {archived_at} IS NULL AND ({not_older})"
     )
     constants = [part for figure in _FIGURES for copy in copies for part in (copy.activity_id, getattr(copy, figure))]
     versions = [part for copy in copies for part in (copy.activity_id, copy.version)]

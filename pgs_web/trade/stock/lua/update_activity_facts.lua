@@ -6,10 +6,14 @@
 -- ARGV rules_version   version of the rules that these facts are
 -- ARGV state_when_new  state of the gate when the facts were lost
 -- REPLY UPDATED  the next admission sees them
+-- REPLY OVER     none are there, and it is over, perhaps archived: nothing changed
 -- REPLY STALE    newer rules are there already: nothing changed
 local known = redis.call("HMGET", activity, "rules_version", "state")
 if known[1] and tonumber(known[1]) > tonumber(rules_version) then
     return "STALE"
+end
+if not known[2] and (state_when_new == "ENDED" or state_when_new == "WITHDRAWN") then
+    return "OVER"
 end
 redis.call("HSET", activity, "state", known[2] or state_when_new, unpack(cmsgpack.unpack(facts)))
 redis.call("XADD", news, "MAXLEN", "~", 1000, "*", "a", activity_id)

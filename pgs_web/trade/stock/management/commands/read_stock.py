@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from pgs_data.redis.connections import RedisUnavailable
+from pgs_web.display.activity.selectors import find_archived
 from pgs_web.trade.stock.selectors import read_stock
 
 
@@ -25,6 +26,8 @@ class Command(BaseCommand):
         except RedisUnavailable as error:
             raise CommandError(f"Redis with the activity's partition does not answer: {error}") from error
         if stock is None:
+            if find_archived([activity_id]):
+                raise CommandError(f"Activity {activity_id} is archived: its final stock is in the back office.")
             raise CommandError(f"Activity {activity_id} has no stock in Redis: schedule it, or run rebuild_stock.")
         figures = {"activity_id": str(activity_id), **asdict(stock)}
         if options["json"]:
