@@ -4,18 +4,22 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import httpx
 
 from benchmarks.scale.filling import GrowingShop, claim_all
+from pgs_data.clock import DatabaseNow
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_count, partition_of
 from pgs_task.group_expiry.services import cancel_overdue_orders, fail_overdue_groups
 from pgs_task.order_drain.loops import drain_once
 from pgs_task.order_drain.queue import trim_intake
+from pgs_task.stock_archive.services import archive_activities
 from pgs_task.stock_sync.services import sync_stocks, watch_stock_keys
+from pgs_web.display.activity.models import ActivityStock
 from pgs_web.trade.intake.messages import AdmitReply
 from pgs_web.trade.intake.scripts import admit_orders
 from pgs_web.trade.intake.selectors import get_own_order
@@ -40,6 +44,7 @@ UNTIL_DUE_SECONDS = 3.6
 ORDERS_OF_A_REGULAR = 40
 # Every five seconds: five hundredths of a core.
 WATCH_MOST_MS = 250
+LONG_AGO = timedelta(days=-30)
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,9 @@ class Prober:
         yield self._sync()
         yield from self._deadlines()
         yield Cost("look for due activities", _best_ms(advance_sales), "ms")
+        # The worst that there is: nobody has bought for long, and nothing is over.
+        ActivityStock.objects.update(synced_at=DatabaseNow(after=LONG_AGO))
+        yield Cost("look for activities to archive", _best_ms(archive_activities), "ms", most=WATCH_MOST_MS)
         yield Cost("watch over stock keys", _best_ms(watch_stock_keys), "ms", most=WATCH_MOST_MS)
         yield from self._pages()
 
