@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('activity', '0002_leader_leaves'),
+        ('activity', '0003_archived_stocks'),
     ]
 
     operations = [
