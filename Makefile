@@ -88,7 +88,7 @@ bench-packages: debian-packages
 lock: $(VENV)/.fast ## Write the full locked requirements/*.txt from requirements/*.in
 	cd requirements && for name in base prod mysql dev bench; do \
 		../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-			--no-header --output-file $$name.txt $$name.in || exit 1; done
+			--emit-build-options --no-header --output-file $$name.txt $$name.in || exit 1; done
 
 # Stamps: a second `make` installs nothing. pip, not uv: the demo's machine has only what Python brings.
 $(VENV)/.base: requirements/base.txt

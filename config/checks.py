@@ -9,6 +9,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import ImproperlyConfigured
 
 from pgs_data.encryption import parse_keys
+from pgs_task.payment.gateways.registry import make_gateway
 
 # In every default secret of config/settings.
 DEMO_MARK = "for-demo-and-tests-only"
@@ -27,6 +28,25 @@ def check_encryption_keys(**_options: Any) -> list[CheckMessage]:
     except ImproperlyConfigured as error:
         return [Error(str(error), hint=f"Make a key: {MAKE_FIELD_KEY}", id="pgs.E001")]
     return []
+
+
+@register(Tags.security)
+def check_gateways(**_options: Any) -> list[CheckMessage]:
+    """In any deployment: a gateway that is on without its keys is found at the start, not by the first shopper."""
+    return list(find_unusable_gateways())
+
+
+def find_unusable_gateways() -> Iterator[CheckMessage]:
+    for code in settings.PAYMENT_GATEWAYS:
+        try:
+            # Reads keys and asks nobody. The adapter stays for the first payment.
+            make_gateway(code)
+        except ImproperlyConfigured as error:
+            yield Error(
+                f"The gateway {code} can't be used: {error}",
+                hint="Set its variables of .env.example, or take it out of PAYMENT_GATEWAYS.",
+                id="pgs.E015",
+            )
 
 
 @register(Tags.security)
@@ -127,6 +147,6 @@ def find_sandboxes() -> Iterator[CheckMessage]:
 
 def refuse_unsafe_production() -> None:
     """For processes that Django's commands don't start: raises ImproperlyConfigured with what the checks found."""
-    problems = [*check_encryption_keys(), *check_production()]
+    problems = [*check_encryption_keys(), *check_gateways(), *check_production()]
     if problems:
         raise ImproperlyConfigured("\n".join(str(problem) for problem in problems))

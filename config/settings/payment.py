@@ -7,6 +7,22 @@ PAYMENT_GATEWAYS: list[str] = env.list("PAYMENT_GATEWAYS", default=["sandbox"])
 # code → adapter; a code above without an adapter here is refused at the start.
 PAYMENT_GATEWAY_ADAPTERS: dict[str, str] = {
     "sandbox": "pgs_task.payment.sandbox_gateway.adapter.SandboxGateway",
+    "alipay": "pgs_task.payment.alipay.adapter.AlipayGateway",
+}
+# Where gateways reach the shop, "https://shop.example.com": they are told with each payment.
+PAYMENT_NOTICE_BASE_URL: str = env("PAYMENT_NOTICE_BASE_URL", default="")
+# The page to which a gateway's own page leads back; empty: none. That somebody comes back says nothing about money.
+PAYMENT_RETURN_URL: str = env("PAYMENT_RETURN_URL", default="")
+# What shoppers read in their bank's list of payments, in front of the order's number. Letters and digits.
+PAYMENT_SUBJECT: str = env("PAYMENT_SUBJECT", default="PGS")
+
+# Read by pgs_task/payment/alipay/account.py alone. A key is its PEM text or the path of its file.
+ALIPAY: dict[str, str] = {
+    "app_id": env("ALIPAY_APP_ID", default=""),
+    "seller_id": env("ALIPAY_SELLER_ID", default=""),
+    "private_key": env("ALIPAY_PRIVATE_KEY", default=""),
+    "public_key": env("ALIPAY_PUBLIC_KEY", default=""),
+    "endpoint": env("ALIPAY_ENDPOINT", default="https://openapi.alipay.com/gateway.do"),
 }
 
 SANDBOX_GATEWAY_SECRET: str = env("SANDBOX_GATEWAY_SECRET", default="sandbox-secret-for-demo-and-tests-only")

@@ -7,8 +7,9 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 
-from config.checks import check_encryption_keys, check_production, refuse_unsafe_production
+from config.checks import check_encryption_keys, check_gateways, check_production, refuse_unsafe_production
 
+OFFERED = "pgs_task.payment.alipay.tests.making"
 PROVIDER = {"endpoint": "x", "region": "x", "access_key_id": "x", "access_key_secret": "x"}
 
 
@@ -23,7 +24,8 @@ def production(settings, monkeypatch):
     settings.BLIND_INDEX_KEY = "c" * 64
     settings.FIELD_ENCRYPTION_KEYS = f"k1:{base64.b64encode(os.urandom(32)).decode()}"
     settings.ALLOWED_HOSTS = ["shop.example.com"]
-    settings.PAYMENT_GATEWAYS = ["wechat"]
+    settings.PAYMENT_GATEWAYS = ["offered"]
+    settings.PAYMENT_GATEWAY_ADAPTERS = {**settings.PAYMENT_GATEWAY_ADAPTERS, "offered": f"{OFFERED}.OfferedAlipay"}
     settings.SMS_PROVIDER = "alibaba_cloud"
     settings.ALIBABA_CLOUD_SMS = {**PROVIDER, "sign_name": "x", "template_code": "x"}
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
@@ -74,7 +76,7 @@ DEMO_KEY = "demo:ZGVtby1hbmQtdGVzdC1rZXktb2YtMzItYnl0ZXMhISE="
         ("SECURE_HSTS_SECONDS", 0, "pgs.E008"),
         ("CORS_ALLOW_ALL_ORIGINS", True, "pgs.E009"),
         ("PASSWORD_HASHERS", ["django.contrib.auth.hashers.MD5PasswordHasher"], "pgs.E010"),
-        ("PAYMENT_GATEWAYS", ["wechat", "sandbox"], "pgs.E011"),
+        ("PAYMENT_GATEWAYS", ["offered", "sandbox"], "pgs.E011"),
         ("SMS_PROVIDER", "sandbox", "pgs.E012"),
         ("SMS_PROVIDER", "pigeon", "pgs.E013"),
         ("ALIBABA_CLOUD_SMS", {**PROVIDER, "sign_name": "", "template_code": "x"}, "pgs.E013"),
@@ -94,6 +96,22 @@ def test_each_unsafe_setting_is_refused_with_a_way_out(production, name, value, 
 def test_one_secret_for_two_purposes_is_refused(production):
     production.BLIND_INDEX_KEY = production.SECRET_KEY
     assert found() == ["pgs.E002", "pgs.E004"]
+
+
+@pytest.mark.parametrize(
+    ("gateways", "told"),
+    [
+        (["alipay"], "ALIPAY_APP_ID, ALIPAY_SELLER_ID, ALIPAY_PRIVATE_KEY, ALIPAY_PUBLIC_KEY, PAYMENT_NOTICE_BASE_URL"),
+        (["nobody"], "has no adapter"),
+    ],
+)
+def test_a_gateway_without_its_keys_is_refused_in_any_deployment(settings, gateways, told):
+    settings.PAYMENT_GATEWAYS = gateways
+    (problem,) = check_gateways()
+    assert (problem.id, told in problem.msg) == ("pgs.E015", True)
+    assert problem.hint
+    with pytest.raises(ImproperlyConfigured, match=r"pgs\.E015"):
+        refuse_unsafe_production()
 
 
 SERVERS = ["import config.asgi", "import config.receiving", "import config.wsgi"]

@@ -35,11 +35,14 @@ class OfferedGatewaysSerializer(serializers.Serializer[Any]):
 
 
 class PayInstructionSerializer(serializers.Serializer[Any]):
-    """What to do in order to pay; `sandbox`: call `url` with `method`, or `fail_url` to play a failure."""
+    """What the client does in order to pay; which fields are there depends on the gateway.
 
-    method = serializers.CharField()
+    `sandbox`: call `url` with POST, or `fail_url` to play a failure. `alipay`: open `url` (GET) in the browser.
+    """
+
+    method = serializers.CharField(help_text=_("POST or GET: how to call the address."))
     url = serializers.CharField()
-    fail_url = serializers.CharField(required=False)
+    fail_url = serializers.CharField(required=False, help_text=_("`sandbox` only."))
 
 
 class StartedPaymentSerializer(serializers.Serializer[Any]):

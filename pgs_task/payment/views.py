@@ -25,6 +25,7 @@ from pgs_task.payment.errors import (
     WrongAmount,
     WrongApp,
 )
+from pgs_task.payment.gateways.contract import GatewayReply
 from pgs_task.payment.models import Refund
 from pgs_task.payment.sandbox_gateway.signing import SIGNATURE_HEADER, TIMESTAMP_HEADER
 from pgs_task.payment.selectors import get_payment, refunds_of_order
@@ -36,7 +37,7 @@ from pgs_task.payment.serializers import (
     StartedPaymentSerializer,
     StartPaymentSerializer,
 )
-from pgs_task.payment.services import receive_notice, start_payment
+from pgs_task.payment.services import receive_notice, refuse_notice, start_payment
 from pgs_web.api.errors import BodyTooLarge, NotFound
 from pgs_web.api.ids import read_id
 from pgs_web.api.pagination import PageCursor, invalid_parameter
@@ -66,6 +67,7 @@ class PaymentsView(APIView):
             order_id=wanted.validated_data["order_id"],
             gateway_code=wanted.validated_data["gateway"],
             shop_url=f"{request.scheme}://{request.get_host()}",
+            client_address=request.META.get("REMOTE_ADDR", ""),
         )
         return Response(StartedPaymentSerializer(started).data, status=201 if started.is_new else 200)
 
@@ -144,7 +146,11 @@ class NoticesView(APIView):
         },
     )
     def post(self, request: Request, gateway: str) -> HttpResponse:
-        """Takes a signed message of a payment gateway; the same message again changes nothing."""
+        """Takes a signed message of a payment gateway; the same message again changes nothing.
+
+        Described is the sandbox gateway's. `alipay` sends the form of its asynchronous notice and hears `success` or
+        `fail`. Each signs in its own way, and a refusal is told in its own way.
+        """
         raw = request._request
         # The bytes as they came: a signature is over bytes, and nothing unsigned is parsed.
         body = raw.read(LARGEST_BODY + 1)
@@ -153,4 +159,25 @@ class NoticesView(APIView):
         reply = receive_notice(
             gateway_code=gateway, headers=raw.headers, body=body, client=raw.META.get("REMOTE_ADDR", "")
         )
-        return HttpResponse(reply.body, status=reply.status, content_type=reply.content_type)
+        return _answer(reply)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Tells the gateway in its own words; a bug and an outage are told so too, and it sends again."""
+        response = super().handle_exception(exc)
+        problem = response.data or {}
+        reply = refuse_notice(
+            gateway_code=self.kwargs["gateway"],
+            status=response.status_code,
+            code=str(problem.get("code", "")),
+            detail=str(problem.get("detail", "")),
+        )
+        if reply is None:
+            return response
+        answer = _answer(reply)
+        if "Retry-After" in response.headers:
+            answer.headers["Retry-After"] = response.headers["Retry-After"]
+        return answer  # type: ignore[return-value]
+
+
+def _answer(reply: GatewayReply) -> HttpResponse:
+    return HttpResponse(reply.body, status=reply.status, content_type=reply.content_type)

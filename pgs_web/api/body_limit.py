@@ -3,11 +3,14 @@
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+import structlog
 from django.http import HttpResponse
 
 from pgs_web.api.errors import BodyTooLarge, refusal_response
 from pgs_web.api.limits import API_ROOT, LARGEST_BODY
 from pgs_web.api.trace import TRACE_HEADER, bind_trace_id, choose_trace_id
+
+security_log = structlog.get_logger("pgs.security")
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -77,7 +80,13 @@ def replay_body(body: bytes, receive: Receive) -> Receive:
     return receive_again
 
 
+def log_large_body(*, path: str) -> None:
+    """Tells who watches for strangers: no client of ours, and no gateway, sends so much."""
+    security_log.warning("body_too_large", path=path[:200])
+
+
 async def send_refusal(scope: MutableMapping[str, Any], send: Send) -> None:
+    log_large_body(path=scope["path"])
     headers = {name.decode("latin-1").title(): value.decode("latin-1") for name, value in scope["headers"]}
     trace_id = choose_trace_id(
         {TRACE_HEADER: headers.get(TRACE_HEADER, ""), "traceparent": headers.get("Traceparent", "")}

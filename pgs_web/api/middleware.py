@@ -12,6 +12,7 @@ from django.utils.decorators import sync_and_async_middleware
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import MethodNotAllowed
 
+from pgs_web.api.body_limit import log_large_body
 from pgs_web.api.errors import (
     OUTAGES,
     BodyTooLarge,
@@ -85,6 +86,7 @@ def refuse_request(request: HttpRequest) -> HttpResponseBase | None:
     if not (length.isascii() and length.isdigit()):
         return problem_response(status=400, code="parse_error", detail=_("Content-Length isn't a number."))
     if int(length[:20]) > LARGEST_BODY:
+        log_large_body(path=request.path)
         return refusal_response(BodyTooLarge())
     if "%00" in request.META.get("QUERY_STRING", ""):
         return problem_response(status=400, code="parse_error", detail=_("Remove the NUL characters."))

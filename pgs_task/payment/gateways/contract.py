@@ -13,6 +13,10 @@ class GatewayUnavailable(Exception):
     """The gateway gave no usable answer: what was asked of it may or may not have been done."""
 
 
+class StatementUnreadable(GatewayUnavailable):
+    """A statement isn't written as it was agreed: nothing of it may be trusted."""
+
+
 class StatementTooLong(Exception):
     """A day's statement has more lines than can be compared in one go."""
 
@@ -21,6 +25,7 @@ class TradeState(StrEnum):
     UNKNOWN = "UNKNOWN"  # the gateway never heard of it
     WAITING = "WAITING"  # can still be paid
     PAID = "PAID"  # the gateway has the money
+    RETURNED = "RETURNED"  # was paid, and some or all of it went back
     CLOSED = "CLOSED"  # can't be paid any more
 
 
@@ -38,7 +43,10 @@ class LineKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class TradeRequest:
-    """A payment as the gateway has to know it; `shop_url` is where the shopper reached the shop, without a path."""
+    """A payment as the gateway has to know it; `shop_url` is where the shopper reached the shop, without a path.
+
+    `client_address` is the shopper's IP address, `payer_openid` the shopper's id at the gateway if the client knows it.
+    """
 
     payment_id: int
     order_id: int
@@ -46,11 +54,13 @@ class TradeRequest:
     currency: str
     expires_at: datetime
     shop_url: str
+    client_address: str = ""
+    payer_openid: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TradeAnswer:
-    """What the gateway says about a payment; number, amount and moment are there when it is PAID."""
+    """What the gateway says about a payment; number, amount and moment are there when it is PAID or RETURNED."""
 
     state: TradeState
     trade_no: str = ""
@@ -81,7 +91,10 @@ class RefundAnswer:
 
 @dataclass(frozen=True, kw_only=True)
 class VerifiedNotice:
-    """A message that the gateway has certainly sent; whether it fits one of our payments is still to be judged."""
+    """A message that the gateway has certainly sent; whether it fits one of our payments is still to be judged.
+
+    `text` is what people read of it, where the body itself is encrypted.
+    """
 
     notice_id: str
     payment_id: int
@@ -90,11 +103,24 @@ class VerifiedNotice:
     currency: str
     status: NoticeStatus
     paid_at: datetime | None
+    text: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoticeHint:
+    """A message that the gateway has certainly sent and that changes nothing by itself.
+
+    With a `refund_no` the gateway is worth asking about that refund now.
+    """
+
+    notice_id: str
+    payment_id: int
+    refund_no: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class GatewayReply:
-    """What the gateway expects to hear when its notice was taken."""
+    """What the gateway expects to hear."""
 
     body: bytes
     content_type: str
@@ -103,17 +129,22 @@ class GatewayReply:
 
 @dataclass(frozen=True, kw_only=True)
 class StatementLine:
-    """One movement of money as the gateway booked it; `refund_no` is ours, empty for a payment."""
+    """One movement of money as the gateway booked it; `refund_no` is ours, empty for a payment.
+
+    `payment_id` is 0 when the gateway knows it under a number that isn't ours. `fee_fen` is what the gateway kept of
+    it, negative when it gave a fee back.
+    """
 
     kind: LineKind
     payment_id: int
     trade_no: str
     amount_fen: int
     refund_no: str = ""
+    fee_fen: int = 0
 
 
 class Gateway(Protocol):
-    """Every call but verify_notice and acknowledge may raise GatewayUnavailable; none is made inside a transaction."""
+    """None is called inside a transaction; all but those about notices may raise GatewayUnavailable."""
 
     code: str
 
@@ -132,11 +163,14 @@ class Gateway(Protocol):
     def query_refund(self, *, payment_id: int, refund_no: str) -> RefundAnswer:
         """The refund as it is now."""
 
-    def verify_notice(self, *, headers: Mapping[str, str], body: bytes) -> VerifiedNotice:
+    def verify_notice(self, *, headers: Mapping[str, str], body: bytes) -> VerifiedNotice | NoticeHint:
         """What the notice says; raises a NoticeRefused when it isn't the gateway's, is too old or can't be read."""
 
-    def acknowledge(self, notice: VerifiedNotice) -> GatewayReply:
+    def acknowledge(self, notice: VerifiedNotice | NoticeHint) -> GatewayReply:
         """The answer to a notice that was taken (or had been before)."""
+
+    def refuse(self, *, status: int, code: str, detail: str) -> GatewayReply | None:
+        """The answer to a notice that was refused or can't be taken now; None: the shop's own problem document."""
 
     def fetch_statement(self, *, day: date) -> Iterator[StatementLine]:
         """Everything it took and refunded on a day of Asia/Shanghai, read piece by piece."""

@@ -13,6 +13,7 @@ from pgs_task.payment.errors import BadSignature, MalformedNotice, StaleNotice, 
 from pgs_task.payment.gateways.contract import (
     GatewayReply,
     GatewayUnavailable,
+    NoticeHint,
     RefundAnswer,
     RefundAnswerState,
     RefundRequest,
@@ -75,10 +76,7 @@ class SandboxGateway:
         with _answers():
             try:
                 booked = bank.refund_trade(
-                    payment_id=refund.payment_id,
-                    refund_no=refund.refund_no,
-                    amount_fen=refund.amount_fen,
-                    trade_no=refund.trade_no,
+                    payment_id=refund.payment_id, refund_no=refund.refund_no, amount_fen=refund.amount_fen
                 )
             except RefundRefused as error:
                 return RefundAnswer(state=RefundAnswerState.REFUSED, message=str(error))
@@ -100,8 +98,8 @@ class SandboxGateway:
             raise StaleNotice
         return _read_notice(body)
 
-    def acknowledge(self, notice: VerifiedNotice) -> GatewayReply:
-        if notice.status == NoticeStatus.SUCCESS and notice.paid_at is not None:
+    def acknowledge(self, notice: VerifiedNotice | NoticeHint) -> GatewayReply:
+        if isinstance(notice, VerifiedNotice) and notice.status == NoticeStatus.SUCCESS and notice.paid_at is not None:
             bank.book_acknowledged_trade(
                 payment_id=notice.payment_id,
                 trade_no=notice.trade_no,
@@ -110,6 +108,9 @@ class SandboxGateway:
                 taken_at=notice.paid_at,
             )
         return GatewayReply(body=b"success", content_type="text/plain; charset=utf-8")
+
+    def refuse(self, *, status: int, code: str, detail: str) -> GatewayReply | None:
+        return None
 
     def fetch_statement(self, *, day: date) -> Iterator[StatementLine]:
         for line in bank_statement.iterate_statement(day=day):

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 import structlog
 
 from pgs_task.payment.errors import NoticeRefused, UnknownPayment
-from pgs_task.payment.gateways.contract import Gateway, GatewayReply, VerifiedNotice
+from pgs_task.payment.gateways.contract import Gateway, GatewayReply, NoticeHint, VerifiedNotice
 from pgs_task.payment.gateways.registry import GatewayNotOffered, get_gateway
 from pgs_task.payment.models import Payment
+from pgs_task.payment.services.hints import take_hint
 from pgs_task.payment.services.results import apply_notice
 from pgs_web.api.errors import NotFound
 
@@ -23,17 +24,29 @@ def receive_notice(*, gateway_code: str, headers: Mapping[str, str], body: bytes
         gateway = get_gateway(gateway_code)
     except GatewayNotOffered as error:
         raise NotFound from error
-    notice: VerifiedNotice | None = None
+    notice: VerifiedNotice | NoticeHint | None = None
     try:
         notice = gateway.verify_notice(headers=headers, body=body)
-        apply_notice(payment=_payment_of(gateway, notice), notice=notice, raw=body.decode())
+        payment = _payment_of(gateway, notice)
+        if isinstance(notice, NoticeHint):
+            take_hint(gateway_code=gateway.code, hint=notice)
+        else:
+            apply_notice(payment=payment, notice=notice, raw=notice.text or body.decode())
     except NoticeRefused as refusal:
         _log_refusal(refusal, gateway=gateway, notice=notice, client=client, length=len(body))
         raise
     return gateway.acknowledge(notice)
 
 
-def _payment_of(gateway: Gateway, notice: VerifiedNotice) -> Payment:
+def refuse_notice(*, gateway_code: str, status: int, code: str, detail: str) -> GatewayReply | None:
+    """How the gateway is told that its notice wasn't taken; None: as everybody else is told."""
+    try:
+        return get_gateway(gateway_code).refuse(status=status, code=code, detail=detail)
+    except GatewayNotOffered:
+        return None
+
+
+def _payment_of(gateway: Gateway, notice: VerifiedNotice | NoticeHint) -> Payment:
     # Of this gateway: who holds one gateway's secret can't speak for another's payments.
     payment = Payment.objects.filter(pk=notice.payment_id, gateway=gateway.code).first()
     if payment is None:
@@ -42,7 +55,7 @@ def _payment_of(gateway: Gateway, notice: VerifiedNotice) -> Payment:
 
 
 def _log_refusal(
-    refusal: NoticeRefused, *, gateway: Gateway, notice: VerifiedNotice | None, client: str, length: int
+    refusal: NoticeRefused, *, gateway: Gateway, notice: VerifiedNotice | NoticeHint | None, client: str, length: int
 ) -> None:
     # Neither the body nor the headers: they are a stranger's, and may hold a signature that is still good.
     security_log.warning(
@@ -53,5 +66,5 @@ def _log_refusal(
         length=length,
         payment_id=notice.payment_id if notice else None,
         notice_id=notice.notice_id if notice else None,
-        trade_no=notice.trade_no if notice else None,
+        trade_no=notice.trade_no if isinstance(notice, VerifiedNotice) else None,
     )

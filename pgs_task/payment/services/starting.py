@@ -34,7 +34,15 @@ class StartedPayment:
     now: datetime
 
 
-def start_payment(*, member_id: int, order_id: int, gateway_code: str, shop_url: str) -> StartedPayment:
+def start_payment(
+    *,
+    member_id: int,
+    order_id: int,
+    gateway_code: str,
+    shop_url: str,
+    client_address: str = "",
+    payer_openid: str = "",
+) -> StartedPayment:
     """Opens a payment of the member's own UNPAID order, or returns the open one.
 
     Raises NotFound, PaymentNotReady (accepted, not written down yet), WrongState, PayByPassed, Unavailable,
@@ -55,7 +63,18 @@ def start_payment(*, member_id: int, order_id: int, gateway_code: str, shop_url:
             raise Unavailable
     # Dying before or in this call leaves an open payment that the gateway doesn't know; the next start opens it there.
     try:
-        pay = gateway.create(_describe(payment, shop_url))
+        pay = gateway.create(
+            TradeRequest(
+                payment_id=payment.pk,
+                order_id=payment.order_id,
+                amount_fen=payment.amount_fen,
+                currency=payment.currency,
+                expires_at=payment.expires_at,
+                shop_url=shop_url,
+                client_address=client_address,
+                payer_openid=payer_openid,
+            )
+        )
     except GatewayUnavailable as error:
         raise Unavailable from error
     return StartedPayment(payment=payment, is_new=is_new, pay=pay, now=now)
@@ -103,15 +122,4 @@ def _insert_payment(payment_id: int, *, order: Order, gateway: Gateway, now: dat
         created_at=now,
         expires_at=order.pay_by,
         next_query_at=now + timedelta(seconds=settings.PAYMENT_QUERY_SECONDS[0]),
-    )
-
-
-def _describe(payment: Payment, shop_url: str) -> TradeRequest:
-    return TradeRequest(
-        payment_id=payment.pk,
-        order_id=payment.order_id,
-        amount_fen=payment.amount_fen,
-        currency=payment.currency,
-        expires_at=payment.expires_at,
-        shop_url=shop_url,
     )

@@ -170,7 +170,7 @@ def _compare_our_payments(alias: str, gateway: Gateway, comparison: StatementCom
         if f"payment {payment.pk}" in seen:
             continue
         answer = gateway.query(payment_id=payment.pk)
-        is_paid = answer.state == TradeState.PAID and answer.trade_no == payment.trade_no
+        is_paid = answer.state in {TradeState.PAID, TradeState.RETURNED} and answer.trade_no == payment.trade_no
         if is_paid and answer.amount_fen == payment.amount_fen and not _is_on(answer.paid_at, comparison.day):
             continue
         comparison.add(
