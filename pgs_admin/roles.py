@@ -21,6 +21,7 @@ ACTS: Mapping[str, Mapping[str, str]] = {
     "payment_configuration.configurationversion": {
         "configure_gateways": gettext_noop("Can open, close, order and price payment gateways"),
     },
+    "sandbox_gateway.sandboxfault": {"set_sandbox_faults": gettext_noop("Can let the sandbox gateway misbehave")},
     "member.member": {
         "unmask_member": gettext_noop("Can see a member's phone and addresses in plain text"),
         "block_member": gettext_noop("Can block members"),
@@ -47,7 +48,7 @@ ROLES: Mapping[str, frozenset[str]] = {
     "operations": _VIEW
     | _EDIT
     | {"activity.steer_activity", "activity.approve_activity", "messaging.check_invariants"}
-    | {"payment_configuration.configure_gateways"},
+    | {"payment_configuration.configure_gateways", "sandbox_gateway.set_sandbox_faults"},
     "service": _VIEW | {"order.cancel_order", "order.refund_order", "member.unmask_member", "member.block_member"},
     "finance": _VIEW
     | {"order.refund_order", "payment.retry_refund", "messaging.check_invariants", "auditlog.view_logentry"}

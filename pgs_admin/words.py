@@ -93,6 +93,7 @@ WORDS: Mapping[str, object] = {
     "import": pgettext_lazy("code", "import"),
     "check_invariants": pgettext_lazy("code", "check_invariants"),
     "configure_gateways": pgettext_lazy("code", "configure_gateways"),
+    "set_sandbox_faults": pgettext_lazy("code", "set_sandbox_faults"),
     "done": pgettext_lazy("code", "done"),
     "refused": pgettext_lazy("code", "refused"),
     "outage": pgettext_lazy("code", "outage"),

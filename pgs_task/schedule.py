@@ -22,6 +22,8 @@ JOBS: tuple[Job, ...] = (
     Job("cancel_unpaid_orders", "pgs_task.group_expiry.services.cancel_overdue_orders", 1),
     # A group that is not complete at its deadline gives everybody the money back.
     Job("fail_expired_groups", "pgs_task.group_expiry.services.fail_overdue_groups", 1),
+    # Running groups of a withdrawn activity give everybody the money back.
+    Job("end_withdrawn_groups", "pgs_task.group_expiry.services.end_withdrawn_groups", 1),
     # Activities start and end in the back office; admission has the window in Redis and needs no job.
     Job("advance_sales", "pgs_web.trade.stock.sales.advance_sales", 1),
     # Refunds that are due go to their gateways.
@@ -37,6 +39,8 @@ JOBS: tuple[Job, ...] = (
     Job("sweep_limits", "pgs_web.trade.stock.limits.sweep_limits", 3),
     # A notice that got lost: the gateway is asked about payments that wait for long.
     Job("query_payments", "pgs_task.payment.services.query_waiting_payments", 30, lease_seconds=90),
+    # The sandbox gateway keeps what it promised: notices that a fault delayed, or that the shop could not take.
+    Job("send_sandbox_notices", "pgs_task.payment.sandbox_gateway.sending.send_due_notices", 1, lease_seconds=60),
     # What was shipped leaves the bus.
     Job("trim_logistics", "pgs_task.logistics.services.trim_bus", 10),
 )

@@ -8,6 +8,8 @@ from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
+from config.settings.payment import PAYMENT_GATEWAYS
+
 
 def _link(title: Any, icon: str, name: str, permission: str) -> dict[str, Any]:
     return {
@@ -31,6 +33,12 @@ def name_environment(request: HttpRequest) -> list[str]:
 # Where a sign-in without a page to go on to ends.
 LOGIN_REDIRECT_URL = "admin:index"
 FORMAT_MODULE_PATH = "pgs_admin.formats"
+
+_SANDBOX_LINKS = (
+    [_link(_("Sandbox faults"), "bug_report", "back_office:sandbox_faults", "sandbox_gateway.set_sandbox_faults")]
+    if "sandbox" in PAYMENT_GATEWAYS
+    else []
+)
 
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": _("PGS back office"),
@@ -103,6 +111,7 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _link(_("Flow"), "water", "back_office:flow", "messaging.watch_flow"),
                     _link(_("Invariants"), "verified", "back_office:invariants", "messaging.check_invariants"),
+                    *_SANDBOX_LINKS,
                 ],
             },
             {

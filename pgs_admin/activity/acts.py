@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from pgs_admin.activity.forms import ApproveForm, StockForm
+from pgs_admin.activity.forms import ApproveForm, GoOnForm, StockForm, WithdrawForm
 from pgs_admin.acts import make_act
 from pgs_admin.audit import actor_of
 from pgs_web.display.activity.models import Activity
@@ -56,7 +56,7 @@ def _end(request: HttpRequest, activity_id: int, values: dict[str, Any]) -> str:
 
 def _withdraw(request: HttpRequest, activity_id: int, values: dict[str, Any]) -> str:
     withdraw_sale(activity_id=activity_id, actor=actor_of(request), reason=values["reason"])
-    return _("Withdrawn.")
+    return _("Withdrawn; its running groups are being ended.")
 
 
 def _change_stock(request: HttpRequest, activity_id: int, values: dict[str, Any]) -> str:
@@ -99,8 +99,9 @@ pause = make_act(
     permission=STEER,
     model=Activity,
     deed=_pause,
+    form_class=GoOnForm,
     icon="pause",
-    question=gettext_lazy("Nobody can buy until it is resumed; paying and groups go on."),
+    question=gettext_lazy("Nobody buys or joins until it is resumed; paying and groups go on, and their time too."),
     states=_states_before(ActivityState.PAUSED),
 )
 resume = make_act(
@@ -118,8 +119,9 @@ end = make_act(
     permission=STEER,
     model=Activity,
     deed=_end,
+    form_class=GoOnForm,
     icon="stop",
-    question=gettext_lazy("Before its time, and for good. Orders and groups go on."),
+    question=gettext_lazy("Before its time, and for good. Nobody buys or joins any more; paying and groups go on."),
     states=_states_before(ActivityState.ENDED),
     is_grave=True,
 )
@@ -129,8 +131,12 @@ withdraw = make_act(
     permission=STEER,
     model=Activity,
     deed=_withdraw,
+    form_class=WithdrawForm,
     icon="delete_forever",
-    question=gettext_lazy("Takes the activity back, for good; shoppers don't see it any more."),
+    question=gettext_lazy(
+        "Takes the activity back, for good; shoppers don't see it any more. Its running groups fail and everybody in"
+        " them is refunded; complete groups ship."
+    ),
     states=_states_before(ActivityState.WITHDRAWN),
     is_grave=True,
 )

@@ -1,17 +1,21 @@
 """The form of an activity's rules: errors stand at their fields; what somebody else changed meanwhile is kept."""
 
+import re
 import uuid
+from dataclasses import asdict
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 from unfold.forms import BaseDialogForm
-from unfold.widgets import UnfoldAdminIntegerFieldWidget
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldBooleanWidget
 
-from pgs_admin.acts import ReasonForm
+from pgs_admin.acts import ReasonForm, say_outage
+from pgs_web.api.errors import OUTAGES
 from pgs_web.display.activity.models import Activity
 from pgs_web.display.activity.rules import RULE_FIELDS, ActivityRules, complete_rules, rules_of, validate_rules
+from pgs_web.trade.group.selectors import count_running_groups
 
 LARGEST_DIFFERENCE = 100_000_000
 
@@ -70,6 +74,40 @@ class ApproveForm(BaseDialogForm):
         self.fields["rules_version"].initial = (
             Activity.objects.filter(pk=self.object_id).values_list("rules_version", flat=True).first()
         )
+
+
+class GoOnForm(ReasonForm):
+    """Says how many groups go on to their own deadlines."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        running = _say_running(self.object_id, _("%(groups)d running groups go on to their deadlines."))
+        self.fields["reason"].help_text = f"{running} {self.fields['reason'].help_text}"
+
+
+class WithdrawForm(ReasonForm):
+    """A second look at whom it hits."""
+
+    seen = forms.BooleanField(widget=UnfoldBooleanWidget)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["seen"].label = _say_running(
+            self.object_id,
+            _(
+                "I have seen it: %(groups)d running groups end at once; %(paid)d members are refunded,"
+                " %(unpaid)d unpaid orders are cancelled."
+            ),
+        )
+
+
+def _say_running(activity_id: Any, text: Any) -> str:
+    try:
+        # What stands in an address may be anything; what is no activity has no groups.
+        number = int(activity_id) if re.fullmatch("[0-9]{1,18}", str(activity_id)) else 0
+        return str(text) % asdict(count_running_groups(number))
+    except OUTAGES:
+        return say_outage()
 
 
 class StockForm(ReasonForm):

@@ -191,6 +191,8 @@ def test_an_activity_from_draft_to_withdrawn():
     press(writer, "activity_activity_resume", activity)
     assert state() == ActivityState.RUNNING
     press(writer, "activity_activity_withdraw", activity)
+    assert outcomes()[-1][0] != "withdraw", "the second look at whom it hits was left out"
+    press(writer, "activity_activity_withdraw", activity, seen="on")
     assert state() == ActivityState.WITHDRAWN
     refused = [outcome for act, outcome in outcomes() if act == "approve"]
     assert refused == ["refused: same_reviewer", "refused: activity_outdated", "done"]

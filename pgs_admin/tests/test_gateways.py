@@ -9,6 +9,9 @@ from pgs_admin.tests.test_acts import ROLES, outcomes
 from pgs_task.payment.configuration.memory import read_newest
 from pgs_task.payment.configuration.models import ConfigurationVersion
 from pgs_task.payment.configuration.processes import acknowledge
+from pgs_task.payment.configuration.switches import usual_switches
+from pgs_task.payment.sandbox_gateway.faults import NASTY, forget_faults
+from pgs_task.payment.sandbox_gateway.models import SandboxFault
 
 pytestmark = pytest.mark.django_db(databases="__all__", transaction=True)
 
@@ -16,7 +19,7 @@ PAGE = "back_office:gateways"
 
 
 def post(client, **changes):
-    values = {"based_on": "0", "reason": "incident", "sandbox-place": "1", "sandbox-fee_basis_points": "60", **changes}
+    values = {"based_on": "0", "reason": "incident", "sandbox-place": "1", "sandbox-fee_basis_points": "38", **changes}
     return client.post(reverse(PAGE), {name: value for name, value in values.items() if value is not None})
 
 
@@ -34,9 +37,10 @@ def test_closing_a_gateway_makes_a_version_and_an_audit_row():
     client = sign_in("operations")
     post(client, reason=HOSTILE)
     (switches,) = read_newest().gateways
-    assert (switches.is_open, switches.fee_basis_points, switches.largest_fen) == (False, 60, None)
+    assert (switches.is_open, switches.fee_basis_points, switches.largest_fen) == (False, 38, None)
     entry = LogEntry.objects.get(content_type__model="configurationversion")
-    assert entry.changes == {"sandbox.is_open": ["True", "False"], "sandbox.fee_basis_points": ["0", "60"]}
+    usual = str(usual_switches("sandbox").fee_basis_points)
+    assert entry.changes == {"sandbox.is_open": ["True", "False"], "sandbox.fee_basis_points": [usual, "38"]}
     assert entry.additional_data["outcome"] == "done"
     shown = client.get(reverse(PAGE)).content.decode()
     assert HOSTILE not in shown
@@ -46,7 +50,7 @@ def test_the_second_of_two_editors_is_told():
     client = sign_in("operations")
     post(client)
     post(client, **{"sandbox-fee_basis_points": "1"})
-    assert read_newest().gateways[0].fee_basis_points == 60
+    assert read_newest().gateways[0].fee_basis_points == 38
     assert outcomes() == [("configure_gateways", "done"), ("configure_gateways", "refused: configuration_moved")]
 
 
@@ -89,3 +93,20 @@ def test_the_page_names_who_has_not_acknowledged(redis_server):
     assert versions() == [0]
     redis_server.kill()
     assert versions() is None
+
+
+def test_only_operations_let_the_sandbox_misbehave(settings):
+    page = reverse("back_office:sandbox_faults")
+    assert {role: sign_in(role).get(page).status_code for role in ROLES} == {
+        role: 200 if role == "operations" else 403 for role in ROLES
+    }
+    rates = dict.fromkeys(NASTY, "50")
+    assert sign_in("operations").post(page, rates | {"drop": "1001"}).status_code == 200
+    assert not SandboxFault.objects.exists()
+    assert sign_in("operations").post(page, rates).status_code == 302
+    assert set(SandboxFault.objects.values_list("per_mille", flat=True)) == {50}
+    assert outcomes() == [("set_sandbox_faults", "done")]
+    forget_faults()
+    SandboxFault.objects.all().delete()
+    settings.PAYMENT_GATEWAYS = []
+    assert sign_in("operations").get(page).status_code == 404

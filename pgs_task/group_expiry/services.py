@@ -1,14 +1,17 @@
-"""Deadlines: orders nobody paid and groups nobody filled. Found by index, by the databases' clocks, in batches."""
+"""Orders nobody paid, groups nobody filled, withdrawn ones: found by index, by the databases' clocks, in batches."""
 
 import time
 from collections.abc import Callable, Sequence
 
 from pgs_task.payment.services import close_open_payments
-from pgs_web.trade.group.services import fail_expired_groups
+from pgs_web.display.activity.services import finish_withdrawals, take_withdrawals
+from pgs_web.trade.group.services import fail_expired_groups, fail_withdrawn_groups
 from pgs_web.trade.order.services import cancel_unpaid_orders
 
 # Rows of one batch and node; between batches others get the locks.
 BATCH = 500
+# Withdrawn activities of one look: they stand in one query.
+WITHDRAWALS = 200
 # A job goes on with full batches for so long; the next run goes on after it.
 BUSY_SECONDS = 5.0
 
@@ -21,6 +24,20 @@ def cancel_overdue_orders() -> int:
 def fail_overdue_groups() -> int:
     """Fails what is past its deadline and the grace for payments on their way; returns how many."""
     return _until_done(lambda: fail_expired_groups(limit=BATCH))
+
+
+def end_withdrawn_groups() -> int:
+    """Fails the running groups of activities that an operator has withdrawn; returns how many."""
+    return _until_done(_end_withdrawn)
+
+
+def _end_withdrawn() -> int:
+    activity_ids = take_withdrawals(limit=WITHDRAWALS)
+    if not activity_ids:
+        return 0
+    done = fail_withdrawn_groups(activity_ids=activity_ids, limit=BATCH)
+    finish_withdrawals(done.without_groups)
+    return done.failed
 
 
 def _close_payments(order_ids: Sequence[int]) -> None:

@@ -9,7 +9,6 @@ from django.utils.translation import gettext_lazy as _
 
 from pgs_task.payment.configuration.errors import BadConfiguration
 
-BASIS_POINTS = 10_000
 # Whoever types more has mistaken the unit.
 LARGEST_FEE_BASIS_POINTS = 1_000
 LARGEST_LIMIT_FEN = 10**12
@@ -40,7 +39,7 @@ class Configuration:
         """All gateways of PAYMENT_GATEWAYS, in the order in which they are offered."""
         named = [switches for switches in self.gateways if switches.code in settings.PAYMENT_GATEWAYS]
         known = {switches.code for switches in named}
-        return named + [GatewaySwitches(code=code) for code in settings.PAYMENT_GATEWAYS if code not in known]
+        return named + [usual_switches(code) for code in settings.PAYMENT_GATEWAYS if code not in known]
 
     def offered(self) -> list[GatewaySwitches]:
         """Those that take new payments."""
@@ -49,12 +48,12 @@ class Configuration:
     def switches_of(self, code: str) -> GatewaySwitches:
         """A gateway's switches, also of one that the environment has switched off; the usual ones when unnamed."""
         named = next((switches for switches in self.gateways if switches.code == code), None)
-        return named or GatewaySwitches(code=code)
+        return named or usual_switches(code)
 
 
-def fee_fen(switches: GatewaySwitches, *, amount_fen: int) -> int:
-    """What the gateway keeps of a payment, rounded half up to the fen."""
-    return (amount_fen * switches.fee_basis_points + BASIS_POINTS // 2) // BASIS_POINTS
+def usual_switches(code: str) -> GatewaySwitches:
+    """A gateway's switches while no version names it: open, at the environment's fee."""
+    return GatewaySwitches(code=code, fee_basis_points=settings.PAYMENT_FEE_BASIS_POINTS.get(code, 0))
 
 
 def write_switches(gateways: Iterable[GatewaySwitches]) -> list[dict[str, Any]]:

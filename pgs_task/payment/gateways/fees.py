@@ -2,12 +2,14 @@
 
 from django.conf import settings
 
+from pgs_task.payment.configuration.memory import current_configuration
+
 BASIS_POINTS = 10_000
 
 
 def fee_of(*, gateway: str, amount_fen: int) -> int:
     """The fee for taking an amount at today's rate, in fen."""
-    return _share(amount_fen, settings.PAYMENT_FEE_BASIS_POINTS.get(gateway, 0), BASIS_POINTS)
+    return _share(amount_fen, current_configuration().switches_of(gateway).fee_basis_points, BASIS_POINTS)
 
 
 def fee_to_return(*, gateway: str, fee_fen: int, paid_fen: int, refunded_fen: int, returned_fen: int) -> int:

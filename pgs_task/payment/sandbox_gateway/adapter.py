@@ -76,7 +76,10 @@ class SandboxGateway:
         with _answers():
             try:
                 booked = bank.refund_trade(
-                    payment_id=refund.payment_id, refund_no=refund.refund_no, amount_fen=refund.amount_fen
+                    payment_id=refund.payment_id,
+                    refund_no=refund.refund_no,
+                    amount_fen=refund.amount_fen,
+                    trade_no=refund.trade_no,
                 )
             except RefundRefused as error:
                 return RefundAnswer(state=RefundAnswerState.REFUSED, message=str(error))

@@ -59,20 +59,29 @@ class SandboxRefund(models.Model):
 
 class FaultKind(models.TextChoices):
     CREATE_UNAVAILABLE = "create_unavailable", _("opening a trade gets no answer")
+    CREATE_DONE_UNANSWERED = "create_done_unanswered", _("a trade is opened, but gets no answer")
     QUERY_UNAVAILABLE = "query_unavailable", _("a question about a trade or refund gets no answer")
     CLOSE_UNAVAILABLE = "close_unavailable", _("closing a trade gets no answer")
+    CLOSE_DONE_UNANSWERED = "close_done_unanswered", _("a trade is closed, but gets no answer")
     REFUND_REFUSED = "refund_refused", _("a refund is refused")
     REFUND_UNAVAILABLE = "refund_unavailable", _("a refund gets no answer and isn't done")
     REFUND_DONE_UNANSWERED = "refund_done_unanswered", _("a refund is done, but gets no answer")
     REFUND_SLOW = "refund_slow", _("a refund is accepted, and done when asked about")
     NOTICE_LOST = "notice_lost", _("a notice is lost on its way")
+    NOTICE_DELAYED = "notice_delayed", _("a notice comes later")
+    NOTICE_DUPLICATED = "notice_duplicated", _("a notice comes several times")
+    NOTICE_REORDERED = "notice_reordered", _("a failed attempt is told after the success that followed it")
+    NOTICE_FORGED = "notice_forged", _("somebody else sends a notice too")
+    WRONG_AMOUNT = "wrong_amount", _("the bank takes another amount than it was asked for")
 
 
 class SandboxFault(models.Model):
-    """The next `remaining` calls of a kind go wrong: how tests and drills make a bad day."""
+    """How tests and drills make a bad day: the next `remaining` calls of a kind go wrong, and some of all others."""
 
     kind = models.CharField(_("kind"), max_length=32, choices=FaultKind.choices, primary_key=True)
-    remaining = models.PositiveIntegerField(_("remaining"))
+    remaining = models.PositiveIntegerField(_("remaining"), default=0)
+    # So many of a thousand calls, by chance.
+    per_mille = models.PositiveIntegerField(_("per mille"), default=0, db_default=0)
 
     class Meta:
         db_table = "sandbox_fault"
@@ -81,3 +90,22 @@ class SandboxFault(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} × {self.remaining}"
+
+
+class SandboxNotice(models.Model):
+    """A notice that the bank has promised to send later; gone when the shop has answered it."""
+
+    id = models.BigAutoField(primary_key=True)
+    payment_id = models.BigIntegerField(_("payment"))
+    body = models.TextField(_("body"))
+    base_url = models.CharField(_("shop"), max_length=200)
+    due_at = models.DateTimeField(_("due at"), db_index=True)
+    attempts = models.PositiveIntegerField(_("attempts"), default=0)
+
+    class Meta:
+        db_table = "sandbox_notice"
+        verbose_name = _("sandbox notice")
+        verbose_name_plural = _("sandbox notices")
+
+    def __str__(self) -> str:
+        return f"{self.payment_id} {self.due_at}"

@@ -6,8 +6,9 @@ from django.db import transaction
 from django.db.models import F
 
 from pgs_data.clock import DatabaseNow
-from pgs_task.payment.sandbox_gateway.errors import BankUnanswered, RefundRefused, TradeRefused
-from pgs_task.payment.sandbox_gateway.models import FaultKind, SandboxFault, SandboxRefund, SandboxTrade, TradeState
+from pgs_task.payment.sandbox_gateway.errors import RefundRefused, TradeRefused
+from pgs_task.payment.sandbox_gateway.faults import chance, fail_if_told, is_fault_due
+from pgs_task.payment.sandbox_gateway.models import FaultKind, SandboxRefund, SandboxTrade, TradeState
 
 
 def open_trade(*, payment_id: int, amount_fen: int, currency: str) -> SandboxTrade:
@@ -17,8 +18,10 @@ def open_trade(*, payment_id: int, amount_fen: int, currency: str) -> SandboxTra
         payment_id=payment_id,
         defaults={"trade_no": f"SB{payment_id}", "amount_fen": amount_fen, "currency": currency},
     )
-    if (trade.amount_fen, trade.currency) != (amount_fen, currency):
+    # What was taken may be another amount than was asked for.
+    if trade.state != TradeState.TAKEN and (trade.amount_fen, trade.currency) != (amount_fen, currency):
         raise TradeRefused
+    fail_if_told(FaultKind.CREATE_DONE_UNANSWERED)
     return trade
 
 
@@ -35,9 +38,10 @@ def take_money(*, payment_id: int) -> SandboxTrade | None:
     arrives late at every gateway now and then.
     """
     # Dying after this: the money is taken, the shop doesn't know; a second call, or the shop's own question, tells it.
-    SandboxTrade.objects.filter(payment_id=payment_id).exclude(state=TradeState.TAKEN).update(
-        state=TradeState.TAKEN, taken_at=DatabaseNow()
-    )
+    taken = {"state": TradeState.TAKEN, "taken_at": DatabaseNow()}
+    if is_fault_due(FaultKind.WRONG_AMOUNT):
+        taken["amount_fen"] = F("amount_fen") + chance.choice([1, 100, 10_000])
+    SandboxTrade.objects.filter(payment_id=payment_id).exclude(state=TradeState.TAKEN).update(**taken)
     return SandboxTrade.objects.filter(payment_id=payment_id).first()
 
 
@@ -56,16 +60,22 @@ def close_trade(*, payment_id: int) -> SandboxTrade | None:
     SandboxTrade.objects.filter(payment_id=payment_id, state__in=[TradeState.OPEN, TradeState.FAILED]).update(
         state=TradeState.CLOSED
     )
+    fail_if_told(FaultKind.CLOSE_DONE_UNANSWERED)
     return SandboxTrade.objects.filter(payment_id=payment_id).first()
 
 
-def refund_trade(*, payment_id: int, refund_no: str, amount_fen: int) -> SandboxRefund:
-    """Sends money back once a refund number; raises RefundRefused, and BankUnanswered as a fault tells it."""
+def refund_trade(*, payment_id: int, refund_no: str, amount_fen: int, trade_no: str = "") -> SandboxRefund:
+    """Sends money back once a refund number; raises RefundRefused, and BankUnanswered as a fault tells it.
+
+    Refused when `trade_no` is given and isn't the trade's: its money must not go for another one's.
+    """
     fail_if_told(FaultKind.REFUND_UNAVAILABLE)
     if is_fault_due(FaultKind.REFUND_REFUSED):
         raise RefundRefused("the bank's limit for today is used up")
     is_slow = is_fault_due(FaultKind.REFUND_SLOW)
-    refund = _book_refund(payment_id=payment_id, refund_no=refund_no, amount_fen=amount_fen, is_slow=is_slow)
+    refund = _book_refund(
+        payment_id=payment_id, refund_no=refund_no, amount_fen=amount_fen, trade_no=trade_no, is_slow=is_slow
+    )
     fail_if_told(FaultKind.REFUND_DONE_UNANSWERED)
     return refund
 
@@ -97,25 +107,7 @@ def book_acknowledged_trade(
     )
 
 
-def set_fault(*, kind: FaultKind, times: int) -> None:
-    """Makes the next calls of a kind go wrong, `times` of them; 0 ends it."""
-    SandboxFault.objects.update_or_create(kind=kind, defaults={"remaining": times})
-
-
-def is_fault_due(kind: FaultKind) -> bool:
-    """Whether this call goes wrong; uses up one of the fault's times."""
-    due = SandboxFault.objects.filter(kind=kind, remaining__gt=0)
-    # A read first, because there is nothing to write on every good day; the UPDATE decides among several.
-    return due.exists() and due.update(remaining=F("remaining") - 1) == 1
-
-
-def fail_if_told(kind: FaultKind) -> None:
-    """Raises BankUnanswered when such a fault is set."""
-    if is_fault_due(kind):
-        raise BankUnanswered(kind.value)
-
-
-def _book_refund(*, payment_id: int, refund_no: str, amount_fen: int, is_slow: bool) -> SandboxRefund:
+def _book_refund(*, payment_id: int, refund_no: str, amount_fen: int, trade_no: str, is_slow: bool) -> SandboxRefund:
     with transaction.atomic():
         # The trade's lock makes one of the same number sent twice at once wait for the other, and find its row.
         trade = SandboxTrade.objects.select_for_update().filter(payment_id=payment_id).first()
@@ -127,6 +119,8 @@ def _book_refund(*, payment_id: int, refund_no: str, amount_fen: int, is_slow: b
         covered = SandboxTrade.objects.filter(
             payment_id=payment_id, state=TradeState.TAKEN, refunded_fen__lte=F("amount_fen") - amount_fen
         )
+        if trade is not None and trade_no not in {"", trade.trade_no}:
+            raise RefundRefused("the trade has another number")
         if trade is None or covered.update(refunded_fen=F("refunded_fen") + amount_fen) != 1:
             raise RefundRefused("the trade wasn't paid, or less is left of it than is asked back")
         SandboxRefund.objects.create(

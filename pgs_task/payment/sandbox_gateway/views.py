@@ -17,7 +17,7 @@ from pgs_data.clock import database_now
 from pgs_task.payment.gateways.contract import LineKind
 from pgs_task.payment.gateways.statement_days import day_of
 from pgs_task.payment.sandbox_gateway.models import SandboxTrade
-from pgs_task.payment.sandbox_gateway.notices import deliver_notice, notice_base_url
+from pgs_task.payment.sandbox_gateway.notices import notice_base_url, tell_shop
 from pgs_task.payment.sandbox_gateway.selectors import BookLine, list_statement, sum_statement
 from pgs_task.payment.sandbox_gateway.services import fail_attempt, take_money
 from pgs_task.payment.states import NoticeStatus
@@ -96,10 +96,8 @@ def statement(request: HttpRequest) -> HttpResponse:
 def _tell(trade: SandboxTrade | None, status: NoticeStatus, base_url: str) -> HttpResponse:
     if trade is None:
         raise NotFound
-    answer = deliver_notice(trade=trade, status=status, base_url=base_url)
-    return HttpResponse(
-        answer.content, status=answer.status_code, content_type=answer.headers.get("Content-Type", "text/plain")
-    )
+    answer = tell_shop(trade=trade, status=status, base_url=base_url)
+    return HttpResponse(answer.content, status=answer.status, content_type=answer.content_type)
 
 
 def _describe(line: BookLine) -> dict[str, Any]:

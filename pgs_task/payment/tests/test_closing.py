@@ -6,9 +6,9 @@ from django.db import OperationalError
 from pgs_data.messaging.relay import Message
 from pgs_task.payment.handlers import handle_order_cancelled
 from pgs_task.payment.models import Payment
+from pgs_task.payment.sandbox_gateway.faults import set_fault
 from pgs_task.payment.sandbox_gateway.models import FaultKind, SandboxTrade
 from pgs_task.payment.sandbox_gateway.models import TradeState as BankState
-from pgs_task.payment.sandbox_gateway.services import set_fault
 from pgs_task.payment.services import CloseOutcome, close_open_payments, close_payment
 from pgs_task.payment.states import PaymentState
 from pgs_task.payment.tests.making import (

@@ -7,9 +7,10 @@ from django.db import OperationalError
 
 from pgs_task.payment.gateways.contract import TradeAnswer
 from pgs_task.payment.models import Payment
+from pgs_task.payment.sandbox_gateway.faults import set_fault
 from pgs_task.payment.sandbox_gateway.models import FaultKind, SandboxTrade
 from pgs_task.payment.sandbox_gateway.models import TradeState as BankState
-from pgs_task.payment.sandbox_gateway.services import close_trade, set_fault
+from pgs_task.payment.sandbox_gateway.services import close_trade
 from pgs_task.payment.selectors import unheard_payments
 from pgs_task.payment.services import queries as queries_module
 from pgs_task.payment.services import query_waiting_payments

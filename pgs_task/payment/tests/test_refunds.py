@@ -13,8 +13,8 @@ from pgs_task.payment.errors import RefundNotManual
 from pgs_task.payment.gateways.contract import RefundAnswer, RefundAnswerState
 from pgs_task.payment.models import Payment, Refund
 from pgs_task.payment.sandbox_gateway.adapter import SandboxGateway
+from pgs_task.payment.sandbox_gateway.faults import set_fault
 from pgs_task.payment.sandbox_gateway.models import FaultKind
-from pgs_task.payment.sandbox_gateway.services import set_fault
 from pgs_task.payment.services import (
     close_payment,
     process_due_refunds,

@@ -12,9 +12,9 @@ from pgs_task.payment.errors import PayByPassed
 from pgs_task.payment.gateways.registry import GatewayNotOffered
 from pgs_task.payment.models import Payment
 from pgs_task.payment.sandbox_gateway.adapter import SandboxGateway
+from pgs_task.payment.sandbox_gateway.faults import set_fault
 from pgs_task.payment.sandbox_gateway.models import FaultKind, SandboxTrade
 from pgs_task.payment.sandbox_gateway.models import TradeState as BankState
-from pgs_task.payment.sandbox_gateway.services import set_fault
 from pgs_task.payment.services import start_payment
 from pgs_task.payment.states import PaymentState
 from pgs_task.payment.tests.making import SHOP_URL, fresh, make_payment, order_of, start, take_at_gateway, topics_of

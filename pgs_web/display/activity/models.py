@@ -90,6 +90,22 @@ class RulesVersion(models.Model):
         ]
 
 
+class Withdrawal(models.Model):
+    """A withdrawn activity whose running groups are to be ended; written in the transaction that withdraws it."""
+
+    activity = models.OneToOneField(Activity, on_delete=models.CASCADE, primary_key=True, related_name="withdrawal")
+    asked_at = models.DateTimeField(_("asked at"))
+    # When the last group that was opened before is past its deadline. Until then one may still come out of a stream.
+    until = models.DateTimeField()
+    looked_at = models.DateTimeField(null=True)
+    done_at = models.DateTimeField(_("done at"), null=True)
+
+    class Meta:
+        verbose_name = _("withdrawal")
+        verbose_name_plural = _("withdrawals")
+        indexes = [models.Index(fields=["done_at", "looked_at"], name="withdrawal_open")]
+
+
 class ActivityStock(models.Model):
     """The database's copy of the stock in Redis, seconds old; written by the stock sync only."""
 

@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-from django.db.models import Count, F, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models import Count, F, IntegerField, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from pgs_data.clock import DatabaseNow
 from pgs_data.sharding.querysets import ShardedQuerySet
 from pgs_data.sharding.scatter import scatter
+from pgs_data.sharding.slots import node_aliases
 from pgs_web.api.errors import NotFound
 from pgs_web.trade.group.admitted import AdmittedGroup, find_admitted_group
 from pgs_web.trade.group.models import Group, Seat
-from pgs_web.trade.group.states import ACTIVE_SEATS, GroupState
+from pgs_web.trade.group.states import ACTIVE_SEATS, GroupState, SeatState
 
 # Of the groups of a node, those that end first; among these the fullest come first.
 JOINABLE_A_NODE = 100
@@ -117,6 +118,28 @@ def _joinable(groups: "ShardedQuerySet[Group]", activity_id: int) -> "QuerySet[G
         .filter(taken__lt=F("size"))
         .order_by("deadline", "pk")
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunningGroups:
+    """An activity's FORMING groups, and their members who have paid and who have not."""
+
+    groups: int
+    paid: int
+    unpaid: int
+
+
+def count_running_groups(activity_id: int) -> RunningGroups:
+    """Whom an end of the activity would hit; two counts along an index a node. Raises OperationalError."""
+    groups = paid = unpaid = 0
+    for alias in node_aliases():
+        running = Group.objects.on_node(alias).filter(activity_id=activity_id, state=GroupState.FORMING)
+        counted = running.aggregate(groups=Count("pk"), paid=Sum("paid_count"))
+        groups += counted["groups"]
+        paid += counted["paid"] or 0
+        held = Seat.objects.on_node(alias).filter(group_id__in=running.values("pk"), state=SeatState.HELD)
+        unpaid += held.count()
+    return RunningGroups(groups=groups, paid=paid, unpaid=unpaid)
 
 
 def orders_with_active_seats(alias: str, group_ids: Iterable[int]) -> dict[int, list[int]]:

@@ -14,8 +14,9 @@ from pgs_task.payment.configuration.keys import CHANNEL, SAID_KEY, SEEN_KEY
 from pgs_task.payment.configuration.models import ConfigurationVersion
 from pgs_task.payment.configuration.processes import acknowledge, list_processes
 from pgs_task.payment.configuration.services import change_configuration, require_offered
-from pgs_task.payment.configuration.switches import Configuration, GatewaySwitches, fee_fen
+from pgs_task.payment.configuration.switches import Configuration, GatewaySwitches
 from pgs_task.payment.configuration.watching import ConfigurationWatcher
+from pgs_task.payment.gateways.fees import fee_of
 from tests.races.meeting import meet
 
 EVERYWHERE = pytest.mark.django_db(databases="__all__")
@@ -66,9 +67,11 @@ def test_without_a_version_the_environment_counts(settings):
     assert [switches.code for switches in named.offered()] == ["other", "sandbox"]
 
 
-@pytest.mark.parametrize(("amount_fen", "fee"), [(1, 0), (83, 0), (84, 1), (10_000, 60), (10_083, 60), (10_084, 61)])
-def test_a_fee_is_rounded_half_up(amount_fen, fee):
-    assert fee_fen(GatewaySwitches(code="sandbox", fee_basis_points=60), amount_fen=amount_fen) == fee
+def test_the_fee_of_a_version_replaces_the_environments(settings):
+    settings.PAYMENT_FEE_BASIS_POINTS = {"sandbox": 60}
+    assert fee_of(gateway="sandbox", amount_fen=10_000) == 60
+    memory.hold(Configuration(version=1, gateways=(GatewaySwitches(code="sandbox", fee_basis_points=38),)))
+    assert fee_of(gateway="sandbox", amount_fen=10_000) == 38
 
 
 @EVERYWHERE

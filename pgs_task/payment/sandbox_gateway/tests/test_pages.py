@@ -12,10 +12,11 @@ from django.test import Client, RequestFactory
 
 from pgs_task.payment.sandbox_gateway import notices
 from pgs_task.payment.sandbox_gateway.errors import NoNoticeAddress, RefundRefused
+from pgs_task.payment.sandbox_gateway.faults import is_fault_due, set_fault
 from pgs_task.payment.sandbox_gateway.models import FaultKind, SandboxRefund, SandboxTrade, TradeState
 from pgs_task.payment.sandbox_gateway.notices import notice_base_url, write_notice
 from pgs_task.payment.sandbox_gateway.selectors import iterate_statement
-from pgs_task.payment.sandbox_gateway.services import is_fault_due, refund_trade, set_fault, take_money
+from pgs_task.payment.sandbox_gateway.services import refund_trade, take_money
 from pgs_task.payment.states import NoticeStatus, PaymentState
 from pgs_task.payment.tests.making import fresh, make_payment, notices_of, order_of, topics_of
 from pgs_web.trade.order.services import cancel_order

@@ -18,6 +18,7 @@ from pgs_web.display.activity.services.stock_archive import (
 )
 from pgs_web.display.activity.services.stock_copy import StockCopy, finish_stock_pass, record_stock, record_stocks
 from pgs_web.display.activity.services.timetable import end_due_activities, start_due_activities
+from pgs_web.display.activity.services.withdrawals import finish_withdrawals, take_withdrawals
 from pgs_web.display.activity.services.writing import create_activity, update_rules
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "end_activity",
     "end_due_activities",
     "finish_stock_pass",
+    "finish_withdrawals",
     "move_activity",
     "pause_activity",
     "record_final_stock",
@@ -39,6 +41,7 @@ __all__ = [
     "return_to_draft",
     "start_due_activities",
     "submit_for_review",
+    "take_withdrawals",
     "update_rules",
     "withdraw_activity",
 ]

@@ -17,6 +17,7 @@ from pgs_web.display.activity.errors import (
 )
 from pgs_web.display.activity.models import Activity, ActivityLog
 from pgs_web.display.activity.rules import rules_of, validate_rules
+from pgs_web.display.activity.services.withdrawals import ask_to_end_groups
 from pgs_web.display.activity.states import MOVES, ActivityState
 
 # Others who were first between our read and our UPDATE; each of them made a move, so this ends.
@@ -155,5 +156,11 @@ def end_activity(*, activity_id: int, actor: str, reason: str = "") -> bool:
 
 
 def withdraw_activity(*, activity_id: int, actor: str, reason: str) -> bool:
-    """Any state but ENDED → WITHDRAWN, for good; False when it is withdrawn already."""
-    return move_activity(activity_id=activity_id, move=Move(to=ActivityState.WITHDRAWN), actor=actor, reason=reason)
+    """Any state but ENDED → WITHDRAWN, for good, and its groups are to end; False when it is withdrawn already."""
+    with transaction.atomic():
+        moved = move_activity(
+            activity_id=activity_id, move=Move(to=ActivityState.WITHDRAWN), actor=actor, reason=reason
+        )
+        if moved:
+            ask_to_end_groups(activity_id)
+    return moved

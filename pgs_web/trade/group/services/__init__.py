@@ -1,6 +1,12 @@
 """Business acts on groups; every one locks the group's row first, and goes through the door of its state."""
 
-from pgs_web.trade.group.services.ending import fail_expired_groups, fail_group, fail_groups, settle_groups
+from pgs_web.trade.group.services.ending import (
+    fail_expired_groups,
+    fail_group,
+    fail_groups,
+    fail_withdrawn_groups,
+    settle_groups,
+)
 from pgs_web.trade.group.services.leaving import (
     LeaveOutcome,
     SeatOfOrder,
@@ -19,6 +25,7 @@ __all__ = [
     "fail_expired_groups",
     "fail_group",
     "fail_groups",
+    "fail_withdrawn_groups",
     "leave_group",
     "refund_seats",
     "release_seats",

@@ -1,6 +1,7 @@
 """Groups end without success: at their deadline, or ended by an operator or the stock; then they are settled."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from django.conf import settings
@@ -17,6 +18,14 @@ from pgs_web.trade.group.services.door import (
     move_groups,
 )
 from pgs_web.trade.group.states import FailReason, GroupState
+
+
+@dataclass(frozen=True, kw_only=True)
+class WithdrawnPass:
+    """How many groups were failed, and the activities of which no node had a running group."""
+
+    failed: int
+    without_groups: frozenset[int]
 
 
 def fail_group(*, group_id: int, reason: FailReason, actor: str) -> bool:
@@ -49,6 +58,25 @@ def fail_expired_groups(*, limit: int = 500) -> int:
     if outages:
         raise outages[0]
     return failed
+
+
+def fail_withdrawn_groups(*, activity_ids: Collection[int], limit: int = 500) -> WithdrawnPass:
+    """Fails up to limit running groups a node of these withdrawn activities; one query a node finds them.
+
+    Dying in between leaves the rest FORMING, for the next call. Every node is served before an outage is raised.
+    """
+    failed, found, outages = 0, set[int](), []
+    for alias in node_aliases():
+        try:
+            running = Group.objects.on_node(alias).filter(activity_id__in=list(activity_ids), state=GroupState.FORMING)
+            groups = dict(running.values_list("pk", "activity_id")[:limit])
+            found.update(groups.values())
+            failed += len(fail_groups(group_ids=groups, reason=FailReason.WITHDRAWN, actor="withdrawal"))
+        except OperationalError as error:
+            outages.append(error)
+    if outages:
+        raise outages[0]
+    return WithdrawnPass(failed=failed, without_groups=frozenset(activity_ids) - found)
 
 
 def expired_groups(alias: str, *, limit: int) -> list[int]:
