@@ -1,5 +1,6 @@
 """What must not reach production: `manage.py check` and every command refuse it, with the way out."""
 
+import os
 from base64 import b64decode
 from collections.abc import Iterator
 from typing import Any
@@ -54,7 +55,13 @@ def check_production(**_options: Any) -> list[CheckMessage]:
     """In production: nothing of the demo is left."""
     if settings.PGS_DEPLOYMENT != "production":
         return []
-    return [*find_unsafe_secrets(), *find_unsafe_web(), *find_databases_in_files(), *find_sandboxes()]
+    return [
+        *find_unsafe_secrets(),
+        *find_unsafe_web(),
+        *find_databases_in_files(),
+        *find_sandboxes(),
+        *find_wanted_crashes(),
+    ]
 
 
 def find_unsafe_secrets() -> Iterator[CheckMessage]:
@@ -143,6 +150,11 @@ def find_sandboxes() -> Iterator[CheckMessage]:
     else:
         hint = "Set SMS_PROVIDER=alibaba_cloud."
         yield Error(f"SMS_PROVIDER={settings.SMS_PROVIDER!r} is unknown.", hint=hint, id="pgs.E013")
+
+
+def find_wanted_crashes() -> Iterator[CheckMessage]:
+    if os.environ.get("PGS_CRASH_AT"):
+        yield Error("PGS_CRASH_AT lets a process kill itself: it is for drills.", hint="Unset it.", id="pgs.E015")
 
 
 def refuse_unsafe_production() -> None:

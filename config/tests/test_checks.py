@@ -132,3 +132,8 @@ def test_the_processes_of_production_do_not_start_with_the_demos_keys(code):
     )
     assert run.returncode != 0
     assert "pgs.E002" in run.stderr
+
+
+def test_a_process_that_is_to_kill_itself_does_not_start(production, monkeypatch):
+    monkeypatch.setenv("PGS_CRASH_AT", "17")
+    assert found() == ["pgs.E015"]
