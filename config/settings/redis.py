@@ -19,6 +19,10 @@ LEDGER_PINS: dict[int, int] = {int(key): int(value) for key, value in env.dict("
 # {"1234": "4"}: activity 1234 is sold from buckets in 4 partitions; set before it is loaded, kept until it is over.
 LEDGER_SPREAD: dict[int, int] = {int(key): int(value) for key, value in env.dict("LEDGER_SPREAD", default={}).items()}
 
+# Replicas that must have an order before it is answered, and all else that mustn't be lost when one is promoted.
+# 0 where the ledger has none, or for who would rather lose the last orders of a dead primary than wait for replicas.
+LEDGER_REPLICAS_AWAITED: int = env.int("LEDGER_REPLICAS_AWAITED", default=0)
+
 # Orders of a partition that wait to be written down; beyond it new ones are told to come back (503), so that who is in
 # doesn't wait for hours, and the ledger's memory stays bounded: about 1 KB an order that waits.
 INTAKE_BACKLOG_CEILING: int = env.int("INTAKE_BACKLOG_CEILING", default=200_000)

@@ -12,8 +12,10 @@ from pgs_data.ids.errors import IdSourceUnavailable
 from pgs_data.ids.layout import MACHINE_COUNT
 from pgs_data.lua.loader import Script
 from pgs_data.redis.connections import ledger
+from pgs_data.redis.replicas import Fence
 
 MACHINE_NUMBERS_KEY = "{ids}:machine_numbers"
+MARK_KEY = "{ids}:replicated"
 # A process that dies blocks its number for so long; a ledger that is down is noticed by new ids after at most so long.
 SPAN_MS = 15_000
 # A number whose reserved past ends later than this in our future is left alone, else ids would carry a wrong time.
@@ -35,8 +37,11 @@ def reserve_span(*, owner: str, held: int | None, from_ms: int) -> ReservedSpan:
     """Lends or renews a number from from_ms on; raises IdSourceUnavailable when none is free or the ledger is down."""
     # Dying after the script ran costs one span of one number: nobody uses it, nothing has to be cleaned up.
     try:
+        client = ledger()
+        # What a promoted replica doesn't know would be lent a second time.
+        fence = Fence(client, mark=MARK_KEY)
         word, *rest = _reserve_milliseconds(
-            ledger(),
+            client,
             keys={"numbers": MACHINE_NUMBERS_KEY},
             args={
                 "owner": owner,
@@ -47,6 +52,7 @@ def reserve_span(*, owner: str, held: int | None, from_ms: int) -> ReservedSpan:
                 "skew_ms": LARGEST_SKEW_MS,
             },
         )
+        fence.wait()
     except RedisError as error:
         raise IdSourceUnavailable("The ledger doesn't answer, so no id can be made.") from error
     if word == b"NONE":

@@ -14,6 +14,7 @@ from pgs_data.messaging.bisecting import handle_batch
 from pgs_data.messaging.entries import Entry, entries_of_answer, read_entries, unique_consumer_name
 from pgs_data.messaging.pauses import pause_after
 from pgs_data.redis.connections import RedisUnavailable
+from pgs_data.redis.replicas import Fence
 
 __all__ = ["Ack", "Entry", "EntryHandler", "SetAside", "StreamConsumer", "unique_consumer_name"]
 
@@ -39,8 +40,9 @@ class StreamConsumer:
     entry again after a crash, or while still busy with it for more than claim_idle_ms: its effect must be repeatable.
     RetryLater and outages leave entries pending, to be claimed again after claim_idle_ms. Any other exception is
     bisected to the entry that causes it, which goes to set_aside(entry, reason) and is acknowledged. `ack` replaces
-    the plain XACK. `before_read` may wait, and set batch_size. One consumer belongs to one thread; stop() may be called
-    from anywhere.
+    the plain XACK. `before_read` may wait, and set batch_size. `mark`: entries are handled only once the
+    awaited replicas of the server that has this key have them (pgs_data/redis/replicas.py). One consumer belongs to one
+    thread; stop() may be called from anywhere.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class StreamConsumer:
         set_aside: SetAside,
         ack: Ack | None = None,
         before_read: Callable[[], None] = lambda: None,
+        mark: str = "",
     ) -> None:
         if batch_size < 1 or block_ms < 1 or claim_idle_ms < 1:
             # BLOCK 0 would wait forever, and neither stop nor claim.
@@ -73,6 +76,7 @@ class StreamConsumer:
         self.set_aside = set_aside
         self.ack: Ack = ack or self._acknowledge
         self.before_read = before_read
+        self.mark = mark
         self._stop = threading.Event()
         # Where to go on reading what was delivered to this name and not answered; None when all of it was seen.
         self._own_after: str | None = "0"
@@ -106,6 +110,7 @@ class StreamConsumer:
     def run_once(self) -> int:
         """One read and its handling; returns the number of entries read, 0 after block_ms without any."""
         self.before_read()
+        fence = Fence(self.client, mark=self.mark) if self.mark else None
         try:
             age, entries = self._next_entries()
         except redis.ResponseError as error:
@@ -115,6 +120,8 @@ class StreamConsumer:
             self._create_group()
             return 0
         if entries:
+            if fence is not None:
+                fence.wait()
             self._handle(entries, age=age)
         return len(entries)
 

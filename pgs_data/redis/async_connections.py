@@ -5,6 +5,7 @@ Only what a receiving process needs: calls that may be sent twice (every script 
 
 import asyncio
 import ssl
+import time
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
@@ -15,10 +16,13 @@ from django.conf import settings
 from redis.connection import parse_url
 
 from pgs_data.lua.loader import Command, with_source
+from pgs_data.redis.connections import PASSING_WORDS
+from pgs_data.redis.replicas import fence_of, mark_key
 
-# What a server says while it can't take writes, or knows nothing yet; all of it passes.
-_PASSING = ("OOM", "READONLY", "MASTERDOWN", "LOADING", "CLUSTERDOWN", "MISCONF", "NOREPLICAS", "BUSY", "TRYAGAIN")
-_MOVED = ("MOVED", "ASK")
+# UNBLOCKED: a primary was demoted while a command of ours waited there.
+_PASSING = PASSING_WORDS | {"UNBLOCKED"}
+_MOVED = frozenset({"MOVED", "ASK"})
+_FULL = "ERR max number of clients"
 
 
 class CommandRefused(Exception):
@@ -94,6 +98,8 @@ class AsyncServer:
         self.seconds = seconds or settings.REDIS_SOCKET_TIMEOUT_SECONDS
         self._connection: AsyncConnection | None = None
         self._connecting = asyncio.Lock()
+        # time.monotonic() of the last call that got no answer: others are asked first.
+        self.failed_at = float("-inf")
 
     @property
     def name(self) -> str:
@@ -104,26 +110,50 @@ class AsyncServer:
     def address(self) -> tuple[str, int]:
         return self._host, self._port
 
-    async def call(self, commands: Sequence[Command]) -> list[Any]:
+    async def call(self, commands: Sequence[Command], *, fence: Sequence[Command] = ()) -> list[Any]:
         """The replies; a command's error is an exception among them: CommandRefused, SlotMoved, RedisUnavailable's.
 
         Raises redis.ConnectionError or redis.TimeoutError: then any of the commands may have run or not. They are sent
-        twice when a connection turns out to be dead, or when the server has forgotten a script.
+        twice when a connection turns out to be dead, or when the server has forgotten a script. `fence` goes behind
+        them, each time; its replies come last.
         """
         try:
             async with asyncio.timeout(self.seconds):
-                replies = await self._send(commands)
-                forgotten = [place for place, reply in enumerate(replies) if _says(reply, ("NOSCRIPT",))]
+                replies = await self._send([*commands, *fence])
+                forgotten = [place for place, reply in enumerate(replies) if _word_of(reply) == "NOSCRIPT"]
                 if forgotten:
-                    again = await self._send([with_source(commands[place]) for place in forgotten])
-                    for place, reply in zip(forgotten, again, strict=True):
+                    again = await self._send([*(with_source(commands[place]) for place in forgotten), *fence])
+                    places = [*forgotten, *range(len(commands), len(replies))]
+                    for place, reply in zip(places, again, strict=True):
                         replies[place] = reply
         except TimeoutError as error:
+            self.failed_at = time.monotonic()
             self.close()
             raise redis.TimeoutError(f"{self.name} didn't answer within {self.seconds} s.") from error
+        except redis.ConnectionError:
+            self.failed_at = time.monotonic()
+            raise
         for place, reply in enumerate(replies):
             if isinstance(reply, hiredis.ReplyError):
                 replies[place] = _error_of(reply)
+        return replies
+
+    async def call_for_good(self, commands: Sequence[Command], *, partition: int) -> list[Any]:
+        """As `call`, and what they wrote outlives this server: LEDGER_REPLICAS_AWAITED replicas have it.
+
+        `partition`: one that lives here. Raises redis.TimeoutError when too few replicas say so in time: the commands
+        have run here, and may be lost or not. Without that setting it is `call`.
+        """
+        fence = fence_of(mark_key(partition))
+        if not fence:
+            return await self.call(commands)
+        *replies, marked, replicas = await self.call(commands, fence=fence)
+        if isinstance(marked, Exception) or isinstance(replicas, Exception):
+            # The partition has moved away, or the server was demoted in this moment: nothing is sure of what did run.
+            unsure = redis.ConnectionError(f"{self.name}: nobody knows how many replicas have it: {marked}, {replicas}")
+            return [reply if isinstance(reply, Exception) else unsure for reply in replies]
+        if replicas < settings.LEDGER_REPLICAS_AWAITED:
+            raise redis.TimeoutError(f"{self.name}: only {replicas} replicas have it.")
         return replies
 
     async def ask(self, *command: str | bytes | int) -> Any:
@@ -202,13 +232,15 @@ class AsyncServer:
         return int(self._options.get("port", 6379))
 
 
-def _says(reply: Any, words: tuple[str, ...]) -> bool:
-    return isinstance(reply, hiredis.ReplyError) and str(reply).startswith(words)
+def _word_of(reply: Any) -> str:
+    """The word with which an error begins; empty for what is none."""
+    return str(reply).split(" ", 1)[0] if isinstance(reply, hiredis.ReplyError) else ""
 
 
 def _error_of(reply: hiredis.ReplyError) -> Exception:
-    if _says(reply, _MOVED):
+    word = _word_of(reply)
+    if word in _MOVED:
         return SlotMoved(str(reply))
-    if _says(reply, _PASSING):
+    if word in _PASSING or str(reply).startswith(_FULL):
         return redis.ConnectionError(str(reply))
     return CommandRefused(str(reply))

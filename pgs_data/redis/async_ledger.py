@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from operator import attrgetter
 from typing import Any
 
 import structlog
@@ -46,18 +47,24 @@ class AsyncLedger:
         return self._main
 
     async def refresh(self) -> None:
-        """Asks the cluster who has which slots, at most every 0.2 s; the old map stays when nobody answers."""
+        """Asks the cluster who has which slots, at most every 0.2 s; the old map stays when nobody knows."""
         if not self.is_cluster:
             return
         async with self._refreshing:
             if time.monotonic() - self._refreshed_at < REFRESH_SECONDS:
                 return
-            for server in [*self._nodes.values(), self._main]:
+            for server in sorted({*self._nodes.values(), self._main}, key=attrgetter("failed_at")):
                 try:
-                    self._read_map(await server.ask("CLUSTER", "SLOTS"))
+                    state, ranges = await server.call([("CLUSTER", "INFO"), ("CLUSTER", "SLOTS")])
+                    for reply in (state, ranges):
+                        if isinstance(reply, Exception):
+                            raise reply
                 except AWAY as error:
                     logger.warning("cluster_map_not_read", node=server.name, error=type(error).__name__)
-                else:
+                    continue
+                # One that is cut off from the others doesn't know who was promoted.
+                if b"cluster_state:ok" in state:
+                    self._read_map(ranges)
                     break
             self._refreshed_at = time.monotonic()
 

@@ -7,26 +7,46 @@ from typing import Any, cast
 
 import redis
 from django.conf import settings
+from redis._parsers.base import BaseParser
 from redis.backoff import NoBackoff
 from redis.cluster import RedisCluster
 from redis.exceptions import (
     ClusterDownError,
+    ClusterError,
     MasterDownError,
     OutOfMemoryError,
     ReadOnlyError,
     RedisClusterException,
+    TryAgainError,
 )
 from redis.retry import Retry
 
+# Words with which a server says that it can't take a command at this moment; nothing of the command was done.
+PASSING_WORDS = frozenset(
+    {"OOM", "READONLY", "MASTERDOWN", "LOADING", "CLUSTERDOWN", "MISCONF", "NOREPLICAS", "BUSY", "TRYAGAIN"}
+)
+
+
+class ServerRefuses(redis.ResponseError):
+    """The server takes nothing now: its disk fails (MISCONF), it misses replicas (NOREPLICAS), a script runs (BUSY)."""
+
+
+# redis-py knows the other words. What it doesn't know would be a bug to every caller, and end a drain's thread.
+BaseParser.EXCEPTION_CLASSES |= dict.fromkeys(("MISCONF", "NOREPLICAS", "BUSY"), ServerRefuses)
+
 # What a caller catches to say "try again in a moment". Loading, exhausted pools and refused connections are
-# ConnectionErrors; a full ledger (noeviction) and a demoted primary refuse writes and recover by themselves too.
+# ConnectionErrors; a full ledger (noeviction) and a demoted primary refuse writes and recover by themselves too. A
+# ClusterError: the command was sent on from node to node until the client gave up.
 RedisUnavailable: tuple[type[Exception], ...] = (
     redis.ConnectionError,
     redis.TimeoutError,
     OutOfMemoryError,
     ReadOnlyError,
+    ServerRefuses,
     ClusterDownError,
+    ClusterError,
     MasterDownError,
+    TryAgainError,
     RedisClusterException,
 )
 

@@ -14,6 +14,7 @@ from pgs_data.messaging.errors import RetryLater
 from pgs_data.messaging.streams import Entry, StreamConsumer, unique_consumer_name
 from pgs_data.redis.connections import RedisUnavailable, blocking, ledger
 from pgs_data.redis.partitions import has_own_redis
+from pgs_data.redis.replicas import mark_key
 from pgs_data.sharding.slots import node_aliases
 from pgs_task.order_drain.facts import read_facts
 from pgs_task.order_drain.keys import later_key
@@ -83,6 +84,8 @@ class OrderQueue:
             set_aside=self._keep,
             ack=self._acknowledge,
             before_read=self._fit_batch,
+            # A row of an order that a failover of the ledger forgets would be an order that nothing is held for.
+            mark=mark_key(partition),
         )
 
     def exists(self) -> bool:

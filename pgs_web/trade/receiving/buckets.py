@@ -10,7 +10,9 @@ from typing import Any
 
 import structlog
 
+from pgs_data.lua.loader import Command
 from pgs_data.redis.async_ledger import AWAY, AsyncLedger
+from pgs_data.redis.connections import RedisUnavailable
 from pgs_data.redis.partitions import bucket_of
 from pgs_web.trade.receiving.passages import Passage
 from pgs_web.trade.stock.lending import Borrowed, borrow_units
@@ -100,8 +102,17 @@ class Buckets:
                 return result
             reply = await self._ask(partition, command)
 
-    async def _ask(self, partition: int, command: Any) -> Any:
-        return await self._ledger.server_of(partition).ask(*command)
+    async def _ask(self, partition: int, command: Command) -> Any:
+        """The reply, once the awaited replicas have what it changed; the next step may rely on it."""
+        try:
+            (reply,) = await self._ledger.server_of(partition).call_for_good([command], partition=partition)
+            if isinstance(reply, Exception):
+                raise reply
+        except RedisUnavailable:
+            # A cluster may have given the partition to another node, which only borrowers ask there.
+            await self._ledger.refresh()
+            raise
+        return reply
 
 
 def _by_quantity(passages: list[Passage]) -> dict[int, list[Passage]]:

@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -33,8 +33,14 @@ MOST_A_ROUND = 1_000
 
 logger = structlog.get_logger(__name__)
 
-# What to do with the answers to some passages' calls.
-Step = tuple[list[Passage], Callable[[list[Passage], Any], None]]
+
+class Call(NamedTuple):
+    """A command of a round, the passages that it is about, and what to do with its reply."""
+
+    partition: int
+    command: Command
+    passages: list[Passage]
+    read: Callable[[list[Passage], Any], None]
 
 
 class Lane:
@@ -83,41 +89,39 @@ class Lane:
     async def _work(self) -> None:
         try:
             while self._claims or self._reservations or self._admissions:
-                commands, steps = self._take_calls()
-                if commands:
-                    await self._run_round(commands, steps)
+                calls = self._take_calls()
+                if calls:
+                    await self._run_round(calls)
         finally:
             self._task = None
             self.breaker.give_up_trial()
 
-    def _take_calls(self) -> tuple[list[Command], list[Step]]:
-        commands: list[Command] = []
-        steps: list[Step] = []
+    def _take_calls(self) -> list[Call]:
+        calls: list[Call] = []
         for partition, claims in self._by_partition(self._claims, key=_home_of):
-            commands.append(claim_keys_command(partition, [one.claim for one in claims]))
-            steps.append((claims, self._read_claims))
+            command = claim_keys_command(partition, [one.claim for one in claims])
+            calls.append(Call(partition, command, claims, self._read_claims))
         for partition, reservations in self._by_partition(self._reservations, key=_limit_place_of):
-            commands.append(
-                reserve_limits_command(partition, [one.away for one in reservations if one.away is not None])
-            )
-            steps.append((reservations, self._read_reservations))
+            command = reserve_limits_command(partition, [one.away for one in reservations if one.away is not None])
+            calls.append(Call(partition, command, reservations, self._read_reservations))
         for partition, admissions in self._by_partition(self._admissions, key=_place_of):
-            commands.append(
-                admit_orders_command(partition, [one.admission for one in admissions if one.admission is not None])
+            command = admit_orders_command(
+                partition, [one.admission for one in admissions if one.admission is not None]
             )
-            steps.append((admissions, self._read_verdicts))
-        return commands, steps
+            calls.append(Call(partition, command, admissions, self._read_verdicts))
+        return calls
 
-    async def _run_round(self, commands: list[Command], steps: list[Step]) -> None:
+    async def _run_round(self, calls: list[Call]) -> None:
         started = time.monotonic()
         try:
-            replies = await self._server.call(commands)
+            # Claims too: a key that a failover forgets would bring a second order.
+            replies = await self._server.call_for_good([one.command for one in calls], partition=calls[0].partition)
         except RedisUnavailable as error:
-            self._fail(steps, seconds=time.monotonic() - started, error=error)
+            self._fail(calls, seconds=time.monotonic() - started, error=error)
             return
         self.breaker.succeed()
-        for (passages, read), reply in zip(steps, replies, strict=True):
-            self._take(passages, read, reply)
+        for call, reply in zip(calls, replies, strict=True):
+            self._take(call.passages, call.read, reply)
 
     def _take(self, passages: list[Passage], read: Callable[[list[Passage], Any], None], reply: Any) -> None:
         if isinstance(reply, SlotMoved):
@@ -125,6 +129,8 @@ class Lane:
         elif isinstance(reply, RedisUnavailable):
             logger.warning("store_unavailable", server=self._server.name, error=str(reply)[:200])
             self._refuse(passages)
+            # A node that is cut off from its cluster says so, and its replica may have been promoted.
+            self._reroute([])
         else:
             try:
                 _refuse_error(reply)
@@ -147,10 +153,10 @@ class Lane:
         for passage, admitted in zip(passages, read_admit_replies(reply), strict=True):
             self._on_judged(passage, admitted)
 
-    def _fail(self, steps: list[Step], *, seconds: float, error: Exception) -> None:
+    def _fail(self, calls: list[Call], *, seconds: float, error: Exception) -> None:
         logger.warning("store_unavailable", server=self._server.name, error=type(error).__name__, seconds=seconds)
-        for passages, _read in steps:
-            self._refuse(passages)
+        for call in calls:
+            self._refuse(call.passages)
         if self.breaker.fail(seconds):
             # They have waited behind this call, and would wait for the next one in vain.
             for waiting in (self._claims, self._reservations, self._admissions):

@@ -21,6 +21,7 @@ from pgs_data.lua.loader import Command, Script, run_command
 from pgs_data.redis.clock import ledger_now_ms
 from pgs_data.redis.connections import RedisUnavailable, ledger
 from pgs_data.redis.partitions import bucket_of, has_own_redis, partition_count, partition_within
+from pgs_data.redis.replicas import replicated
 from pgs_web.trade.stock.holds import Hold, HoldState
 from pgs_web.trade.stock.keys import away_key, away_open_key, holds_key
 from pgs_web.trade.stock.selectors import read_holds
@@ -172,10 +173,10 @@ def _bar(partition: int, orders: Iterable[tuple[int, int]], holds: dict[int, Hol
         by_place[partition_within(activity_id, order_id)].append((activity_id, order_id))
     for place, held in by_place.items():
         values = [str(value) for order in held for value in (*order, _barred_hold(partition, *order))]
-        packed = run_command(
-            ledger(place),
-            _bar_orders.command(keys={"first": holds_key(held[0][0], place)}, args={"barred": pack(values)}),
-        )
+        with replicated(place) as client:
+            packed = run_command(
+                client, _bar_orders.command(keys={"first": holds_key(held[0][0], place)}, args={"barred": pack(values)})
+            )
         holds.update((order_id, Hold.unpack(text)) for (_activity_id, order_id), text in zip(held, packed, strict=True))
 
 

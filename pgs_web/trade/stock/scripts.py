@@ -1,12 +1,12 @@
-"""The stock's Lua scripts: one function each, of the same name."""
+"""The stock's Lua scripts: one function each, of the same name; their writes are on the awaited replicas."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pgs_data.lua.blobs import pack
 from pgs_data.lua.loader import Script
-from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_of
+from pgs_data.redis.replicas import replicated
 from pgs_web.trade.stock.keys import activity_key, changed_key, holds_key, news_key, stock_key
 from pgs_web.trade.stock.messages import FactsReply, GateReply, PreloadReply, SettleReply, TotalReply
 
@@ -32,23 +32,24 @@ def preload_activity(
 ) -> PreloadReply:
     """Loads facts and stock, of one bucket of a spread activity; raises RedisUnavailable."""
     partition = partition_of(activity_id) if bucket is None else bucket.partition
-    reply = _preload_activity(
-        ledger(partition),
-        keys={
-            "activity": activity_key(activity_id, partition),
-            "stock": stock_key(activity_id, partition),
-            "holds": holds_key(activity_id, partition),
-            "changed": changed_key(partition),
-            "news": news_key(partition),
-        },
-        args={
-            "activity_id": str(activity_id),
-            "facts": _flat(facts),
-            "total": total,
-            "whole": "" if bucket is None or bucket.whole is None else bucket.whole,
-            "epoch": "" if bucket is None else bucket.epoch,
-        },
-    )
+    with replicated(partition) as client:
+        reply = _preload_activity(
+            client,
+            keys={
+                "activity": activity_key(activity_id, partition),
+                "stock": stock_key(activity_id, partition),
+                "holds": holds_key(activity_id, partition),
+                "changed": changed_key(partition),
+                "news": news_key(partition),
+            },
+            args={
+                "activity_id": str(activity_id),
+                "facts": _flat(facts),
+                "total": total,
+                "whole": "" if bucket is None or bucket.whole is None else bucket.whole,
+                "epoch": "" if bucket is None else bucket.epoch,
+            },
+        )
     return PreloadReply(reply.decode())
 
 
@@ -56,16 +57,17 @@ def update_activity_facts(
     *, activity_id: int, partition: int, facts: Mapping[str, str], rules_version: int, state_when_new: str
 ) -> FactsReply:
     """Replaces the facts in one partition, but the gate's state; raises RedisUnavailable."""
-    reply = _update_activity_facts(
-        ledger(partition),
-        keys={"activity": activity_key(activity_id, partition), "news": news_key(partition)},
-        args={
-            "activity_id": str(activity_id),
-            "facts": _flat(facts),
-            "rules_version": rules_version,
-            "state_when_new": state_when_new,
-        },
-    )
+    with replicated(partition) as client:
+        reply = _update_activity_facts(
+            client,
+            keys={"activity": activity_key(activity_id, partition), "news": news_key(partition)},
+            args={
+                "activity_id": str(activity_id),
+                "facts": _flat(facts),
+                "rules_version": rules_version,
+                "state_when_new": state_when_new,
+            },
+        )
     return FactsReply(reply.decode())
 
 
@@ -74,39 +76,42 @@ def set_activity_gate(*, activity_id: int, partition: int, state: str, fence: in
 
     Raises RedisUnavailable.
     """
-    reply = _set_activity_gate(
-        ledger(partition),
-        keys={"activity": activity_key(activity_id, partition), "news": news_key(partition)},
-        args={"activity_id": str(activity_id), "state": state, "fence": fence},
-    )
+    with replicated(partition) as client:
+        reply = _set_activity_gate(
+            client,
+            keys={"activity": activity_key(activity_id, partition), "news": news_key(partition)},
+            args={"activity_id": str(activity_id), "state": state, "fence": fence},
+        )
     return GateReply(reply.decode())
 
 
 def change_total(*, activity_id: int, difference: int, change_id: str) -> TotalReply:
     """Adds or takes out unsold units, once a change_id; raises RedisUnavailable."""
     partition = partition_of(activity_id)
-    reply = _change_total(
-        ledger(partition),
-        keys={"stock": stock_key(activity_id), "changed": changed_key(partition), "news": news_key(partition)},
-        args={"activity_id": str(activity_id), "difference": difference, "change_id": change_id},
-    )
+    with replicated(partition) as client:
+        reply = _change_total(
+            client,
+            keys={"stock": stock_key(activity_id), "changed": changed_key(partition), "news": news_key(partition)},
+            args={"activity_id": str(activity_id), "difference": difference, "change_id": change_id},
+        )
     return TotalReply(reply.decode())
 
 
 def settle_holds(*, partition: int, settlements: Sequence[tuple[int, int, str, str]]) -> list[SettleReply]:
     """Applies (activity id, order id, movement, reason) of one partition in one call; raises RedisUnavailable."""
-    replies = _settle_holds(
-        ledger(partition),
-        keys={"changed": changed_key(partition), "news": news_key(partition)},
-        args={
-            "settlements": pack(
-                [
-                    [str(activity), str(order), str(movement), reason]
-                    for activity, order, movement, reason in settlements
-                ]
-            )
-        },
-    )
+    with replicated(partition) as client:
+        replies = _settle_holds(
+            client,
+            keys={"changed": changed_key(partition), "news": news_key(partition)},
+            args={
+                "settlements": pack(
+                    [
+                        [str(activity), str(order), str(movement), reason]
+                        for activity, order, movement, reason in settlements
+                    ]
+                )
+            },
+        )
     return [SettleReply(reply.decode()) for reply in replies]
 
 

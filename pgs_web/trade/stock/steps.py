@@ -1,14 +1,16 @@
 """Acts that take several calls to several partitions, written once for callers that block and for event loops.
 
 An act is a generator: it yields a partition and a command, and is sent the reply. It may end between any two calls,
-because its process dies: each act says what then holds and who finishes it.
+because its process dies: each act says what then holds and who finishes it. Each step outlives its server before the
+next one is made, where the ledger has replicas: else a loan could be in the borrower and, after a failover, not out of
+the lender.
 """
 
 from collections.abc import Generator
 from typing import Any, TypeVar
 
 from pgs_data.lua.loader import Command, run_command
-from pgs_data.redis.connections import ledger
+from pgs_data.redis.replicas import replicated
 
 Result = TypeVar("Result")
 
@@ -25,4 +27,5 @@ def run_steps(steps: Steps[Result]) -> Result:
         except StopIteration as end:
             result: Result = end.value
             return result
-        reply = run_command(ledger(partition), command)
+        with replicated(partition) as client:
+            reply = run_command(client, command)

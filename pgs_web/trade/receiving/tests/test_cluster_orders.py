@@ -8,7 +8,8 @@ import pytest
 
 from pgs_data.private_servers.running import RunningServer
 from pgs_data.redis.partitions import partition_of, partitions_of
-from pgs_data.redis.tests.test_cluster import cluster, clustered, plain_client  # noqa: F401  # fixtures
+from pgs_data.redis.tests.clusters import plain_client
+from pgs_data.redis.tests.test_cluster import cluster, clustered  # noqa: F401  # fixtures
 from pgs_web.trade.stock.selectors import read_stock
 from pgs_web.trade.stock.tests.making import make_sale
 from pgs_web.trade.stock.tests.spreading import remains, spread_next
