@@ -50,6 +50,18 @@ RedisUnavailable: tuple[type[Exception], ...] = (
     RedisClusterException,
 )
 
+
+class LedgerCluster(RedisCluster):
+    """A client of a cluster in which any node may die."""
+
+    def _get_command_keys(self, *args: Any) -> Any:
+        """Keys of commands that read streams: redis-py asks one node for them, and asks it for ever once it is dead."""
+        if args[0] in {"XREADGROUP", "XREAD"}:
+            names = list(args[args.index(b"STREAMS" if b"STREAMS" in args else "STREAMS") + 1 :])
+            return names[: len(names) // 2]
+        return super()._get_command_keys(*args)
+
+
 # A pool isn't shared by URL alone: a blocking client's longer timeout must not leak into the others.
 _clients: dict[tuple[str, float], redis.Redis] = {}
 
@@ -112,5 +124,5 @@ def _open(url: str, read_seconds: float) -> redis.Redis:
         # It answers the same commands for keys of one hash tag. After an error the next command asks for the map again,
         # possibly the same stopped node: two waits must still end within the second.
         options["socket_timeout"] = read_seconds - settings.REDIS_SOCKET_TIMEOUT_SECONDS / 2
-        return cast(redis.Redis, RedisCluster.from_url(url.replace("+cluster://", "://"), **options))
+        return cast(redis.Redis, LedgerCluster.from_url(url.replace("+cluster://", "://"), **options))
     return redis.Redis.from_url(url, **options)

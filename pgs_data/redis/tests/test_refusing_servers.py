@@ -62,14 +62,14 @@ def ask_blocking(url: str) -> Any:
 @contextmanager
 def set_to(**values: str) -> Iterator[None]:
     names = {name.replace("_", "-"): value for name, value in values.items()}
-    before = {name: ledger().config_get(name)[name] for name in names}
+    before: dict[str, Any] = {name: ledger().config_get(name)[name] for name in names}
     for name, value in names.items():
         ledger().config_set(name, value)
     try:
         yield
     finally:
-        for name, value in before.items():
-            ledger().config_set(name, value)
+        for name, old in before.items():
+            ledger().config_set(name, old)
 
 
 @contextmanager

@@ -77,8 +77,8 @@ def test_a_repetition_that_writes_nothing_waits_too(redis_server: RunningServer,
     claim: list[Command] = [("SETNX", "{p03}claim", "mine")]
     with deaf(followed):
         assert ledger(3).setnx("{p03}claim", "mine")
-        # Negative control: WAIT alone asks for what this connection wrote, and it has written nothing. Redis 7 asked for
-        # all that the server had.
+        # Negative control: WAIT alone asks for what this connection wrote, and it has written nothing. Redis 7 asks for
+        # all that the server has.
         if "valkey_version" in ledger().info("server"):
             assert call_for_good_without_mark(redis_server.url, claim) == [0, 1]
         with pytest.raises(redis.TimeoutError):
