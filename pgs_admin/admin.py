@@ -4,6 +4,7 @@ from django.contrib import admin as django_admin
 from django.utils.translation import gettext_lazy as _
 
 from pgs_admin.activity import admin as activity
+from pgs_admin.after_sale import admin as after_sale
 from pgs_admin.group import admin as group
 from pgs_admin.member import admin as member
 from pgs_admin.operator import admin as operator
@@ -11,7 +12,7 @@ from pgs_admin.order import admin as order
 from pgs_admin.payment import admin as payment
 from pgs_admin.product import admin as product
 
-__all__ = ["activity", "group", "member", "operator", "order", "payment", "product"]
+__all__ = ["activity", "after_sale", "group", "member", "operator", "order", "payment", "product"]
 
 django_admin.site.index_template = "pgs_admin/index.html"
 django_admin.site.index_title = _("Overview")

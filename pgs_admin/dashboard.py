@@ -1,5 +1,6 @@
 """The first page: what needs somebody, what is on its way, what is on sale."""
 
+from collections.abc import Collection
 from typing import Any
 
 from django.http import HttpRequest
@@ -17,6 +18,8 @@ from pgs_task.payment.states import RefundState
 from pgs_web.api.errors import OUTAGES
 from pgs_web.display.activity.models import Activity
 from pgs_web.display.activity.states import ActivityState
+from pgs_web.trade.after_sale.models import AfterSaleRequest
+from pgs_web.trade.after_sale.states import UNDECIDED
 
 ACTIVITIES_SHOWN = 12
 # Counted so far and no further: "100+" says enough.
@@ -28,7 +31,19 @@ def fill_index(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     may = request.user.has_perm
     cards = []
     if may("payment.view_refund"):
-        cards.append(_card(_("Refunds that somebody must decide"), _count_manual(), "payment_refund", "state=MANUAL"))
+        cards.append(
+            _card(
+                _("Refunds that somebody must decide"),
+                _count_on_nodes(Refund, {RefundState.MANUAL}),
+                "payment_refund",
+                "state=MANUAL",
+            )
+        )
+    if may("after_sale.decide_request"):
+        undecided = _count_on_nodes(AfterSaleRequest, UNDECIDED)
+        cards.append(
+            _card(_("After-sale requests to decide"), undecided, "after_sale_aftersalerequest", "state=REQUESTED")
+        )
     if may("activity.view_activity"):
         waiting = Activity.objects.filter(state=ActivityState.IN_REVIEW)[:LARGEST_COUNT].count()
         cards.append(_card(_("Activities to review"), waiting, "activity_activity", "state=IN_REVIEW"))
@@ -49,11 +64,10 @@ def _tell(count: int | None) -> str:
     return f"{LARGEST_COUNT}+" if count >= LARGEST_COUNT else str(count)
 
 
-def _count_manual() -> int | None:
+def _count_on_nodes(model: type[Refund] | type[AfterSaleRequest], states: Collection[str]) -> int | None:
     try:
         return sum(
-            Refund.objects.on_node(alias).filter(state=RefundState.MANUAL)[:LARGEST_COUNT].count()
-            for alias in node_aliases()
+            model.objects.on_node(alias).filter(state__in=states)[:LARGEST_COUNT].count() for alias in node_aliases()
         )
     except OUTAGES:
         return None

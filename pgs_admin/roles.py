@@ -17,6 +17,7 @@ ACTS: Mapping[str, Mapping[str, str]] = {
         "cancel_order": gettext_noop("Can cancel unpaid orders"),
         "refund_order": gettext_noop("Can refund paid orders"),
     },
+    "after_sale.aftersalerequest": {"decide_request": gettext_noop("Can approve and refuse after-sale requests")},
     "payment.refund": {"retry_refund": gettext_noop("Can let a refund be tried again")},
     "payment_configuration.configurationversion": {
         "configure_gateways": gettext_noop("Can open, close, order and price payment gateways"),
@@ -36,6 +37,7 @@ SHOWN = (
     *("product.merchant", "product.product", "product.sku", "activity.activity", "activity.activitylog"),
     *("order.order", "group.group", "delivery.shipment", "payment.payment", "payment.refund", "payment.notice"),
     *("payment_configuration.configurationversion", "member.member", "member.address"),
+    "after_sale.aftersalerequest",
 )
 _VIEW = frozenset(f"{name.split('.')[0]}.view_{name.split('.')[1]}" for name in SHOWN) | {"messaging.watch_flow"}
 _EDIT = frozenset(f"product.{act}_{model}" for model in ("merchant", "product", "sku") for act in ("add", "change")) | {
@@ -49,10 +51,12 @@ ROLES: Mapping[str, frozenset[str]] = {
     | _EDIT
     | {"activity.steer_activity", "activity.approve_activity", "messaging.check_invariants"}
     | {"payment_configuration.configure_gateways", "sandbox_gateway.set_sandbox_faults"},
-    "service": _VIEW | {"order.cancel_order", "order.refund_order", "member.unmask_member", "member.block_member"},
+    "service": _VIEW
+    | {"order.cancel_order", "order.refund_order", "member.unmask_member", "member.block_member"}
+    | {"after_sale.decide_request"},
     "finance": _VIEW
     | {"order.refund_order", "payment.retry_refund", "messaging.check_invariants", "auditlog.view_logentry"}
-    | {"payment_configuration.configure_gateways"},
+    | {"payment_configuration.configure_gateways", "after_sale.decide_request"},
 }
 
 

@@ -8,6 +8,7 @@ from pgs_task.handlers.groups import handle_group_failed, handle_group_succeeded
 from pgs_task.handlers.orders import handle_order_cancelled, handle_order_paid, handle_order_refunded
 from pgs_task.logistics.services import announce_orders_to_ship
 from pgs_task.payment import handlers as payment
+from pgs_web.trade.after_sale.messages import AfterSaleTopic
 from pgs_web.trade.group.messages import GroupTopic
 from pgs_web.trade.order.messages import OrderTopic
 
@@ -29,6 +30,14 @@ ROUTES: Mapping[str, Handler] = {
     OrderTopic.REFUNDED: handle_order_refunded,
     # The intake gave everything back when it rejected the order.
     OrderTopic.REJECTED: acknowledge,
+    # Shoppers and operators read the row; only an approval has an effect elsewhere: one refund of the request's amount.
+    AfterSaleTopic.REQUESTED: acknowledge,
+    AfterSaleTopic.IN_REVIEW: acknowledge,
+    AfterSaleTopic.RETURNING: acknowledge,
+    AfterSaleTopic.REFUNDING: payment.handle_after_sale_refunding,
+    AfterSaleTopic.DONE: acknowledge,
+    AfterSaleTopic.REFUSED: acknowledge,
+    AfterSaleTopic.CANCELLED: acknowledge,
     # The group's page reads the row.
     GroupTopic.FORMED: acknowledge,
     # Nobody joins any more; all of its orders ship.

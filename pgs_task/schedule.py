@@ -28,6 +28,8 @@ JOBS: tuple[Job, ...] = (
     Job("advance_sales", "pgs_web.trade.stock.sales.advance_sales", 1),
     # Refunds that are due go to their gateways.
     Job("process_refunds", "pgs_task.payment.services.process_due_refunds", 1, lease_seconds=60),
+    # After-sale requests whose goods weren't sent back end.
+    Job("cancel_overdue_returns", "pgs_web.trade.after_sale.services.cancel_overdue_returns", 60),
     # The back office and the shop's pages see the stock a moment after Redis does.
     Job("sync_stock", "pgs_task.stock_sync.services.sync_stocks", 2, lease_seconds=30),
     # An activity whose stock key is gone is paused and somebody is called (invariant S7).

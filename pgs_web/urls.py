@@ -14,5 +14,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("pgs_web.display.home.urls")),
     path("", include("pgs_web.trade.intake.urls")),
     path("", include("pgs_web.trade.order.urls")),
+    path("", include("pgs_web.trade.after_sale.urls")),
     path("", include("pgs_web.trade.group.urls")),
 ]

@@ -97,6 +97,12 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _link(_("Payments"), "payments", "payment_payment_changelist", "payment.view_payment"),
                     _link(_("Refunds"), "currency_exchange", "payment_refund_changelist", "payment.view_refund"),
+                    _link(
+                        _("After-sale"),
+                        "assignment_return",
+                        "after_sale_aftersalerequest_changelist",
+                        "after_sale.view_aftersalerequest",
+                    ),
                     _link(_("Notices"), "mark_email_read", "payment_notice_changelist", "payment.view_notice"),
                     _link(
                         _("Gateways"),

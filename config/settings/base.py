@@ -61,6 +61,7 @@ INSTALLED_APPS = [
     "pgs_web.trade.stock",
     "pgs_web.trade.group",
     "pgs_web.trade.order",
+    "pgs_web.trade.after_sale",
     "pgs_web.trade.intake",
     "pgs_web.trade.delivery",
     "pgs_task.journal",

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from unfold.decorators import display
 
 from pgs_admin.acts import make_act
+from pgs_admin.after_sale.acts import AskForm, ask_for_shopper
 from pgs_admin.audit import actor_of
 from pgs_admin.filters import make_filter
 from pgs_admin.sharded import ShardedAdmin
@@ -21,6 +22,7 @@ from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.selectors import order_history
 from pgs_web.trade.order.services import cancel_order, start_refund
 from pgs_web.trade.order.services.refunding import REFUNDABLE_BY_OPERATOR
+from pgs_web.trade.after_sale.services.asking import SENT
 from pgs_web.trade.order.states import CancelReason, OrderState, RefundReason
 from pgs_web.trade.stock.models import StockEntry
 
@@ -63,7 +65,7 @@ class OrderAdmin(ShardedAdmin):
     list_filter = (make_filter("state", gettext_lazy("state"), list(OrderState)), "mode")
     search_fields = ("id", "member_id", "group_id", "activity_id")
     search_help_text = gettext_lazy("Number of an order, member, group or activity")
-    actions_detail = ["cancel_order", "refund_order"]
+    actions_detail = ["cancel_order", "refund_order", "ask_after_sale"]
     fields = (
         ("id", "show_state"),
         ("show_reason", "show_member"),
@@ -97,6 +99,18 @@ class OrderAdmin(ShardedAdmin):
         icon="currency_exchange",
         states=REFUNDABLE_BY_OPERATOR,
         question=gettext_lazy("All of the money goes back the way it came."),
+    )
+
+    ask_after_sale = make_act(
+        name="ask_after_sale",
+        title=gettext_lazy("After-sale request"),
+        permission="order.refund_order",
+        model=Order,
+        deed=ask_for_shopper,
+        form_class=AskForm,
+        icon="assignment_return",
+        states=SENT,
+        question=gettext_lazy("For a shopper who called. Somebody else has to approve it."),
     )
 
     @display(description=gettext_lazy("state"))

@@ -12,6 +12,8 @@ from pgs_task.payment.tests.making import describe_notice, send, start
 from pgs_web.display.activity.models import Activity
 from pgs_web.member.models import Address, Member
 from pgs_web.member.phones import index_phone
+from pgs_web.trade.after_sale.models import AfterSaleRequest
+from pgs_web.trade.after_sale.tests.making import make_request, make_shipped
 from pgs_web.trade.group.models import Group
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.tests.making import make_group_of_orders, make_order
@@ -61,6 +63,7 @@ class Shop:
     paid: Order
     payment: Payment
     group: Group
+    request: AfterSaleRequest
 
 
 def make_shop() -> Shop:
@@ -78,4 +81,5 @@ def make_shop() -> Shop:
         paid=paid,
         payment=payment,
         group=make_group_of_orders(activity_id=activity.pk).group,
+        request=make_request(make_shipped(member_id=751, activity_id=activity.pk), text=HOSTILE),
     )

@@ -12,11 +12,14 @@ from pgs_admin.tests.making import PHONE, make_member, make_shop, sign_in
 from pgs_data.clock import database_now
 from pgs_task.payment.models import Refund
 from pgs_task.payment.states import RefundState
+from pgs_task.reconciliation.checks.audit import operators_are_audited
 from pgs_web.display.activity.models import Activity
 from pgs_web.display.activity.states import ActivityState
 from pgs_web.display.activity.tests.making import make_activity, make_sku
 from pgs_web.member.states import MemberState
+from pgs_web.trade.after_sale.models import AfterSaleRequest
 from pgs_web.trade.order.models import OrderLog
+from pgs_web.trade.order.services import mark_shipped
 from pgs_web.trade.order.states import OrderState
 from pgs_web.trade.stock.selectors import read_stock
 from pgs_web.trade.stock.tests.making import make_sale
@@ -35,6 +38,10 @@ PRESSED_BY = {
     "activity_activity_change_stock": {"operations"},
     "order_order_cancel_order": {"service"},
     "order_order_refund_order": {"service", "finance"},
+    "order_order_ask_after_sale": {"service", "finance"},
+    "after_sale_aftersalerequest_approve_request": {"service", "finance"},
+    "after_sale_aftersalerequest_refuse_request": {"service", "finance"},
+    "after_sale_aftersalerequest_receive_goods": {"service", "finance"},
     "payment_payment_retry_refund": {"finance"},
     "member_member_unmask": {"service"},
     "member_member_block": {"service"},
@@ -57,7 +64,8 @@ def outcomes() -> list[tuple[str, str]]:
 
 def target_of(shop, button: str):
     kind = button.split("_")[0]
-    return {"activity": shop.activity, "order": shop.unpaid, "payment": shop.payment, "member": shop.member}[kind]
+    targets = {"activity": shop.activity, "order": shop.unpaid, "payment": shop.payment, "member": shop.member}
+    return {**targets, "after": shop.request}[kind]
 
 
 @pytest.mark.slow
@@ -117,6 +125,32 @@ def test_cancel_and_refund_an_order():
     )
     assert entry.remote_addr == "127.0.0.1"
     assert entry.additional_data["trace_id"]
+
+
+@pytest.mark.slow
+def test_after_sale_is_asked_for_by_one_and_approved_by_another():
+    shop, asker, other = make_shop(), sign_in("service"), sign_in("finance")
+    mark_shipped(order_ids=[shop.paid.pk])
+    wish = {"kind": "return_and_refund", "cause": "damaged", "amount_fen": "100"}
+    press(asker, "order_order_ask_after_sale", shop.paid, **wish)
+    request = AfterSaleRequest.objects.on_node(shop.paid._state.db).get(order_id=shop.paid.pk)
+    page = "after_sale_aftersalerequest"
+    press(asker, f"{page}_approve_request", request)
+    press(other, f"{page}_approve_request", request)
+    press(asker, f"{page}_receive_goods", request)
+    press(asker, f"{page}_refuse_request", request)
+    request.refresh_from_db()
+    assert (request.state, request.approved_by) == ("REFUNDING", f"operator:{other.operator.pk}")
+    assert [outcome for _act, outcome in outcomes()] == [
+        *("done", "refused: same_person", "done", "done", "refused: wrong_request_state")
+    ]
+    press(other, f"{page}_refuse_request", shop.request, reason="<b>no</b>")
+    assert "&lt;b&gt;no" in other.get(reverse(f"admin:{page}_change", args=[shop.request.pk])).content.decode()
+    assert offenders_of_audit() == []
+
+
+def offenders_of_audit() -> list[str]:
+    return list(operators_are_audited.find_offenders())
 
 
 def test_a_refund_on_the_desk_is_tried_again():

@@ -12,6 +12,7 @@ pytestmark = pytest.mark.django_db(databases="__all__", transaction=True)
 LISTS = (
     *("product_merchant", "product_product", "product_sku", "activity_activity", "order_order", "group_group"),
     *("delivery_shipment", "payment_payment", "payment_refund", "payment_notice", "member_member"),
+    "after_sale_aftersalerequest",
     *("auth_user", "auth_group", "auditlog_logentry"),
 )
 
@@ -19,7 +20,7 @@ LISTS = (
 def detail_pages(shop):
     sku = shop.activity.sku
     rows = [shop.activity, shop.member, shop.unpaid, shop.paid, shop.payment, shop.group]
-    rows += [sku, sku.product, sku.product.merchant]
+    rows += [shop.request, sku, sku.product, sku.product.merchant]
     return [reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk]) for row in rows]
 
 

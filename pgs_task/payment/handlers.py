@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 
 from pgs_data.messaging.relay import Message
-from pgs_task.payment.services import RefundWish, close_open_payments, request_refunds
+from pgs_task.payment.services import RefundWish, close_open_payments, request_partial_refund, request_refunds
+
+# Reason of a refund that answers an after-sale request.
+AFTER_SALE_REASON = "after_sale"
 
 
 def handle_order_refunding(messages: Sequence[Message]) -> None:
@@ -13,6 +16,19 @@ def handle_order_refunding(messages: Sequence[Message]) -> None:
             RefundWish(order_id=message.payload["order_id"], reason=message.payload["reason"]) for message in messages
         ]
     )
+
+
+def handle_after_sale_refunding(messages: Sequence[Message]) -> None:
+    """`after_sale.refunding`: one refund row a request, of its amount; process_due_refunds sends it."""
+    for message in messages:
+        # One by one: approvals are pressed by people, and each needs its payment's lock.
+        request_partial_refund(
+            order_id=message.payload["order_id"],
+            request_id=message.payload["request_id"],
+            sequence=message.payload["sequence"],
+            amount_fen=message.payload["amount_fen"],
+            reason=AFTER_SALE_REASON,
+        )
 
 
 def handle_order_cancelled(messages: Sequence[Message]) -> None:

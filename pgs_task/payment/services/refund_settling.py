@@ -1,4 +1,4 @@
-"""What follows when money is back: the payment says so when all of it is, and so does the order."""
+"""What follows when money is back: its after-sale request is done; payment and order say so when all of it is."""
 
 import structlog
 from django.db.models import Sum
@@ -6,6 +6,7 @@ from django.db.models import Sum
 from pgs_task.payment.models import Payment, Refund
 from pgs_task.payment.services.moves import move_payment
 from pgs_task.payment.states import PaymentState, RefundState
+from pgs_web.trade.after_sale.services import finish_request
 from pgs_web.trade.order.services import finish_refund
 
 log = structlog.get_logger(__name__)
@@ -16,6 +17,8 @@ def settle_refund(*, payment: Payment, refund: Refund) -> None:
 
     The caller holds the locks of order and payment. Money of another trade never paid anything: nothing follows.
     """
+    if refund.request_id is not None:
+        finish_request(request_id=refund.request_id)
     if refund.trade_no is not None or _returned_fen(payment) < payment.amount_fen:
         return
     move_payment(payment=payment, to_state=PaymentState.REFUNDED)

@@ -12,6 +12,8 @@ from pgs_task.reconciliation.runner import ALL_CHECKS, judge, run_checks
 from pgs_task.routes import ROUTES
 from pgs_task.stock_sync.services import sync_stocks
 from pgs_web.display.activity.models import Activity
+from pgs_web.trade.after_sale.services import RequestWish, approve_request, ask_for_refund
+from pgs_web.trade.after_sale.states import RequestCause, RequestKind
 from pgs_web.trade.group.models import Group
 from pgs_web.trade.group.services import fail_group
 from pgs_web.trade.group.states import FailReason
@@ -59,9 +61,10 @@ def make_shop() -> Shop:
     for name in ("full_leader", "full_joiner", "waiting_leader", "failed_leader", "shipped", "completed", "refunded"):
         pay_order(orders[name])
     cancel_own_order(member_id=271, order_id=orders["cancelled"])
+    start_refund(order_id=orders["refunded"], reason=RefundReason.BY_OPERATOR, actor="test")
     settle()
     confirm_receipt(order_id=orders["completed"], actor="test")
-    start_refund(order_id=orders["refunded"], reason=RefundReason.BY_OPERATOR, actor="test")
+    give_back_a_part(orders["completed"])
     assert fail_group(group_id=groups["failed"], reason=FailReason.TIMEOUT, actor="test")
     settle()
     shop = Shop(activity=activity, orders=orders, groups=groups)
@@ -94,6 +97,13 @@ def place(orders: dict[str, int], name: str, activity: Activity, **wish: object)
 def pay_order(order_id: int) -> None:
     """The shopper pays at the gateway and its notice arrives."""
     pay(start(Order.objects.get(pk=order_id)))
+
+
+def give_back_a_part(order_id: int) -> None:
+    """A fen of a shipped order goes back as after-sale service does it."""
+    wish = RequestWish(kind=RequestKind.REFUND_ONLY, cause=RequestCause.DAMAGED, amount_fen=1)
+    request, _is_new = ask_for_refund(member_id=Order.objects.get(pk=order_id).member_id, order_id=order_id, wish=wish)
+    approve_request(request_id=request.pk, actor="test")
 
 
 def settle() -> None:

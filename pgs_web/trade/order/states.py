@@ -30,6 +30,7 @@ MOVES: dict[OrderState, frozenset[OrderState]] = {
     OrderState.UNPAID: frozenset({OrderState.AWAITING_GROUP, OrderState.TO_SHIP, OrderState.CANCELLED}),
     OrderState.AWAITING_GROUP: frozenset({OrderState.TO_SHIP, OrderState.REFUNDING}),
     OrderState.TO_SHIP: frozenset({OrderState.SHIPPED, OrderState.REFUNDING}),
+    # REFUNDING after shipping: as operators refunded before there was after-sale service, which leaves the order alone.
     OrderState.SHIPPED: frozenset({OrderState.COMPLETED, OrderState.REFUNDING}),
     OrderState.COMPLETED: frozenset({OrderState.REFUNDING}),
     OrderState.REFUNDING: frozenset({OrderState.REFUNDED}),

@@ -9,8 +9,8 @@ from pgs_web.trade.order.selectors import get_order
 from pgs_web.trade.order.services.door import move_order, move_orders
 from pgs_web.trade.order.states import OrderState, RefundReason
 
-# Operators may also take goods back.
-REFUNDABLE_BY_OPERATOR = frozenset({OrderState.TO_SHIP, OrderState.SHIPPED, OrderState.COMPLETED})
+# What has left the house stays sold: its money goes back through an after-sale request, and the order keeps its state.
+REFUNDABLE_BY_OPERATOR = frozenset({OrderState.TO_SHIP})
 
 
 def start_refund(
