@@ -17,12 +17,12 @@ from pgs_admin.sharded import ShardedAdmin
 from pgs_admin.tables import link, show_table, show_yuan
 from pgs_admin.words import say, show_code
 from pgs_task.payment.models import Payment, Refund
+from pgs_web.trade.after_sale.services.asking import SENT
 from pgs_web.trade.delivery.models import Shipment
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.selectors import order_history
 from pgs_web.trade.order.services import cancel_order, start_refund
 from pgs_web.trade.order.services.refunding import REFUNDABLE_BY_OPERATOR
-from pgs_web.trade.after_sale.services.asking import SENT
 from pgs_web.trade.order.states import CancelReason, OrderState, RefundReason
 from pgs_web.trade.stock.models import StockEntry
 
