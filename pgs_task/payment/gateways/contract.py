@@ -132,7 +132,7 @@ class StatementLine:
     """One movement of money as the gateway booked it; `refund_no` is ours, empty for a payment.
 
     `payment_id` is 0 when the gateway knows it under a number that isn't ours. `fee_fen` is what the gateway kept of
-    it, negative when it gave a fee back.
+    it, negative when it gave a fee back, None when the statement doesn't say.
     """
 
     kind: LineKind
@@ -140,7 +140,7 @@ class StatementLine:
     trade_no: str
     amount_fen: int
     refund_no: str = ""
-    fee_fen: int = 0
+    fee_fen: int | None = None
 
 
 class Gateway(Protocol):

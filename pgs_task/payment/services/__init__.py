@@ -13,7 +13,6 @@ from pgs_task.payment.services.refunds import (
     retry_refund,
 )
 from pgs_task.payment.services.starting import StartedPayment, start_payment
-from pgs_task.payment.services.statements import StatementComparison, compare_all_statements, compare_statement
 
 __all__ = [
     "CloseOutcome",
@@ -21,11 +20,8 @@ __all__ = [
     "QueryReport",
     "RefundWish",
     "StartedPayment",
-    "StatementComparison",
     "close_open_payments",
     "close_payment",
-    "compare_all_statements",
-    "compare_statement",
     "process_due_refunds",
     "query_waiting_payments",
     "receive_notice",
