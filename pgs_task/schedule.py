@@ -43,6 +43,8 @@ JOBS: tuple[Job, ...] = (
     Job("query_payments", "pgs_task.payment.services.query_waiting_payments", 30, lease_seconds=90),
     # The sandbox gateway keeps what it promised: notices that a fault delayed, or that the shop could not take.
     Job("send_sandbox_notices", "pgs_task.payment.sandbox_gateway.sending.send_due_notices", 1, lease_seconds=60),
+    # Yesterday, and days with open differences, are compared with the gateways' statements; most runs find nothing due.
+    Job("compare_statements", "pgs_task.statements.services.compare_due_days", 300, lease_seconds=600),
     # What was shipped leaves the bus.
     Job("trim_logistics", "pgs_task.logistics.services.trim_bus", 10),
 )

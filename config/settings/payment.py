@@ -26,6 +26,8 @@ ALIPAY: dict[str, str] = {
 }
 
 SANDBOX_GATEWAY_SECRET: str = env("SANDBOX_GATEWAY_SECRET", default="sandbox-secret-for-demo-and-tests-only")
+# What the sandbox gateway keeps of a payment, in hundredths of a percent; it gives it back with refunds.
+SANDBOX_GATEWAY_FEE_BASIS_POINTS: int = env.int("SANDBOX_GATEWAY_FEE_BASIS_POINTS", default=60)
 SANDBOX_GATEWAY_APP_ID: str = env("SANDBOX_GATEWAY_APP_ID", default="pgs-sandbox")
 # Where the sandbox gateway sends its notices; empty: to the loopback address at which it was called.
 SANDBOX_NOTICE_BASE_URL: str = env("SANDBOX_NOTICE_BASE_URL", default="")

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 import structlog
 
 from pgs_data.messaging.errors import is_outage
-from pgs_task.reconciliation.checks import audit, events, groups, journal, money, orders, privacy, stock
+from pgs_task.reconciliation.checks import audit, events, groups, journal, money, orders, privacy, statements, stock
 from pgs_task.reconciliation.contract import SUBJECTS_KEPT, Check, Verdict, When, subject_of
 from pgs_task.reconciliation.reach import find_unreachable
 
@@ -22,6 +22,7 @@ ALL_CHECKS: Sequence[Check] = [
     *orders.CHECKS,
     *groups.CHECKS,
     *money.CHECKS,
+    *statements.CHECKS,
     *journal.CHECKS,
     *events.CHECKS,
     *privacy.CHECKS,

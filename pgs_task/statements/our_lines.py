@@ -31,9 +31,7 @@ class OurLine:
     amount_fen: int
 
 
-def find_ours_only(
-    alias: str, *, gateway: Gateway, comparison: StatementComparison, spool: NumberSpool
-) -> None:
+def find_ours_only(alias: str, *, gateway: Gateway, comparison: StatementComparison, spool: NumberSpool) -> None:
     """Adds our sums of the day on one node, and a MISSING_THERE for each row that the spool doesn't know.
 
     What we booked just before or after midnight may be on the gateway's other day: it is asked, up to 200 times a day

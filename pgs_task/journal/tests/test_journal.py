@@ -13,8 +13,8 @@ from pgs_data.sharding.transactions import node_transaction
 from pgs_task.journal.accounts import MovementCause
 from pgs_task.journal.errors import JournalIsAppendOnly, NotAMovement
 from pgs_task.journal.models import JournalEntry
-from pgs_task.journal.selectors import moved_by_cause
 from pgs_task.journal.services import record_movement
+from pgs_task.journal.tests.reading import moved_by_cause
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 NOON = datetime(2026, 11, 11, 4, tzinfo=UTC)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from pgs_task.payment.states import NoticeStatus
 
@@ -174,3 +174,9 @@ class Gateway(Protocol):
 
     def fetch_statement(self, *, day: date) -> Iterator[StatementLine]:
         """Everything it took and refunded on a day of Asia/Shanghai, read piece by piece."""
+
+    def read_statement(self, file: BinaryIO) -> Iterator[StatementLine]:
+        """The lines of a statement file as merchants download it, read piece by piece; raises StatementUnreadable.
+
+        The file can be sought. What was yielded before an error is to be thrown away.
+        """

@@ -12,16 +12,15 @@ def fee_of(*, gateway: str, amount_fen: int) -> int:
     return _share(amount_fen, current_configuration().switches_of(gateway).fee_basis_points, BASIS_POINTS)
 
 
-def fee_to_return(*, gateway: str, fee_fen: int, paid_fen: int, refunded_fen: int, returned_fen: int) -> int:
-    """What the gateway gives back of a fee after `refunded_fen` of a payment went back, of it `returned_fen` before.
+def fee_to_return(*, gateway: str, fee_fen: int, paid_fen: int, amount_fen: int) -> int:
+    """What the gateway gives back of its fee of a payment when `amount_fen` of it go back, in fen.
 
-    In proportion, counted from what it may keep, so that parts add up: after the last refund all of the fee is back.
-    0 where the gateway keeps its fees.
+    In proportion and rounded down, each refund by itself: whoever books them first, parts never give back more than the
+    fee, and the whole gives back all of it. 0 where the gateway keeps its fees.
     """
-    if gateway not in settings.PAYMENT_FEES_RETURNED_BY or paid_fen <= 0:
+    if gateway not in settings.PAYMENT_FEES_RETURNED_BY:
         return 0
-    kept_fen = _share(max(paid_fen - refunded_fen, 0), fee_fen, paid_fen)
-    return max(fee_fen - kept_fen - returned_fen, 0)
+    return fee_fen * min(amount_fen, paid_fen) // paid_fen
 
 
 def _share(amount_fen: int, part: int, whole: int) -> int:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
+from typing import BinaryIO
 
 from django.conf import settings
 from django.urls import reverse
@@ -35,6 +36,7 @@ from pgs_task.payment.sandbox_gateway import models as bank_models
 from pgs_task.payment.sandbox_gateway import selectors as bank_statement
 from pgs_task.payment.sandbox_gateway import services as bank
 from pgs_task.payment.sandbox_gateway.errors import BankUnanswered, RefundRefused
+from pgs_task.payment.sandbox_gateway.reading import fetch_pages, read_csv
 from pgs_task.payment.sandbox_gateway.signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, is_signature_of
 from pgs_task.payment.states import NoticeStatus
 
@@ -116,6 +118,10 @@ class SandboxGateway:
         return None
 
     def fetch_statement(self, *, day: date) -> Iterator[StatementLine]:
+        if settings.SHOP_BASE_URL:
+            # As a shop of a real bank reads it: page by page over HTTP.
+            yield from fetch_pages(base_url=settings.SHOP_BASE_URL, day=day)
+            return
         for line in bank_statement.iterate_statement(day=day):
             yield StatementLine(
                 kind=line.kind,
@@ -123,7 +129,12 @@ class SandboxGateway:
                 trade_no=line.trade_no,
                 amount_fen=line.amount_fen,
                 refund_no=line.refund_no,
+                fee_fen=line.fee_fen,
             )
+
+    def read_statement(self, file: BinaryIO) -> Iterator[StatementLine]:
+        """The results of the statement's pages, as CSV."""
+        return read_csv(file)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from django.conf import settings
 from django.db.models import Count, Q, QuerySet, Sum
 
 from pgs_task.payment.gateways.contract import LineKind
@@ -22,6 +23,7 @@ class BookLine:
     refund_no: str
     gateway_refund_no: str
     amount_fen: int
+    fee_fen: int
     at: datetime
 
 
@@ -40,7 +42,9 @@ def list_statement(*, day: date, after: tuple[LineKind, datetime, str] | None, l
         lines += [_line_of_trade(trade) for trade in _taken(day, after, limit)]
         after = None
     if len(lines) < limit:
-        lines += [_line_of_refund(refund) for refund in _refunded(day, after, limit - len(lines))]
+        refunds = list(_refunded(day, after, limit - len(lines)))
+        trades = SandboxTrade.objects.in_bulk({refund.payment_id for refund in refunds})
+        lines += [_line_of_refund(refund, trades.get(refund.payment_id)) for refund in refunds]
     return lines
 
 
@@ -102,11 +106,12 @@ def _line_of_trade(trade: SandboxTrade) -> BookLine:
         refund_no="",
         gateway_refund_no="",
         amount_fen=trade.amount_fen,
+        fee_fen=_fee_of(trade),
         at=_moment(trade.taken_at),
     )
 
 
-def _line_of_refund(refund: SandboxRefund) -> BookLine:
+def _line_of_refund(refund: SandboxRefund, trade: SandboxTrade | None) -> BookLine:
     return BookLine(
         kind=LineKind.REFUND,
         key=refund.refund_no,
@@ -115,8 +120,14 @@ def _line_of_refund(refund: SandboxRefund) -> BookLine:
         refund_no=refund.refund_no,
         gateway_refund_no=refund.gateway_refund_no,
         amount_fen=refund.amount_fen,
+        fee_fen=-(_fee_of(trade) * refund.amount_fen // trade.amount_fen) if trade else 0,
         at=_moment(refund.refunded_at),
     )
+
+
+def _fee_of(trade: SandboxTrade) -> int:
+    # The bank's own price: a shop that books another one finds out from the statement.
+    return (trade.amount_fen * settings.SANDBOX_GATEWAY_FEE_BASIS_POINTS + 5_000) // 10_000
 
 
 def _moment(value: datetime | None) -> datetime:

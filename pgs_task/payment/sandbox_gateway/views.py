@@ -106,6 +106,7 @@ def _describe(line: BookLine) -> dict[str, Any]:
         "payment_id": str(line.payment_id),
         "trade_no": line.trade_no,
         "amount_fen": line.amount_fen,
+        "fee_fen": line.fee_fen,
         "currency": "CNY",
         "at": line.at.astimezone(UTC).isoformat(),
     }

@@ -1,9 +1,11 @@
-"""Books what a payment took and gave back in the journal: movement and fee, in the transaction that changes the row."""
+"""Books what came and went at a gateway in the journal: movement and fee, in the transaction that changes the row."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
+from pgs_data.sharding.slots import alias_of_id
 from pgs_task.journal.accounts import MovementCause
-from pgs_task.journal.selectors import moved_by_cause
+from pgs_task.journal.selectors import booked_fees
 from pgs_task.journal.services import Movement, record_movements
 from pgs_task.payment.gateways.fees import fee_of, fee_to_return
 from pgs_task.payment.models import Payment, Refund
@@ -15,41 +17,56 @@ def book_taken(*, payment: Payment, cause: MovementCause, at: datetime) -> None:
 
 
 def book_given_back(*, payment: Payment, refund: Refund, at: datetime) -> None:
-    """A refund that is done, and what the gateway gives back of its fee; once a refund number.
+    """A refund that is done, and what the gateway gives back of its fee; once a refund number."""
+    fees = booked_fees(alias=alias_of_id(payment.pk), references=[fee_reference(payment, refund)])
+    record_movements(movements_of_refund(payment=payment, fees=fees, refund=refund, at=at))
 
-    Call it under the payment's lock: the part of the fee depends on the refunds before.
-    """
-    moved = moved_by_cause(payment_id=payment.pk)
-    record_movements(movements_of_refund(payment=payment, moved=moved, refund=refund, at=at))
+
+def book_unexpected(*, payment: Payment, trade_no: str, amount_fen: int, at: datetime) -> None:
+    """Money that came for a payment and can't pay it (a wrong amount, a second trade), with its fee; once a trade."""
+    amounts = {
+        MovementCause.UNEXPECTED_PAID: amount_fen,
+        MovementCause.FEE: fee_of(gateway=payment.gateway, amount_fen=amount_fen),
+    }
+    record_movements(_movements(payment, reference_of_trade(payment.gateway, trade_no), amounts, at))
+
+
+def reference_of_trade(gateway: str, trade_no: str) -> str:
+    """What the journal calls unexpected money: a trade's number is unique at its gateway only."""
+    return f"{gateway}:{trade_no}"
 
 
 def movements_of_payment(*, payment: Payment, cause: MovementCause, at: datetime) -> list[Movement]:
     """What book_taken writes."""
-    reference = str(payment.pk)
     fee_fen = fee_of(gateway=payment.gateway, amount_fen=payment.amount_fen)
     amounts = {cause: payment.amount_fen, MovementCause.FEE: fee_fen}
-    return _movements(payment, reference, amounts, at)
+    return _movements(payment, str(payment.pk), amounts, at)
 
 
-def movements_of_refund(
-    *, payment: Payment, moved: dict[MovementCause, int], refund: Refund, at: datetime
-) -> list[Movement]:
-    """What book_given_back writes, when `moved` has moved for the payment before."""
-    if refund.trade_no is not None:
-        # Money of another trade: it paid no order, and the payment's fee isn't its own.
-        return _movements(payment, refund.refund_no, {MovementCause.RETURNED: refund.amount_fen}, at)
-    cause = MovementCause.RETURNED if payment.paid_order_id is None else MovementCause.REFUNDED
-    fee_fen = fee_to_return(
+def fee_reference(payment: Payment, refund: Refund) -> str:
+    """Under which reference the fee of the refunded money was booked."""
+    return str(payment.pk) if refund.trade_no is None else reference_of_trade(payment.gateway, refund.trade_no)
+
+
+def movements_of_refund(*, payment: Payment, fees: Mapping[str, int], refund: Refund, at: datetime) -> list[Movement]:
+    """What book_given_back writes when these fees are booked, by their reference."""
+    is_own = refund.trade_no is None
+    is_orders = is_own and payment.paid_order_id is not None
+    returned_fen = fee_to_return(
         gateway=payment.gateway,
-        fee_fen=moved.get(MovementCause.FEE, 0),
-        paid_fen=payment.amount_fen,
-        refunded_fen=moved.get(cause, 0) + refund.amount_fen,
-        returned_fen=moved.get(MovementCause.FEE_RETURNED, 0),
+        fee_fen=fees.get(fee_reference(payment, refund), 0),
+        # Another trade's money is given back whole.
+        paid_fen=payment.amount_fen if is_own else refund.amount_fen,
+        amount_fen=refund.amount_fen,
     )
-    return _movements(payment, refund.refund_no, {cause: refund.amount_fen, MovementCause.FEE_RETURNED: fee_fen}, at)
+    amounts = {
+        MovementCause.REFUNDED if is_orders else MovementCause.RETURNED: refund.amount_fen,
+        MovementCause.FEE_RETURNED: returned_fen,
+    }
+    return _movements(payment, refund.refund_no, amounts, at)
 
 
-def _movements(payment: Payment, reference: str, amounts: dict[MovementCause, int], at: datetime) -> list[Movement]:
+def _movements(payment: Payment, reference: str, amounts: Mapping[MovementCause, int], at: datetime) -> list[Movement]:
     return [
         Movement(
             payment_id=payment.pk,

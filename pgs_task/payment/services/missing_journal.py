@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 from pgs_data.sharding.slots import node_aliases
 from pgs_data.sharding.transactions import node_transaction
 from pgs_task.journal.accounts import MovementCause
-from pgs_task.journal.selectors import moved_by_payment, written_references
+from pgs_task.journal.selectors import booked_fees, written_references
 from pgs_task.journal.services import Movement, record_movements
 from pgs_task.payment.models import Payment, Refund
-from pgs_task.payment.services.books import movements_of_payment, movements_of_refund
+from pgs_task.payment.services.books import fee_reference, movements_of_payment, movements_of_refund
 from pgs_task.payment.states import TAKEN, RefundState
 
 ROWS_A_TRANSACTION = 200
@@ -55,22 +55,14 @@ def _write_refunds(alias: str, refunds: list[Refund]) -> int:
             causes=[MovementCause.REFUNDED, MovementCause.RETURNED],
             references=[refund.refund_no for refund in refunds],
         )
-        moved = moved_by_payment(alias=alias, payment_ids=list(payments))
+        fees = booked_fees(
+            alias=alias, references=[fee_reference(payments[refund.payment_id], refund) for refund in refunds]
+        )
         found: list[Movement] = []
         for refund in refunds:
-            if refund.refund_no in known or refund.finished_at is None:
-                continue
-            # The next refund of the same payment counts on from this one.
-            so_far = moved.setdefault(refund.payment_id, {})
-            movements = movements_of_refund(
-                payment=payments[refund.payment_id],
-                moved=so_far,
-                refund=refund,
-                at=refund.finished_at,
-            )
-            for movement in movements:
-                so_far[movement.cause] = so_far.get(movement.cause, 0) + movement.amount_fen
-            found += movements
+            if refund.refund_no not in known and refund.finished_at is not None:
+                payment = payments[refund.payment_id]
+                found += movements_of_refund(payment=payment, fees=fees, refund=refund, at=refund.finished_at)
         record_movements(found)
     return len(found)
 

@@ -1,16 +1,19 @@
 """What a payment takes and gives back stands in the journal, with the gateway's fees, once, also after the fact."""
 
 import pytest
-from django.db import connections
+from django.db import IntegrityError, connections
 
 from pgs_data.sharding.slots import alias_of_id
+from pgs_data.sharding.transactions import node_transaction
 from pgs_task.journal.accounts import MovementCause
 from pgs_task.journal.models import JournalEntry
-from pgs_task.journal.selectors import moved_by_cause
+from pgs_task.journal.tests.reading import moved_by_cause
 from pgs_task.payment.gateways.fees import fee_of, fee_to_return
 from pgs_task.payment.models import Payment
 from pgs_task.payment.services import process_due_refunds, write_missing_journal
-from pgs_task.payment.tests.making import describe_notice, make_due, make_payment, pay, send
+from pgs_task.payment.services.books import book_given_back, book_unexpected
+from pgs_task.payment.services.refunds import insert_refund
+from pgs_task.payment.tests.making import describe_notice, make_due, make_payment, now_of, pay, send
 from pgs_task.payment.tests.refunding import make_refunding
 from pgs_web.trade.order.services import cancel_order
 from pgs_web.trade.order.states import CancelReason
@@ -29,17 +32,13 @@ def test_fees_round_half_up(settings, amount_fen, rate, fee_fen):
     assert fee_of(gateway="other", amount_fen=amount_fen) == 0
 
 
-@pytest.mark.parametrize("parts", [[990], [1, 989], [330, 330, 330], [495, 495], [1] * 990])
-def test_returned_fees_add_up_to_the_fee(settings, parts):
+@pytest.mark.parametrize(
+    ("parts", "returned"), [([990], [6]), ([330, 330, 330], [2, 2, 2]), ([1, 989], [0, 5]), ([500, 490], [3, 2])]
+)
+def test_a_refund_returns_its_share_of_the_fee(settings, parts, returned):
     settings.PAYMENT_FEES_RETURNED_BY = ["bank"]
-    returned = refunded = 0
-    for part in parts:
-        refunded += part
-        back = fee_to_return(gateway="bank", fee_fen=6, paid_fen=990, refunded_fen=refunded, returned_fen=returned)
-        assert back >= 0
-        returned += back
-        assert fee_to_return(gateway="other", fee_fen=6, paid_fen=990, refunded_fen=990, returned_fen=0) == 0
-    assert returned == 6
+    assert [fee_to_return(gateway="bank", fee_fen=6, paid_fen=990, amount_fen=part) for part in parts] == returned
+    assert fee_to_return(gateway="other", fee_fen=6, paid_fen=990, amount_fen=990) == 0
 
 
 def make_late() -> Payment:
@@ -77,6 +76,32 @@ def test_late_and_returned_by_a_gateway_that_keeps_its_fee(settings):
         MovementCause.LATE_PAID: 990,
         MovementCause.FEE: 6,
         MovementCause.RETURNED: 990,
+    }
+
+
+@EVERYWHERE
+def test_unexpected_money_comes_and_goes_by_its_trade():
+    payment = pay(make_payment())
+    for trade_no in ("second", "third"):
+        book_unexpected(payment=payment, trade_no=trade_no, amount_fen=5_000, at=now_of(payment))
+    with pytest.raises(IntegrityError), node_transaction(payment.pk):
+        book_unexpected(payment=payment, trade_no="third", amount_fen=5_000, at=now_of(payment))
+    with node_transaction(payment.pk):
+        refund = insert_refund(
+            payment=payment,
+            reason="second_trade",
+            now=now_of(payment),
+            amount_fen=5_000,
+            trade_no="third",
+            refund_no="R-third",
+        )
+    book_given_back(payment=payment, refund=refund, at=now_of(payment))
+    assert moved_by_cause(payment_id=payment.pk) == {
+        MovementCause.PAID: 990,
+        MovementCause.UNEXPECTED_PAID: 10_000,
+        MovementCause.FEE: 6 + 30 + 30,
+        MovementCause.RETURNED: 5_000,
+        MovementCause.FEE_RETURNED: 30,
     }
 
 

@@ -8,7 +8,7 @@ from django.db.models import Exists, F, OuterRef, Q, Sum
 from django.utils.translation import gettext_lazy as _
 
 from pgs_data.sharding.slots import node_aliases
-from pgs_task.journal.accounts import Account, MovementCause, clearing_account, sides_of
+from pgs_task.journal.accounts import TAKEN_CAUSES, Account, MovementCause, clearing_account, sides_of
 from pgs_task.journal.models import JournalEntry
 from pgs_task.payment.models import Payment, Refund
 from pgs_task.payment.states import TAKEN, RefundState
@@ -70,7 +70,8 @@ def _offences_of_refunds(alias: str, refunds: list[Refund]) -> Iterator[str]:
         .values_list("pk", "paid_order_id")
     )
     for refund in refunds:
-        is_orders = paid_for.get(refund.payment_id) is not None
+        # Money of another trade never paid an order, whatever its payment did.
+        is_orders = refund.trade_no is None and paid_for.get(refund.payment_id) is not None
         cause = MovementCause.REFUNDED if is_orders else MovementCause.RETURNED
         said = found[refund.refund_no]
         if said != _expected([cause], refund.gateway, refund.payment_id, refund.refund_no, refund.amount_fen):
@@ -107,9 +108,11 @@ def _movements_of_nothing(alias: str) -> Iterator[str]:
     entries = JournalEntry.objects.on_node(alias).filter(line=1)
     payment = Payment.objects.on_node(alias).filter(pk=OuterRef("payment_id"), state__in=TAKEN)
     refund = Refund.objects.on_node(alias).filter(refund_no=OuterRef("reference"), state=RefundState.SUCCEEDED)
+    taken = JournalEntry.objects.on_node(alias).filter(cause__in=TAKEN_CAUSES, reference=OuterRef("reference"))
     orphans = entries.filter(
-        Q(Q(cause__in=[*IN_TIME, *ACCEPTED_LATE, MovementCause.FEE]) & ~Exists(payment))
+        Q(Q(cause__in=[*IN_TIME, *ACCEPTED_LATE]) & ~Exists(payment))
         | Q(Q(cause__in=[*GIVEN_BACK, MovementCause.FEE_RETURNED]) & ~Exists(refund))
+        | Q(Q(cause=MovementCause.FEE) & ~Exists(taken))
     )
     for page in keyset_pages(orphans, size=CHUNK):
         for entry in page:

@@ -1,15 +1,13 @@
-"""M1 to M5: payments and refunds against orders, and our books against the gateway's."""
+"""M1 to M3 and M5: payments and refunds against orders and each other."""
 
 from collections import Counter
 from collections.abc import Iterator
 
-from django.conf import settings
 from django.db.models import Exists, F, OuterRef, QuerySet, Sum
 from django.utils.translation import gettext_lazy as _
 
 from pgs_data.sharding.slots import node_aliases
 from pgs_task.payment.models import Payment, Refund
-from pgs_task.payment.services.statements import compare_all_statements
 from pgs_task.payment.states import PaymentState, RefundState
 from pgs_task.reconciliation.contract import When, make_check
 from pgs_web.trade.order.models import Order
@@ -99,20 +97,6 @@ def numbers_are_unique() -> Iterator[str]:
                 yield f"{gateway} number {number} stands {count} times in our books"
 
 
-@make_check("M4", When.QUIET, _("our books = the gateway's statement, both ways, to the fen"))
-def books_match_statement() -> Iterator[str]:
-    for gateway_code in settings.PAYMENT_GATEWAYS:
-        for comparison in compare_all_statements(gateway_code=gateway_code):
-            for difference in comparison.differences:
-                yield (
-                    f"{gateway_code} {comparison.day}: {difference.kind} {difference.line} {difference.number} of"
-                    f" payment {difference.payment_id}: ours {difference.our_fen}, theirs {difference.their_fen} fen"
-                )
-            # The comparison keeps the first differences only; the rest still count.
-            for _more in range(comparison.difference_count - len(comparison.differences)):
-                yield f"{gateway_code} {comparison.day}: one more difference"
-
-
 @make_check("M5", When.ALWAYS, _("no order counts as paid without a payment of exactly its amount and currency"))
 def paid_means_paid() -> Iterator[str]:
     for alias in node_aliases():
@@ -133,4 +117,4 @@ def paid_means_paid() -> Iterator[str]:
             yield f"order {order.pk} on {alias} is {order.state}, no payment of {order.amount_fen} fen CNY succeeded"
 
 
-CHECKS = [money_matches_state, refunds_within_payment, numbers_are_unique, books_match_statement, paid_means_paid]
+CHECKS = [money_matches_state, refunds_within_payment, numbers_are_unique, paid_means_paid]

@@ -75,7 +75,7 @@ def test_a_journal_that_somebody_meddled_with(shop):
             lambda: change(
                 "debit_fen = debit_fen * 2, credit_fen = credit_fen * 2", "cause = 'FEE_RETURNED'", name="refunded"
             ),
-            "M7",
+            "M7 M4",
             ("more went out of fee_expense than came in, by 9 fen",),
         ),
     )

@@ -1,13 +1,12 @@
 """Compares our books with a gateway's statement of a day, both ways, to the fen (invariant M4); writes nothing."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, timedelta
+from datetime import date
 from itertools import islice
 from typing import TypeVar
 
 from django.db.models import Min
 
-from pgs_data.clock import database_now
 from pgs_data.sharding.scatter import scatter_aggregate
 from pgs_data.sharding.slots import LARGEST_ID, node_aliases
 from pgs_task.journal.accounts import MovementCause
@@ -50,14 +49,6 @@ def compare_statement(
             find_ours_only(alias, gateway=gateway, comparison=comparison, spool=spool)
     comparison.pair_numbers()
     return comparison
-
-
-def compare_all_statements(*, gateway_code: str = "sandbox") -> Iterator[StatementComparison]:
-    """Compares every day from the first payment that was started until today, one by one."""
-    day, last = first_day(gateway_code=gateway_code), day_of(database_now("default"))
-    while day is not None and day <= last:
-        yield compare_statement(day=day, gateway_code=gateway_code)
-        day += timedelta(days=1)
 
 
 def first_day(*, gateway_code: str) -> date | None:

@@ -16,15 +16,18 @@ def resolve_difference(*, difference_id: int, reason: str, actor: str) -> Statem
     one of a day makes the day EXPLAINED.
     """
     with transaction.atomic(using="default"):
-        # The day first, as a comparison does.
-        statement = StatementDay.objects.select_for_update().filter(differences=difference_id).first()
+        difference = StatementDifference.objects.filter(pk=difference_id).first()
+        if difference is None:
+            raise DifferenceSettled
+        # The day first, as a comparison locks them.
+        statement = StatementDay.objects.select_for_update().get(pk=difference.statement_id)
         moved = StatementDifference.objects.filter(pk=difference_id, state=DifferenceState.OPEN).update(
             state=DifferenceState.RESOLVED,
             settled_at=DatabaseNow(),
             settled_by=actor,
             reason=reason,
         )
-        if statement is None or moved != 1:
+        if moved != 1:
             raise DifferenceSettled
         kept = statement.differences.exclude(state=DifferenceState.GONE).count()
         state = state_of(statement, is_complete=kept >= statement.difference_count)

@@ -5,19 +5,19 @@ from typing import Any
 
 import pytest
 
+from pgs_task.payment.gateways.contract import LineKind, StatementLine, StatementTooLong
 from pgs_task.payment.gateways.statement_days import day_bounds, day_of
 from pgs_task.payment.models import Payment, Refund
+from pgs_task.payment.sandbox_gateway.adapter import SandboxGateway
 from pgs_task.payment.sandbox_gateway.models import SandboxRefund, SandboxTrade
 from pgs_task.payment.sandbox_gateway.models import TradeState as BankState
-from pgs_task.payment.services import (
-    compare_all_statements,
-    compare_statement,
-    process_due_refunds,
-    request_refund,
-    statements,
-)
-from pgs_task.payment.services.statements import DifferenceKind
+from pgs_task.payment.services import process_due_refunds, request_refund
+from pgs_task.payment.services.books import book_unexpected
 from pgs_task.payment.tests.making import describe_notice, make_due, make_payment, now_of, pay, send, take_at_gateway
+from pgs_task.statements import comparison as comparison_module
+from pgs_task.statements.services import comparing
+from pgs_task.statements.services.comparing import compare_statement
+from pgs_task.statements.states import DifferenceKind
 from pgs_web.trade.order.services import start_refund
 from pgs_web.trade.order.states import RefundReason
 from pgs_web.trade.order.tests.making import MEMBERS_ON_THREE_NODES
@@ -42,29 +42,68 @@ def today(payment: Payment) -> date:
     return day_of(now_of(payment))
 
 
+def theirs(**fields: Any) -> StatementLine:
+    """A line of a payment in the gateway's statement."""
+    return StatementLine(**{"kind": LineKind.PAYMENT, "amount_fen": 990, **fields})
+
+
 def kinds(comparison: Any) -> list[tuple[str, str]]:
     return [(difference.kind.value, difference.line.value) for difference in comparison.differences]
 
 
 def test_books_that_fit(books):
-    (comparison,) = compare_all_statements()
+    comparison = compare_statement(day=today(books[0]))
     assert comparison.fits
-    assert (comparison.payment_count, comparison.payment_fen) == (3, 2_970)
-    assert (comparison.refund_count, comparison.refund_fen) == (1, 990)
+    assert (comparison.their_lines, comparison.their_paid_fen, comparison.their_refunded_fen) == (4, 2_970, 990)
+    assert (comparison.our_lines, comparison.our_paid_fen, comparison.our_refunded_fen) == (4, 2_970, 990)
+    assert comparison.their_fee_fen == 2 * 6
 
 
 def test_self_signed_successes_are_in_the_statement_too():
     payment = make_payment()
     send(describe_notice(payment))
     comparison = compare_statement(day=today(payment))
-    assert (comparison.fits, comparison.payment_count) == (True, 1)
+    assert (comparison.fits, comparison.their_lines) == (True, 1)
 
 
-def test_money_that_only_the_gateway_has_is_found(books):
+def test_money_whose_notice_got_lost_is_found_by_its_state(books):
     take_at_gateway(make_payment())
     comparison = compare_statement(day=today(books[0]))
-    assert kinds(comparison) == [(DifferenceKind.MISSING_HERE, "PAYMENT")]
+    assert kinds(comparison) == [(DifferenceKind.STATE, "PAYMENT")]
     assert comparison.differences[0].their_fen == 990
+
+
+@pytest.mark.parametrize("payment_id", [0, 5, 2**63 - 1, 2**63])
+def test_money_that_only_the_gateway_has_is_found(books, payment_id):
+    lines = [*SandboxGateway().fetch_statement(day=today(books[0])), theirs(payment_id=payment_id, trade_no="foreign")]
+    comparison = compare_statement(day=today(books[0]), lines=lines)
+    assert kinds(comparison) == [(DifferenceKind.MISSING_HERE, "PAYMENT")]
+
+
+def test_money_that_the_gateway_took_twice_is_found(books):
+    lines = list(SandboxGateway().fetch_statement(day=today(books[0])))
+    second = theirs(payment_id=books[1].pk, trade_no="second")
+    comparison = compare_statement(day=today(books[0]), lines=[second, *lines, lines[0], lines[-1]])
+    assert sorted(kinds(comparison)) == [(DifferenceKind.MISSING_HERE, "PAYMENT")] * 2 + [
+        (DifferenceKind.MISSING_HERE, "REFUND")
+    ]
+
+
+def test_unexpected_money_in_the_journal_fits(books):
+    lines = list(SandboxGateway().fetch_statement(day=today(books[0])))
+    book_unexpected(payment=books[1], trade_no="second", amount_fen=5_000, at=now_of(books[1]))
+    second = theirs(payment_id=books[1].pk, trade_no="second", amount_fen=5_000, fee_fen=30)
+    assert compare_statement(day=today(books[0]), lines=[second, *lines]).fits
+    comparison = compare_statement(day=today(books[0]), lines=lines)
+    assert kinds(comparison) == [(DifferenceKind.MISSING_THERE, "PAYMENT")]
+    assert comparison.differences[0].number == "second"
+
+
+def test_another_fee_is_found(books, settings):
+    settings.SANDBOX_GATEWAY_FEE_BASIS_POINTS = 100
+    comparison = compare_statement(day=today(books[0]))
+    assert sorted(kinds(comparison)) == [(DifferenceKind.FEE, "PAYMENT")] * 3 + [(DifferenceKind.FEE, "REFUND")]
+    assert {(row.our_fen, row.their_fen) for row in comparison.differences} == {(6, 10), (-6, -10)}
 
 
 def test_money_that_only_we_have_is_found(books):
@@ -81,12 +120,13 @@ def test_another_amount_is_found(books):
 
 def test_another_trade_number_is_found(books):
     SandboxTrade.objects.filter(payment_id=books[1].pk).update(trade_no="other")
-    assert kinds(compare_statement(day=today(books[0]))) == [(DifferenceKind.NUMBER, "PAYMENT")]
+    comparison = compare_statement(day=today(books[0]))
+    assert (kinds(comparison), comparison.difference_count) == ([(DifferenceKind.NUMBER, "PAYMENT")], 1)
 
 
 def test_a_refund_that_only_the_gateway_made_is_found(books):
     Refund.objects.filter(payment_id=books[0].pk).update(state="PROCESSING")
-    assert kinds(compare_statement(day=today(books[0]))) == [(DifferenceKind.MISSING_HERE, "REFUND")]
+    assert kinds(compare_statement(day=today(books[0]))) == [(DifferenceKind.STATE, "REFUND")]
 
 
 def test_a_refund_that_only_we_made_is_found(books):
@@ -101,10 +141,11 @@ def test_a_line_booked_on_the_other_side_of_midnight_fits(books):
     SandboxRefund.objects.all().update(refunded_at=start - timedelta(seconds=1))
     assert compare_statement(day=day).fits
     before = compare_statement(day=day - timedelta(days=1))
-    assert (before.fits, before.payment_count, before.refund_count) == (True, 1, 1)
+    assert (before.fits, before.their_lines, before.our_lines) == (True, 2, 0)
 
 
-def test_many_differences_are_counted_and_the_first_hundred_kept():
+def test_many_differences_are_counted_and_the_first_kept(monkeypatch):
+    monkeypatch.setattr(comparison_module, "DIFFERENCES_KEPT", 100)
     SandboxTrade.objects.bulk_create(
         SandboxTrade(
             payment_id=number,
@@ -120,9 +161,9 @@ def test_many_differences_are_counted_and_the_first_hundred_kept():
     assert (comparison.difference_count, len(comparison.differences)) == (1_101, 100)
 
 
-def test_a_statement_beyond_memory_is_refused(books, monkeypatch):
-    monkeypatch.setattr(statements, "LARGEST_STATEMENT", 1)
-    with pytest.raises(statements.StatementTooLong):
+def test_a_statement_without_end_is_refused(books, monkeypatch):
+    monkeypatch.setattr(comparing, "LARGEST_STATEMENT", 1)
+    with pytest.raises(StatementTooLong):
         compare_statement(day=today(books[0]))
 
 
