@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, BinaryIO
 
 from pgs_task.payment.alipay.account import AlipayAccount, read_alipay_account
 from pgs_task.payment.alipay.client import AlipayClient
@@ -142,6 +142,10 @@ class AlipayGateway:
         # Signed by Alipay, so it is its own; the file itself isn't signed, and decides nothing: it is compared.
         with download(url=_text_of(answer, "bill_download_url")) as file:
             yield from parse_statement(file)
+
+    def read_statement(self, file: BinaryIO) -> Iterator[StatementLine]:
+        """Alipay's trade bill, packed as it comes or unpacked."""
+        return parse_statement(file)
 
 
 def _failed_as(answer: dict[str, Any]) -> str:
