@@ -41,6 +41,8 @@ JOBS: tuple[Job, ...] = (
     Job("sweep_limits", "pgs_web.trade.stock.limits.sweep_limits", 3),
     # A notice that got lost: the gateway is asked about payments that wait for long.
     Job("query_payments", "pgs_task.payment.services.query_waiting_payments", 30, lease_seconds=90),
+    # Money that paid nothing here: the gateway is asked, and what it has goes back.
+    Job("trace_anomalies", "pgs_task.payment.services.trace_anomalies", 2, lease_seconds=60),
     # The sandbox gateway keeps what it promised: notices that a fault delayed, or that the shop could not take.
     Job("send_sandbox_notices", "pgs_task.payment.sandbox_gateway.sending.send_due_notices", 1, lease_seconds=60),
     # Yesterday, and days with open differences, are compared with the gateways' statements; most runs find nothing due.

@@ -67,6 +67,7 @@ INSTALLED_APPS = [
     "pgs_task.journal",
     "pgs_task.payment",
     "pgs_task.payment.configuration",
+    "pgs_task.payment.anomalies",
     "pgs_task.payment.sandbox_gateway",
     "pgs_task.statements",
     "pgs_task.order_drain",

@@ -32,6 +32,20 @@ class RefundNotManual(Refusal):
     detail = _("This refund doesn't wait for a person: it is done, or will be tried by itself.")
 
 
+class AnomalyNotManual(Refusal):
+    """Only an anomaly that waits for a person can be settled by one."""
+
+    code = "anomaly_not_manual"
+    status = HTTPStatus.CONFLICT
+    detail = _("This anomaly doesn't wait for a person: it is settled, or is being traced.")
+
+
+class AnomalyWithoutPayment(Refusal):
+    code = "anomaly_without_payment"
+    status = HTTPStatus.CONFLICT
+    detail = _("No payment of ours belongs to this money. Send it back at the gateway, then explain the anomaly.")
+
+
 class NothingToRefund(RuntimeError):
     """An order is to be refunded that no payment has paid: the books are wrong, somebody has to look."""
 

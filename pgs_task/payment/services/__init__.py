@@ -1,5 +1,6 @@
 """Business acts on payments and refunds."""
 
+from pgs_task.payment.services.anomaly_tracing import explain_anomaly, refund_anomaly, trace_again, trace_anomalies
 from pgs_task.payment.services.closing import CloseOutcome, CloseReport, close_open_payments, close_payment
 from pgs_task.payment.services.missing_journal import write_missing_journal
 from pgs_task.payment.services.notices import receive_notice, refuse_notice
@@ -22,9 +23,11 @@ __all__ = [
     "StartedPayment",
     "close_open_payments",
     "close_payment",
+    "explain_anomaly",
     "process_due_refunds",
     "query_waiting_payments",
     "receive_notice",
+    "refund_anomaly",
     "refuse_notice",
     "request_partial_refund",
     "request_refund",
@@ -32,5 +35,7 @@ __all__ = [
     "retry_refund",
     "send_refund",
     "start_payment",
+    "trace_again",
+    "trace_anomalies",
     "write_missing_journal",
 ]

@@ -9,7 +9,7 @@ import structlog
 
 from pgs_data.sharding.slots import ids_by_node
 from pgs_data.sharding.transactions import node_transaction
-from pgs_task.payment.errors import NoticeRefused
+from pgs_task.payment.errors import NoticeRefused, WrongAmount
 from pgs_task.payment.gateways.contract import GatewayUnavailable, TradeState
 from pgs_task.payment.gateways.registry import make_gateway
 from pgs_task.payment.models import Payment
@@ -97,6 +97,9 @@ def _close_at_gateway(payment: Payment) -> CloseOutcome:
         if answer.state == TradeState.PAID:
             apply_trade_answer(payment=payment, answer=answer)
             return CloseOutcome.PAID
+    except WrongAmount:
+        # The gateway has its one trade's money, though another amount: it takes none any more, and that is traced.
+        return CloseOutcome.CLOSED
     except UNANSWERED as error:
         # One payment's trouble doesn't keep the others from being closed.
         log.warning("payment_close_unanswered", payment_id=payment.pk, error=type(error).__name__)

@@ -4,6 +4,10 @@ from collections.abc import Mapping
 
 import structlog
 
+from pgs_data.clock import database_now
+from pgs_data.sharding.slots import alias_of_id
+from pgs_task.payment.anomalies.services import record_anomaly
+from pgs_task.payment.anomalies.states import AnomalyKind
 from pgs_task.payment.errors import NoticeRefused, UnknownPayment
 from pgs_task.payment.gateways.contract import Gateway, GatewayReply, NoticeHint, VerifiedNotice
 from pgs_task.payment.gateways.registry import GatewayNotOffered, get_gateway
@@ -27,11 +31,12 @@ def receive_notice(*, gateway_code: str, headers: Mapping[str, str], body: bytes
     notice: VerifiedNotice | NoticeHint | None = None
     try:
         notice = gateway.verify_notice(headers=headers, body=body)
-        payment = _payment_of(gateway, notice)
+        raw = "" if isinstance(notice, NoticeHint) else notice.text or body.decode()
+        payment = _payment_of(gateway, notice, raw)
         if isinstance(notice, NoticeHint):
             take_hint(gateway_code=gateway.code, hint=notice)
         else:
-            apply_notice(payment=payment, notice=notice, raw=notice.text or body.decode())
+            apply_notice(payment=payment, notice=notice, raw=raw)
     except NoticeRefused as refusal:
         _log_refusal(refusal, gateway=gateway, notice=notice, client=client, length=len(body))
         raise
@@ -46,10 +51,19 @@ def refuse_notice(*, gateway_code: str, status: int, code: str, detail: str) -> 
         return None
 
 
-def _payment_of(gateway: Gateway, notice: VerifiedNotice | NoticeHint) -> Payment:
+def _payment_of(gateway: Gateway, notice: VerifiedNotice | NoticeHint, raw: str) -> Payment:
     # Of this gateway: who holds one gateway's secret can't speak for another's payments.
     payment = Payment.objects.filter(pk=notice.payment_id, gateway=gateway.code).first()
     if payment is None:
+        if isinstance(notice, VerifiedNotice):
+            record_anomaly(
+                kind=AnomalyKind.UNKNOWN_PAYMENT,
+                gateway=gateway.code,
+                notice=notice,
+                order_id=None,
+                raw=raw,
+                now=database_now(alias_of_id(notice.payment_id)),
+            )
         raise UnknownPayment
     return payment
 

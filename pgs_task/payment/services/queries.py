@@ -12,6 +12,7 @@ from django.db.models import Case, DateTimeField, F, Value, When
 from pgs_data.clock import DatabaseNow, database_now
 from pgs_data.sharding.slots import node_aliases
 from pgs_data.sharding.transactions import node_transaction
+from pgs_task.payment.errors import WrongAmount
 from pgs_task.payment.gateways.contract import TradeState
 from pgs_task.payment.gateways.registry import make_gateway
 from pgs_task.payment.models import Payment
@@ -97,6 +98,9 @@ def _ask(payment: Payment, now: datetime, report: QueryReport) -> None:
             report.paid += 1
         elif answer.state == TradeState.CLOSED:
             report.closed += close_payment(payment_id=payment.pk) == CloseOutcome.CLOSED
+    except WrongAmount:
+        # Nobody can pay it any more: closed, so that the shopper can start another one while the order's time runs.
+        report.closed += close_payment(payment_id=payment.pk) == CloseOutcome.CLOSED
     except UNANSWERED as error:
         log.warning("payment_query_unanswered", payment_id=payment.pk, error=type(error).__name__)
         report.unanswered += 1

@@ -6,8 +6,11 @@ from datetime import datetime
 import structlog
 
 from pgs_data.clock import database_now
+from pgs_data.sharding.slots import alias_of_id
 from pgs_data.sharding.transactions import node_transaction
 from pgs_task.journal.accounts import MovementCause
+from pgs_task.payment.anomalies.services import record_anomaly
+from pgs_task.payment.anomalies.states import AnomalyKind
 from pgs_task.payment.errors import NumberTaken, WrongAmount
 from pgs_task.payment.gateways.contract import TradeAnswer, VerifiedNotice
 from pgs_task.payment.models import Notice, Payment
@@ -20,6 +23,12 @@ from pgs_web.trade.order.services import mark_paid
 
 # Reason of the refund of a late payment.
 LATE_REASON = "late_payment"
+
+# What the tracing of anomalies calls what a notice did.
+ANOMALY_KINDS = {
+    NoticeOutcome.WRONG_AMOUNT: AnomalyKind.WRONG_AMOUNT,
+    NoticeOutcome.SECOND_TRADE: AnomalyKind.SECOND_TRADE,
+}
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +47,12 @@ def apply_notice(*, payment: Payment, notice: VerifiedNotice, raw: str, is_notic
     Raises NumberTaken, and WrongAmount after the anomaly was stored. A crash before the commit leaves at most the
     claimed numbers: the gateway sends again, or is asked.
     """
-    claim_numbers(gateway=payment.gateway, notice=notice, is_notice=is_notice)
+    try:
+        claim_numbers(gateway=payment.gateway, notice=notice, is_notice=is_notice)
+    except NumberTaken:
+        # Somebody else's trade, or a notice that says something else than before: money or not, it has to be looked at.
+        _record(AnomalyKind.FOREIGN_NUMBER, payment, notice, raw=raw, now=database_now(alias_of_id(payment.pk)))
+        raise
     with node_transaction(payment.pk) as alias:
         lock_order(order_id=payment.order_id)
         payment = lock_payment(payment_id=payment.pk)
@@ -49,6 +63,8 @@ def apply_notice(*, payment: Payment, notice: VerifiedNotice, raw: str, is_notic
             now = database_now(alias)
             outcome = _apply(payment, notice, now)
             _store(payment, notice, outcome=outcome, raw=raw, now=now)
+            if outcome in ANOMALY_KINDS:
+                _record(ANOMALY_KINDS[outcome], payment, notice, raw=raw, now=now)
         else:
             outcome = NoticeOutcome(known.outcome)
     applied = Applied(outcome=outcome, is_repeated=known is not None)
@@ -119,6 +135,10 @@ def _store(payment: Payment, notice: VerifiedNotice, *, outcome: NoticeOutcome, 
         raw=raw,
         received_at=now,
     )
+
+
+def _record(kind: AnomalyKind, payment: Payment, notice: VerifiedNotice, *, raw: str, now: datetime) -> None:
+    record_anomaly(kind=kind, gateway=payment.gateway, notice=notice, order_id=payment.order_id, raw=raw, now=now)
 
 
 def _judge(applied: Applied, *, payment: Payment, notice: VerifiedNotice) -> None:

@@ -1,0 +1,8 @@
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class AnomaliesConfig(AppConfig):
+    name = "pgs_task.payment.anomalies"
+    label = "payment_anomalies"
+    verbose_name = _("Payment anomalies")
