@@ -10,9 +10,10 @@ from pgs_admin.member import admin as member
 from pgs_admin.operator import admin as operator
 from pgs_admin.order import admin as order
 from pgs_admin.payment import admin as payment
+from pgs_admin.payment import anomalies
 from pgs_admin.product import admin as product
 
-__all__ = ["activity", "after_sale", "group", "member", "operator", "order", "payment", "product"]
+__all__ = ["activity", "after_sale", "anomalies", "group", "member", "operator", "order", "payment", "product"]
 
 django_admin.site.index_template = "pgs_admin/index.html"
 django_admin.site.index_title = _("Overview")

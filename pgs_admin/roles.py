@@ -22,6 +22,7 @@ ACTS: Mapping[str, Mapping[str, str]] = {
     "payment_configuration.configurationversion": {
         "configure_gateways": gettext_noop("Can open, close, order and price payment gateways"),
     },
+    "anomalies.anomaly": {"settle_anomaly": gettext_noop("Can refund and explain payment anomalies")},
     "sandbox_gateway.sandboxfault": {"set_sandbox_faults": gettext_noop("Can let the sandbox gateway misbehave")},
     "member.member": {
         "unmask_member": gettext_noop("Can see a member's phone and addresses in plain text"),
@@ -36,7 +37,7 @@ ACTS: Mapping[str, Mapping[str, str]] = {
 SHOWN = (
     *("product.merchant", "product.product", "product.sku", "activity.activity", "activity.activitylog"),
     *("order.order", "group.group", "delivery.shipment", "payment.payment", "payment.refund", "payment.notice"),
-    *("payment_configuration.configurationversion", "member.member", "member.address"),
+    *("payment_configuration.configurationversion", "anomalies.anomaly", "member.member", "member.address"),
     "after_sale.aftersalerequest",
 )
 _VIEW = frozenset(f"{name.split('.')[0]}.view_{name.split('.')[1]}" for name in SHOWN) | {"messaging.watch_flow"}
@@ -56,7 +57,7 @@ ROLES: Mapping[str, frozenset[str]] = {
     | {"after_sale.decide_request"},
     "finance": _VIEW
     | {"order.refund_order", "payment.retry_refund", "messaging.check_invariants", "auditlog.view_logentry"}
-    | {"payment_configuration.configure_gateways", "after_sale.decide_request"},
+    | {"payment_configuration.configure_gateways", "anomalies.settle_anomaly", "after_sale.decide_request"},
 }
 
 

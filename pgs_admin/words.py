@@ -61,6 +61,13 @@ WORDS: Mapping[str, object] = {
     # Why money goes back.
     "after_sale": pgettext_lazy("code", "after_sale"),
     "late_payment": pgettext_lazy("code", "late_payment"),
+    # Payment anomalies.
+    "OPEN": pgettext_lazy("code", "OPEN"),
+    "EXPLAINED": pgettext_lazy("code", "EXPLAINED"),
+    "wrong_amount": pgettext_lazy("code", "wrong_amount"),
+    "second_trade": pgettext_lazy("code", "second_trade"),
+    "foreign_number": pgettext_lazy("code", "foreign_number"),
+    "unknown_payment": pgettext_lazy("code", "unknown_payment"),
     # Members.
     "ACTIVE": pgettext_lazy("code", "ACTIVE"),
     "BLOCKED": pgettext_lazy("code", "BLOCKED"),
@@ -115,6 +122,9 @@ WORDS: Mapping[str, object] = {
     "take_off_shelf": pgettext_lazy("code", "take_off_shelf"),
     "import": pgettext_lazy("code", "import"),
     "check_invariants": pgettext_lazy("code", "check_invariants"),
+    "refund_anomaly": pgettext_lazy("code", "refund_anomaly"),
+    "explain_anomaly": pgettext_lazy("code", "explain_anomaly"),
+    "trace_anomaly": pgettext_lazy("code", "trace_anomaly"),
     "configure_gateways": pgettext_lazy("code", "configure_gateways"),
     "set_sandbox_faults": pgettext_lazy("code", "set_sandbox_faults"),
     "done": pgettext_lazy("code", "done"),

@@ -104,6 +104,7 @@ UNFOLD: dict[str, Any] = {
                         "after_sale.view_aftersalerequest",
                     ),
                     _link(_("Notices"), "mark_email_read", "payment_notice_changelist", "payment.view_notice"),
+                    _link(_("Anomalies"), "report", "anomalies_anomaly_changelist", "anomalies.view_anomaly"),
                     _link(
                         _("Gateways"),
                         "toggle_on",

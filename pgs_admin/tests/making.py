@@ -1,5 +1,6 @@
 """Operators and a shop with one of everything, for tests of the back office."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from django.contrib.auth.models import Group as Role
@@ -7,6 +8,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from pgs_admin.roles import ensure_roles
+from pgs_data.sharding.slots import alias_of_id
+from pgs_task.payment.anomalies.models import Anomaly
+from pgs_task.payment.errors import NumberTaken
 from pgs_task.payment.models import Payment
 from pgs_task.payment.tests.making import describe_notice, send, start
 from pgs_web.display.activity.models import Activity
@@ -64,6 +68,7 @@ class Shop:
     payment: Payment
     group: Group
     request: AfterSaleRequest
+    anomaly: Anomaly
 
 
 def make_shop() -> Shop:
@@ -72,6 +77,8 @@ def make_shop() -> Shop:
     paid = make_order(member_id=501, activity_id=activity.pk)
     payment = start(paid)
     send(describe_notice(payment, extra=HOSTILE))
+    with suppress(NumberTaken):
+        send(describe_notice(payment, notice_id="second", trade_no="second", extra=HOSTILE))
     paid.refresh_from_db()
     payment.refresh_from_db()
     return Shop(
@@ -82,4 +89,5 @@ def make_shop() -> Shop:
         payment=payment,
         group=make_group_of_orders(activity_id=activity.pk).group,
         request=make_request(make_shipped(member_id=751, activity_id=activity.pk), text=HOSTILE),
+        anomaly=Anomaly.objects.on_node(alias_of_id(payment.pk)).get(),
     )

@@ -43,6 +43,9 @@ PRESSED_BY = {
     "after_sale_aftersalerequest_refuse_request": {"service", "finance"},
     "after_sale_aftersalerequest_receive_goods": {"service", "finance"},
     "payment_payment_retry_refund": {"finance"},
+    "anomalies_anomaly_refund_anomaly": {"finance"},
+    "anomalies_anomaly_explain_anomaly": {"finance"},
+    "anomalies_anomaly_trace_anomaly": {"finance"},
     "member_member_unmask": {"service"},
     "member_member_block": {"service"},
     "member_member_unblock": {"service"},
@@ -65,7 +68,7 @@ def outcomes() -> list[tuple[str, str]]:
 def target_of(shop, button: str):
     kind = button.split("_")[0]
     targets = {"activity": shop.activity, "order": shop.unpaid, "payment": shop.payment, "member": shop.member}
-    return {**targets, "after": shop.request}[kind]
+    return {**targets, "after": shop.request, "anomalies": shop.anomaly}[kind]
 
 
 @pytest.mark.slow

@@ -4,14 +4,16 @@ import pytest
 from auditlog.models import LogEntry
 from django.urls import reverse
 
-from pgs_admin.tests.making import HOSTILE, sign_in
-from pgs_admin.tests.test_acts import ROLES, outcomes
+from pgs_admin.tests.making import HOSTILE, make_shop, sign_in
+from pgs_admin.tests.test_acts import ROLES, outcomes, press
+from pgs_task.payment.anomalies.states import AnomalyState
 from pgs_task.payment.configuration.memory import read_newest
 from pgs_task.payment.configuration.models import ConfigurationVersion
 from pgs_task.payment.configuration.processes import acknowledge
 from pgs_task.payment.configuration.switches import usual_switches
 from pgs_task.payment.sandbox_gateway.faults import NASTY, forget_faults
 from pgs_task.payment.sandbox_gateway.models import SandboxFault
+from pgs_task.payment.services import trace_anomalies
 
 pytestmark = pytest.mark.django_db(databases="__all__", transaction=True)
 
@@ -110,3 +112,22 @@ def test_only_operations_let_the_sandbox_misbehave(settings):
     SandboxFault.objects.all().delete()
     settings.PAYMENT_GATEWAYS = []
     assert sign_in("operations").get(page).status_code == 404
+
+
+def test_an_anomaly_on_the_desk_is_settled_once():
+    shop, client = make_shop(), sign_in("finance")
+    press(client, "anomalies_anomaly_explain_anomaly", shop.anomaly)
+    shop.anomaly.refresh_from_db()
+    assert shop.anomaly.state == AnomalyState.OPEN
+    trace_anomalies()
+    for button in ("refund_anomaly", "explain_anomaly", "trace_anomaly"):
+        press(client, f"anomalies_anomaly_{button}", shop.anomaly, reason="seen at the bank")
+    shop.anomaly.refresh_from_db()
+    assert (shop.anomaly.state, shop.anomaly.note) == (AnomalyState.REFUNDING, "seen at the bank")
+    refused = "refused: anomaly_not_manual"
+    assert outcomes() == [
+        ("explain_anomaly", refused),
+        ("refund_anomaly", "done"),
+        ("explain_anomaly", refused),
+        ("trace_anomaly", refused),
+    ]

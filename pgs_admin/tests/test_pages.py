@@ -13,6 +13,7 @@ LISTS = (
     *("product_merchant", "product_product", "product_sku", "activity_activity", "order_order", "group_group"),
     *("delivery_shipment", "payment_payment", "payment_refund", "payment_notice", "member_member"),
     "after_sale_aftersalerequest",
+    "anomalies_anomaly",
     *("auth_user", "auth_group", "auditlog_logentry"),
 )
 
@@ -20,7 +21,7 @@ LISTS = (
 def detail_pages(shop):
     sku = shop.activity.sku
     rows = [shop.activity, shop.member, shop.unpaid, shop.paid, shop.payment, shop.group]
-    rows += [shop.request, sku, sku.product, sku.product.merchant]
+    rows += [shop.request, shop.anomaly, sku, sku.product, sku.product.merchant]
     return [reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk]) for row in rows]
 
 

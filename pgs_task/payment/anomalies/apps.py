@@ -4,5 +4,5 @@ from django.utils.translation import gettext_lazy as _
 
 class AnomaliesConfig(AppConfig):
     name = "pgs_task.payment.anomalies"
-    label = "payment_anomalies"
+    label = "anomalies"
     verbose_name = _("Payment anomalies")
