@@ -99,7 +99,7 @@ class ActivityAdmin(ButtonsByState, ModelAdmin, WithoutTransaction):
             gettext_lazy("Times"),
             {"fields": ("starts_at", "ends_at", ("group_lasts_seconds", "pay_within_seconds"), "rules_version")},
         ),
-        (gettext_lazy("Groups"), {"fields": ("leader_leaves",)}),
+        (gettext_lazy("Groups"), {"fields": ("leader_leaves", ("guaranteed_seats", "guarantee_cap_fen"))}),
     )
     story = (
         gettext_lazy("Now"),

@@ -3,15 +3,17 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import BigIntegerField, Count, Exists, F, OuterRef, Q, Sum
 from django.utils.translation import gettext_lazy as _
 
 from pgs_data.clock import database_now
 from pgs_data.sharding.slots import ids_by_node, node_aliases
 from pgs_task.reconciliation.contract import When, make_check
 from pgs_task.reconciliation.grace import GROUP_GRACE
-from pgs_web.trade.group.models import Group, GroupLog, Seat
-from pgs_web.trade.group.states import ACTIVE_SEATS, GroupState, SeatState
+from pgs_task.reconciliation.pages import keyset_pages
+from pgs_web.display.activity.models import Activity
+from pgs_web.trade.group.models import Group, GroupLog, Guarantee, Seat
+from pgs_web.trade.group.states import ACTIVE_SEATS, GroupState, GuaranteeState, SeatState
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.states import OrderState
 
@@ -71,7 +73,7 @@ def _leaderless(alias: str) -> Iterator[str]:
         yield f"group {group.pk} on {alias}: its leader {group.leader_member_id} has no active seat in it, others have"
 
 
-@make_check("G2", When.QUIET, _("SUCCEEDED ⇔ as many confirmed members as its size"))
+@make_check("G2", When.QUIET, _("SUCCEEDED ⇔ confirmed members and guaranteed seats = its size"))
 def success_is_full() -> Iterator[str]:
     for alias in node_aliases():
         confirmed = dict(
@@ -81,13 +83,17 @@ def success_is_full() -> Iterator[str]:
             .annotate(seats=Count("id"))
             .order_by()
         )
-        groups = Group.objects.on_node(alias).filter(state=GroupState.SUCCEEDED).values_list("id", "size", "paid_count")
-        for group_id, size, paid_count in groups.iterator(2000):
+        groups = (
+            Group.objects.on_node(alias)
+            .filter(state=GroupState.SUCCEEDED)
+            .values_list("id", "size", "paid_count", "guaranteed_seats")
+        )
+        for group_id, size, paid_count, guaranteed in groups.iterator(2000):
             seats = confirmed.pop(group_id, 0)
-            if not seats == size == paid_count:
+            if not (seats == paid_count == size - guaranteed and seats > 0):
                 yield (
                     f"group {group_id} on {alias} SUCCEEDED with {seats} confirmed seats, {paid_count} counted as paid,"
-                    f" its size is {size}"
+                    f" {guaranteed} guaranteed by the merchant, its size is {size}"
                 )
         for group_id in confirmed:
             yield f"group {group_id} on {alias} has {confirmed[group_id]} confirmed seats and has not succeeded"
@@ -160,4 +166,49 @@ def no_group_past_deadline() -> Iterator[str]:
             yield f"group {group.pk} on {alias} is still FORMING, its deadline was {group.deadline:%F %T} UTC"
 
 
-CHECKS = [seats_fit, success_is_full, failure_is_settled, one_fate, no_group_past_deadline]
+@make_check("G6", When.QUIET, _("guaranteed seats are written down, cost what was used, and stay below the cap"))
+def guarantees_are_paid_for() -> Iterator[str]:
+    last_id = 0
+    rows = Guarantee.objects.order_by("pk")
+    while page := {row.pk: row for row in rows.filter(pk__gt=last_id)[:CHUNK]}:
+        last_id = max(page)
+        yield from _misused(page)
+    for alias in node_aliases():
+        yield from _unwritten(alias)
+    cost = Sum(F("seats") * F("price_fen"), output_field=BigIntegerField())
+    costs = dict(Guarantee.objects.values_list("activity_id").annotate(cost=cost).order_by())
+    using = Activity.objects.filter(Q(pk__in=list(costs)) | Q(guarantee_used_fen__gt=0))
+    for activity_id, used, cap in using.values_list("pk", "guarantee_used_fen", "guarantee_cap_fen").iterator(CHUNK):
+        if not costs.get(activity_id, 0) == used <= cap:
+            yield (
+                f"activity {activity_id}: guaranteed seats cost {costs.get(activity_id, 0)} fen, {used} are counted,"
+                f" the cap is {cap}"
+            )
+
+
+def _misused(page: dict[int, Guarantee]) -> Iterator[str]:
+    """Reservations of decided groups, and used ones that their group knows nothing of."""
+    for alias, group_ids in ids_by_node(page).items():
+        groups = Group.objects.on_node(alias).filter(id__in=group_ids)
+        known = {pk: (state, seats) for pk, state, seats in groups.values_list("id", "state", "guaranteed_seats")}
+        for group_id in group_ids:
+            row, (state, seats) = page[group_id], known.get(group_id, ("", 0))
+            is_used = row.state == GuaranteeState.USED
+            if state != (GroupState.SUCCEEDED if is_used else GroupState.FORMING) or (is_used and row.seats != seats):
+                yield (
+                    f"group {group_id} on {alias} is {state or 'missing'} with {seats} guaranteed seats,"
+                    f" {row.seats} are {row.state}"
+                )
+
+
+def _unwritten(alias: str) -> Iterator[str]:
+    """Groups with guaranteed seats that nobody pays for."""
+    groups = Group.objects.on_node(alias).filter(state=GroupState.SUCCEEDED, guaranteed_seats__gt=0).order_by("id")
+    for page in keyset_pages(groups, size=CHUNK):
+        known = set(Guarantee.objects.filter(pk__in=[group.pk for group in page]).values_list("pk", flat=True))
+        for group in page:
+            if group.pk not in known:
+                yield f"group {group.pk} on {alias} has {group.guaranteed_seats} guaranteed seats that nobody pays for"
+
+
+CHECKS = [seats_fit, success_is_full, failure_is_settled, one_fate, no_group_past_deadline, guarantees_are_paid_for]

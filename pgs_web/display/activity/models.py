@@ -41,6 +41,24 @@ class Activity(models.Model):
         ],
         help_text=_("Groups keep the rule under which they were opened."),
     )
+    guaranteed_seats = models.PositiveIntegerField(
+        _("guaranteed seats"),
+        default=0,
+        db_default=0,
+        help_text=_(
+            "So many missing seats of a group the merchant fills at its deadline, openly. Groups keep the rule under"
+            " which they were opened."
+        ),
+    )
+    guarantee_cap_fen = models.BigIntegerField(
+        _("cost cap of guaranteed seats (fen)"),
+        default=0,
+        db_default=0,
+        validators=[MinValueValidator(0)],
+        help_text=_("A guaranteed seat costs the group's price of one unit. Over all groups never more than this."),
+    )
+    # What guaranteed seats have cost or have reserved; only a conditional UPDATE changes it.
+    guarantee_used_fen = models.BigIntegerField(default=0, db_default=0, editable=False)
     state = models.CharField(
         _("state"),
         max_length=16,
@@ -66,6 +84,10 @@ class Activity(models.Model):
             models.CheckConstraint(condition=models.Q(ends_at__gt=models.F("starts_at")), name="activity_ends_later"),
             models.CheckConstraint(condition=models.Q(price_fen__gt=0), name="activity_price_positive"),
             models.CheckConstraint(condition=models.Q(alone_price_fen__gt=0), name="activity_alone_price_positive"),
+            models.CheckConstraint(
+                condition=models.Q(guarantee_used_fen__gte=0, guarantee_used_fen__lte=models.F("guarantee_cap_fen")),
+                name="activity_guarantee_within_cap",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -81,6 +103,7 @@ class RulesVersion(models.Model):
     activity = models.ForeignKey(Activity, on_delete=models.CASCADE, related_name="versions")
     rules_version = models.PositiveIntegerField()
     leader_leaves = models.CharField(max_length=16)
+    guaranteed_seats = models.PositiveIntegerField(default=0, db_default=0)
 
     class Meta:
         verbose_name = _("version of the rules")

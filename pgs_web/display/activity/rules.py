@@ -42,6 +42,8 @@ class ActivityRules:
     group_lasts_seconds: int = 86_400
     pay_within_seconds: int = 900
     leader_leaves: str = LeaderLeaves.SUCCESSION.value
+    guaranteed_seats: int = 0
+    guarantee_cap_fen: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,6 +51,7 @@ class GroupRules:
     """What a version of the rules says of running groups; these values where nothing is known of a version."""
 
     leader_leaves: str = LeaderLeaves.SUCCESSION.value
+    guaranteed_seats: int = 0
 
 
 RULE_FIELDS = frozenset(field.name for field in fields(ActivityRules))
@@ -61,6 +64,8 @@ INTEGER_RANGES = {
     "member_limit": (1, LARGEST_MEMBER_LIMIT),
     "group_lasts_seconds": (1, LONGEST_GROUP_SECONDS),
     "pay_within_seconds": (1, LONGEST_PAYMENT_SECONDS),
+    "guaranteed_seats": (0, LARGEST_GROUP - 1),
+    "guarantee_cap_fen": (0, LARGEST_AMOUNT_FEN),
 }
 
 
@@ -107,6 +112,7 @@ def validate_rules(*, rules: ActivityRules, sku: Sku) -> None:
     errors.update(_check_window(rules))
     if not errors:
         errors.update(_check_prices(rules, sku))
+        errors.update(_check_guarantee(rules))
     if not (sku.is_on_shelf and sku.product.is_on_shelf and sku.product.merchant.is_open):
         errors["sku"] = _("This SKU isn't for sale: put it, its product and its merchant on the shelf first.")
     if errors:
@@ -136,6 +142,17 @@ def _check_window(rules: ActivityRules) -> dict[str, Any]:
         return {"ends_at": _("The end must be later than the start.")}
     if rules.ends_at - rules.starts_at > LONGEST_WINDOW:
         return {"ends_at": _("An activity lasts at most 366 days.")}
+    return {}
+
+
+def _check_guarantee(rules: ActivityRules) -> dict[str, Any]:
+    if rules.guaranteed_seats >= rules.group_size:
+        return {"guaranteed_seats": _("At least one seat of a group is its leader's: give a smaller number.")}
+    if rules.guaranteed_seats and rules.guarantee_cap_fen < rules.price_fen:
+        return {
+            "guarantee_cap_fen": _("The cap must pay for one seat at least, which costs %(price)d fen.")
+            % {"price": rules.price_fen}
+        }
     return {}
 
 

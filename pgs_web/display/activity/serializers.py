@@ -87,6 +87,9 @@ class ActivitySerializer(serializers.Serializer[Activity]):
     leader_leaves = serializers.ChoiceField(
         choices=list(LeaderLeaves), help_text=_("What happens to a group whose leader leaves it.")
     )
+    guaranteed_seats = serializers.IntegerField(
+        help_text=_("So many missing seats of a group the merchant may fill at its deadline, openly.")
+    )
     rules_version = serializers.IntegerField()
     sku = SkuSerializer()
     product = ActivityProductSerializer(source="sku.product")

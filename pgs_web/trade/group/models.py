@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from pgs_data.sharding.models import ShardedModel
-from pgs_web.trade.group.states import GroupState, SeatState
+from pgs_web.trade.group.states import GroupState, GuaranteeState, SeatState
 
 
 class Group(ShardedModel):
@@ -20,6 +20,8 @@ class Group(ShardedModel):
     rules_version = models.PositiveIntegerField(_("rules version"))
     state = models.CharField(_("state"), max_length=16, choices=[(state.value, state.value) for state in GroupState])
     reason = models.CharField(_("reason"), max_length=32, blank=True)
+    # Filled by the merchant when the group's time was over; a Guarantee says what for.
+    guaranteed_seats = models.PositiveIntegerField(_("guaranteed seats"), default=0, db_default=0)
     paid_count = models.PositiveIntegerField(_("paid members"), default=0)
     log_count = models.PositiveSmallIntegerField(default=1)
     opened_at = models.DateTimeField(_("opened at"))
@@ -81,3 +83,34 @@ class GroupLog(ShardedModel):
     class Meta:
         db_table = "trade_group_log"
         constraints = [models.UniqueConstraint(fields=["group_id", "sequence"], name="group_log_once")]
+
+
+class Guarantee(models.Model):
+    """Seats of one group that the merchant pays for, in `default`: with the activity's cap it is one transaction."""
+
+    group_id = models.BigIntegerField(pgettext_lazy("trade", "group"), primary_key=True)
+    activity_id = models.BigIntegerField(_("activity"))
+    seats = models.PositiveIntegerField(_("seats"))
+    price_fen = models.BigIntegerField(_("price of a seat (fen)"))
+    state = models.CharField(
+        _("state"), max_length=16, choices=[(state.value, state.value) for state in GuaranteeState]
+    )
+    reserved_at = models.DateTimeField(_("reserved at"))
+    used_at = models.DateTimeField(_("used at"), null=True)
+
+    class Meta:
+        db_table = "trade_guarantee"
+        verbose_name = _("guaranteed completion")
+        verbose_name_plural = _("guaranteed completions")
+        indexes = [
+            models.Index(fields=["state", "reserved_at"], name="guarantee_state_reserved"),
+            models.Index(fields=["activity_id", "state"], name="guarantee_of_activity"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+    @property
+    def cost_fen(self) -> int:
+        """What the seats cost the merchant."""
+        return self.seats * self.price_fen

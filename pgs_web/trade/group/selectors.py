@@ -39,6 +39,7 @@ class GroupView:
     leader_member_id: int
     rules_version: int
     member_ids: list[int]
+    guaranteed_seats: int = 0
 
     @property
     def seats_left(self) -> int:
@@ -60,6 +61,7 @@ class GroupView:
             leader_member_id=group.leader_member_id,
             rules_version=group.rules_version,
             member_ids=member_ids,
+            guaranteed_seats=group.guaranteed_seats,
         )
 
     @classmethod

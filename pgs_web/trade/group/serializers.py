@@ -53,6 +53,9 @@ class GroupPageSerializer(serializers.Serializer[GroupView]):
     price_fen = serializers.IntegerField(help_text=_("Of one unit, in this group."))
     size = serializers.IntegerField(help_text=_("Members who have to pay."))
     seats_left = serializers.IntegerField(help_text=_("Places that can be taken now."))
+    guaranteed_seats = serializers.IntegerField(
+        help_text=_("Seats that the merchant filled at the deadline so that the group is complete; nobody sits there.")
+    )
     leader_leaves = serializers.SerializerMethodField(
         help_text=_("What happens when the leader leaves; fixed when the group was opened.")
     )

@@ -26,6 +26,11 @@ class SeatState(StrEnum):
     REFUNDED = "REFUNDED"  # given back with the money
 
 
+class GuaranteeState(StrEnum):
+    RESERVED = "RESERVED"  # its cost is set aside; the group is not decided yet
+    USED = "USED"  # the group succeeded with these seats
+
+
 GROUP_MOVES: dict[GroupState, frozenset[GroupState]] = {
     GroupState.FORMING: frozenset({GroupState.SUCCEEDED, GroupState.FAILED}),
     GroupState.SUCCEEDED: frozenset(),

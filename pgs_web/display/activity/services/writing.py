@@ -65,11 +65,21 @@ def update_rules(
             if not changed:
                 return activity
             _check_editable(activity, changed)
+            if new_rules.guarantee_cap_fen < activity.guarantee_used_fen:
+                raise ValidationError(
+                    {
+                        "guarantee_cap_fen": _("Guaranteed seats have cost %(used)d fen already.")
+                        % {"used": activity.guarantee_used_fen}
+                    }
+                )
             validate_rules(rules=new_rules, sku=activity.sku)
             columns = {name: getattr(new_rules, name) for name in changed}
             # State and version in the WHERE: the checks above were about exactly this row.
             rows = Activity.objects.filter(
-                pk=activity_id, state=activity.state, rules_version=activity.rules_version
+                pk=activity_id,
+                state=activity.state,
+                rules_version=activity.rules_version,
+                guarantee_used_fen__lte=new_rules.guarantee_cap_fen,
             ).update(rules_version=activity.rules_version + 1, updated_at=DatabaseNow(), **columns)
             if rows:
                 _keep_version(activity_id=activity_id, rules_version=activity.rules_version + 1, rules=new_rules)

@@ -7,6 +7,7 @@ from pgs_web.trade.group.services.ending import (
     fail_withdrawn_groups,
     settle_groups,
 )
+from pgs_web.trade.group.services.guaranteeing import settle_guarantees
 from pgs_web.trade.group.services.leaving import (
     LeaveOutcome,
     SeatOfOrder,
@@ -30,4 +31,5 @@ __all__ = [
     "refund_seats",
     "release_seats",
     "settle_groups",
+    "settle_guarantees",
 ]

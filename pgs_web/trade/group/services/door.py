@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db.models import F
 
 from pgs_data.messaging.outbox import OutboxDraft, append_messages
@@ -14,6 +15,8 @@ from pgs_web.trade.group.states import ACTIVE_SEATS, GROUP_MOVES, SEAT_MOVES, Gr
 
 # Groups in one transaction; a payment that meets one of them waits as long as the transaction takes.
 GROUPS_A_TRANSACTION = 500
+# Why a group succeeded, in its log, when not all of its seats were paid by members.
+GUARANTEED = "guaranteed"
 
 
 def lock_groups(alias: str, group_ids: Iterable[int]) -> dict[int, Group]:
@@ -23,6 +26,16 @@ def lock_groups(alias: str, group_ids: Iterable[int]) -> dict[int, Group]:
     """
     groups = Group.objects.on_node(alias).select_for_update().filter(pk__in=sorted(set(group_ids))).order_by("pk")
     return {group.pk: group for group in groups}
+
+
+def grace() -> timedelta:
+    """So long after its deadline a group ends: payments made in time reach it even when a relay is busy."""
+    return timedelta(seconds=settings.GROUP_EXPIRY_GRACE_SECONDS)
+
+
+def is_over(group: Group, *, now: datetime) -> bool:
+    """Whether deadline and grace of a locked group have passed; `now` is its database's."""
+    return group.deadline <= now - grace()
 
 
 def read_seats(alias: str, *, group_ids: Iterable[int], order_ids: Iterable[int]) -> dict[int, Seat]:
@@ -94,7 +107,7 @@ def tell_moves(
             sequence=group.log_count,
             from_state=from_state,
             to_state=group.state,
-            reason=group.reason,
+            reason=group.reason or (GUARANTEED if group.guaranteed_seats else ""),
             actor=actor,
             at=now,
         )

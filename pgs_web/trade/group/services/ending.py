@@ -2,9 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
-from django.conf import settings
 from django.db import OperationalError
 
 from pgs_data.clock import DatabaseNow, database_now
@@ -13,10 +11,13 @@ from pgs_data.sharding.transactions import node_transaction
 from pgs_web.trade.group.models import Group
 from pgs_web.trade.group.services.door import (
     GROUPS_A_TRANSACTION,
+    grace,
     groups_with_active_seats,
+    is_over,
     lock_groups,
     move_groups,
 )
+from pgs_web.trade.group.services.guaranteeing import complete_guaranteed
 from pgs_web.trade.group.states import FailReason, GroupState
 
 
@@ -43,21 +44,21 @@ def fail_groups(*, group_ids: Iterable[int], reason: FailReason, actor: str) -> 
 
 
 def fail_expired_groups(*, limit: int = 500) -> int:
-    """Fails up to limit groups a node whose deadline and grace have passed; costs what is due. Returns how many.
+    """Ends up to limit groups a node whose deadline and grace have passed; costs what is due. Returns how many.
 
-    Only the database's clock counts. A group whose last payment is counted before the move is left alone. Every node
-    is served before an outage is raised.
+    They fail, unless the merchant fills their last seats. Only the database's clock counts. A group whose last payment
+    is counted before the move, or whose deadline is moved, is left alone. Every node is served before an outage is
+    raised.
     """
-    failed, outages = 0, []
+    ended, outages = 0, []
     for alias in node_aliases():
         try:
-            group_ids = expired_groups(alias, limit=limit)
-            failed += len(fail_groups(group_ids=group_ids, reason=FailReason.TIMEOUT, actor="clock"))
+            ended += _end_expired(alias, expired_groups(alias, limit=limit))
         except OperationalError as error:
             outages.append(error)
     if outages:
         raise outages[0]
-    return failed
+    return ended
 
 
 def fail_withdrawn_groups(*, activity_ids: Collection[int], limit: int = 500) -> WithdrawnPass:
@@ -81,8 +82,7 @@ def fail_withdrawn_groups(*, activity_ids: Collection[int], limit: int = 500) ->
 
 def expired_groups(alias: str, *, limit: int) -> list[int]:
     """FORMING groups of a node whose deadline and grace are over on its own clock, the longest over first."""
-    grace = timedelta(seconds=settings.GROUP_EXPIRY_GRACE_SECONDS)
-    over = Group.objects.on_node(alias).filter(state=GroupState.FORMING, deadline__lte=DatabaseNow(after=-grace))
+    over = Group.objects.on_node(alias).filter(state=GroupState.FORMING, deadline__lte=DatabaseNow(after=-grace()))
     return list(over.order_by("deadline").values_list("pk", flat=True)[:limit])
 
 
@@ -95,10 +95,38 @@ def settle_groups(*, group_ids: Iterable[int]) -> list[int]:
     return settled
 
 
-def _fail_on_node(alias: str, group_ids: Sequence[int], *, reason: FailReason, actor: str) -> list[int]:
+def _end_expired(alias: str, group_ids: Sequence[int]) -> int:
+    """Groups of one node: first those in which nobody has paid, which needs nothing but their node."""
+    paid = Group.objects.on_node(alias).filter(pk__in=group_ids, paid_count__gt=0)
+    wanted = set(paid.values_list("pk", flat=True))
+    ended = _fail_expired(alias, [group_id for group_id in group_ids if group_id not in wanted])
+    if wanted:
+        # Dying between the two leaves FORMING groups with a reservation, which the next run finds and goes on with.
+        completed = complete_guaranteed(alias, sorted(wanted))
+        ended += len(completed) + _fail_expired(alias, sorted(wanted - completed))
+    return ended
+
+
+def _fail_expired(alias: str, group_ids: Sequence[int]) -> int:
+    failed = 0
+    for start in range(0, len(group_ids), GROUPS_A_TRANSACTION):
+        batch = group_ids[start : start + GROUPS_A_TRANSACTION]
+        failed += len(_fail_on_node(alias, batch, reason=FailReason.TIMEOUT, actor="clock", only_expired=True))
+    return failed
+
+
+def _fail_on_node(
+    alias: str, group_ids: Sequence[int], *, reason: FailReason, actor: str, only_expired: bool = False
+) -> list[int]:
     with node_transaction(alias):
-        forming = [group for group in lock_groups(alias, group_ids).values() if group.state == GroupState.FORMING]
-        move_groups(alias, forming, to_state=GroupState.FAILED, reason=reason, actor=actor, now=database_now(alias))
+        locked, now = lock_groups(alias, group_ids).values(), database_now(alias)
+        # A deadline may have been moved since the group was found.
+        forming = [
+            group
+            for group in locked
+            if group.state == GroupState.FORMING and (not only_expired or is_over(group, now=now))
+        ]
+        move_groups(alias, forming, to_state=GroupState.FAILED, reason=reason, actor=actor, now=now)
     return [group.pk for group in forming]
 
 

@@ -1,7 +1,7 @@
 """Seats are paid, and the payment of the last one completes the group."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -12,7 +12,8 @@ from pgs_data.sharding.slots import ids_by_node
 from pgs_data.sharding.transactions import node_transaction
 from pgs_web.trade.group.errors import GroupChangedMeanwhile
 from pgs_web.trade.group.models import Group, Seat
-from pgs_web.trade.group.services.door import GROUPS_A_TRANSACTION, lock_groups, move_seats, read_seats, tell_moves
+from pgs_web.trade.group.services.completing import finish_completed
+from pgs_web.trade.group.services.door import GROUPS_A_TRANSACTION, lock_groups, move_seats, read_seats
 from pgs_web.trade.group.states import GroupState, SeatState
 
 
@@ -71,7 +72,7 @@ def _count_on_node(alias: str, payments: Mapping[int, Sequence[PaidSeat]]) -> Pa
         now = database_now(alias)
         move_seats(alias, [seat for counted in counting.values() for seat in counted], to_state=SeatState.PAID, now=now)
         _count(alias, counting, now=now)
-        _complete(alias, counting, now=now)
+        finish_completed(alias, counting, actor="payment", now=now)
     return report
 
 
@@ -84,7 +85,7 @@ def _judge(group: Group, payments: Sequence[PaidSeat], seats: Mapping[int, Seat]
         if seat is None:
             report.missing.append(payment.order_id)
         elif seat.state == SeatState.HELD:
-            # The deadline never changes, so it is compared here; what others change is judged by the UPDATE again.
+            # The group is locked, so its deadline doesn't move; what others change is judged by the UPDATE again.
             in_time = payment.paid_at < group.deadline
             if group.state == GroupState.FORMING and in_time and group.paid_count + len(won) < group.size:
                 won.append(seat)
@@ -118,20 +119,3 @@ def _count(alias: str, counting: Mapping[int, Sequence[Seat]], *, now: datetime)
         )
         if changed != len(group_ids):
             raise GroupChangedMeanwhile(f"{len(group_ids)} locked groups had places on {alias}, {changed} counted.")
-
-
-def _complete(alias: str, group_ids: Iterable[int], *, now: datetime) -> None:
-    """Confirms the seats of the groups that the UPDATE completed, and tells it."""
-    completed = list(Group.objects.on_node(alias).filter(pk__in=list(group_ids), state=GroupState.SUCCEEDED))
-    if not completed:
-        return
-    group_ids = [group.pk for group in completed]
-    seats = Seat.objects.on_node(alias).filter(group_id__in=group_ids)
-    confirmed = seats.filter(state=SeatState.PAID).update(state=SeatState.CONFIRMED, changed_at=now)
-    if confirmed != sum(group.paid_count for group in completed):
-        raise GroupChangedMeanwhile(f"{confirmed} paid seats on {alias} in complete groups {group_ids}.")
-    order_ids: dict[int, list[int]] = defaultdict(list)
-    pairs = seats.filter(state=SeatState.CONFIRMED).order_by("pk").values_list("group_id", "order_id")
-    for group_id, order_id in pairs:
-        order_ids[group_id].append(order_id)
-    tell_moves(completed, from_state=GroupState.FORMING, actor="payment", now=now, order_ids=order_ids)
