@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from pgs_admin.activity import admin as activity
 from pgs_admin.after_sale import admin as after_sale
 from pgs_admin.group import admin as group
+from pgs_admin.group import guarantees
 from pgs_admin.member import admin as member
 from pgs_admin.operator import admin as operator
 from pgs_admin.order import admin as order
@@ -13,7 +14,18 @@ from pgs_admin.payment import admin as payment
 from pgs_admin.payment import anomalies
 from pgs_admin.product import admin as product
 
-__all__ = ["activity", "after_sale", "anomalies", "group", "member", "operator", "order", "payment", "product"]
+__all__ = [
+    "activity",
+    "after_sale",
+    "anomalies",
+    "group",
+    "guarantees",
+    "member",
+    "operator",
+    "order",
+    "payment",
+    "product",
+]
 
 django_admin.site.index_template = "pgs_admin/index.html"
 django_admin.site.index_title = _("Overview")

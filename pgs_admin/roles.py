@@ -38,6 +38,16 @@ SHOWN = (
     *("product.merchant", "product.product", "product.sku", "activity.activity", "activity.activitylog"),
     *("order.order", "group.group", "delivery.shipment", "payment.payment", "payment.refund", "payment.notice"),
     *("payment_configuration.configurationversion", "anomalies.anomaly", "member.member", "member.address"),
+    *(
+        "order.order",
+        "group.group",
+        "group.guarantee",
+        "delivery.shipment",
+        "payment.payment",
+        "payment.refund",
+        "payment.notice",
+    ),
+    *("payment_configuration.configurationversion", "member.member", "member.address"),
     "after_sale.aftersalerequest",
 )
 _VIEW = frozenset(f"{name.split('.')[0]}.view_{name.split('.')[1]}" for name in SHOWN) | {"messaging.watch_flow"}

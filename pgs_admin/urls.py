@@ -4,11 +4,13 @@ from django.contrib import admin
 from django.urls import path
 
 from pgs_admin.flow.views import show_flow, show_invariants
+from pgs_admin.group.guarantees import show_guarantees
 from pgs_admin.payment.faults import show_faults
 from pgs_admin.payment.gateways import show_gateways
 
 app_name = "back_office"
 urlpatterns = [
+    path("guarantees/", admin.site.admin_view(show_guarantees), name="guarantees"),
     path("flow/", admin.site.admin_view(show_flow), name="flow"),
     path("sandbox-faults/", admin.site.admin_view(show_faults), name="sandbox_faults"),
     path("gateways/", admin.site.admin_view(show_gateways), name="gateways"),

@@ -31,6 +31,9 @@ WORDS: Mapping[str, object] = {
     "SUCCEEDED": pgettext_lazy("code", "SUCCEEDED"),
     "FAILED": pgettext_lazy("code", "FAILED"),
     "SETTLED": pgettext_lazy("code", "SETTLED"),
+    "RESERVED": pgettext_lazy("code", "RESERVED"),
+    "USED": pgettext_lazy("code", "USED"),
+    "guaranteed": pgettext_lazy("code", "guaranteed"),
     # Seats.
     "HELD": pgettext_lazy("code", "HELD"),
     "PAID": pgettext_lazy("code", "PAID"),

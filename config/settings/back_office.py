@@ -89,6 +89,10 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _link(_("Orders"), "receipt_long", "order_order_changelist", "order.view_order"),
                     _link(_("Groups"), "groups", "group_group_changelist", "group.view_group"),
+                    _link(_("Guaranteed seats"), "handshake", "back_office:guarantees", "group.view_guarantee"),
+                    _link(
+                        _("Guaranteed completions"), "task_alt", "group_guarantee_changelist", "group.view_guarantee"
+                    ),
                     _link(_("Shipments"), "local_shipping", "delivery_shipment_changelist", "delivery.view_shipment"),
                 ],
             },

@@ -28,6 +28,7 @@ from pgs_web.display.activity.rules import RULE_FIELDS, ActivityRules
 from pgs_web.display.activity.services import create_activity
 from pgs_web.display.activity.services.writing import EDITABLE
 from pgs_web.display.activity.states import ActivityState
+from pgs_web.trade.group.selectors import report_guarantees
 from pgs_web.trade.stock.sales import change_rules
 from pgs_web.trade.stock.selectors import Stock
 
@@ -103,7 +104,7 @@ class ActivityAdmin(ButtonsByState, ModelAdmin, WithoutTransaction):
     )
     story = (
         gettext_lazy("Now"),
-        {"fields": (("id", "show_state", "submitted_by"), "show_stock", "show_log")},
+        {"fields": (("id", "show_state", "submitted_by"), "show_stock", "show_guarantee", "show_log")},
     )
     actions_detail = [
         *("submit", "approve", "send_back", "pause", "resume", "change_stock"),
@@ -137,6 +138,23 @@ class ActivityAdmin(ButtonsByState, ModelAdmin, WithoutTransaction):
     def show_stock(self, activity: Activity) -> SafeString:
         return show_stock(activity)
 
+    @display(description=gettext_lazy("guaranteed seats"))
+    def show_guarantee(self, activity: Activity) -> SafeString:
+        return show_table(
+            [_("completed groups"), _("seats"), _("cost"), _("set aside"), _("cap"), _("left of the cap")],
+            (
+                [
+                    report.groups,
+                    report.seats,
+                    show_yuan(report.cost_fen),
+                    show_yuan(report.open_fen),
+                    show_yuan(activity.guarantee_cap_fen),
+                    show_yuan(report.left_fen),
+                ]
+                for report in report_guarantees(activity_ids=[activity.pk])
+            ),
+        )
+
     @display(description=gettext_lazy("log"))
     def show_log(self, activity: Activity) -> SafeString:
         rows = activity.logs.order_by("-id")[:ROWS_SHOWN]
@@ -154,7 +172,7 @@ class ActivityAdmin(ButtonsByState, ModelAdmin, WithoutTransaction):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Activity | None = None) -> tuple[str, ...]:
         """What is fixed by now; the service has the last word."""
-        shown = ("id", "show_state", "submitted_by", "show_stock", "show_log")
+        shown = ("id", "show_state", "submitted_by", "show_stock", "show_guarantee", "show_log")
         if obj is None:
             return shown
         if obj.state == ActivityState.DRAFT:

@@ -43,7 +43,8 @@ class GroupAdmin(ShardedAdmin):
 
     @display(description=gettext_lazy("paid / size"))
     def show_seats(self, group: Group) -> str:
-        return f"{group.paid_count} / {group.size}"
+        filled = _(" + %(seats)d by the merchant") % {"seats": group.guaranteed_seats} if group.guaranteed_seats else ""
+        return f"{group.paid_count}{filled} / {group.size}"
 
     @display(description=gettext_lazy("group price"))
     def show_price(self, group: Group) -> str:

@@ -274,6 +274,8 @@ def rules_form(activity=None, **changes):
         "group_lasts_seconds": 3600,
         "pay_within_seconds": 900,
         "leader_leaves": "succession",
+        "guaranteed_seats": 0,
+        "guarantee_cap_fen": 0,
         "rules_version": activity.rules_version if activity else "",
         **{f"{name}_0": moment.strftime("%Y-%m-%d") for name, moment in (("starts_at", now), ("ends_at", now))},
         "starts_at_1": "00:00:00",

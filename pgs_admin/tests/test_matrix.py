@@ -79,7 +79,10 @@ def test_a_role_writes_by_its_forms_and_no_other(role: str):
 
 def test_looking_changes_nothing():
     shop, client = make_shop(), sign_in("admin")
-    pages = [reverse("admin:index"), *(reverse(f"back_office:{name}") for name in ("flow", "invariants", "gateways"))]
+    pages = [
+        reverse("admin:index"),
+        *(reverse(f"back_office:{name}") for name in ("flow", "guarantees", "invariants", "gateways")),
+    ]
     pages += [reverse(f"admin:{name}_changelist") for name in LISTS] + detail_pages(shop)
     pages += [reverse(f"admin:{button}", args=[target_of(shop, button).pk]) for button in PRESSED_BY]
     before = all_rows()

@@ -34,7 +34,10 @@ def down(node: str) -> Iterator[None]:
 def test_a_node_that_is_down():
     shop, client = make_shop(), sign_in("admin")
     node = alias_of_id(shop.paid.pk)
-    pages = [reverse("admin:index"), *(reverse(f"back_office:{name}") for name in ("flow", "invariants", "gateways"))]
+    pages = [
+        reverse("admin:index"),
+        *(reverse(f"back_office:{name}") for name in ("flow", "guarantees", "invariants", "gateways")),
+    ]
     with down(node):
         for page in (*pages, *(reverse(f"admin:{name}_changelist") for name in LISTS), *detail_pages(shop)):
             assert client.get(page, follow=True).status_code == 200, page
@@ -55,7 +58,10 @@ def test_a_node_that_is_down():
 @pytest.mark.slow
 def test_redis_that_is_down(redis_server: RunningServer):
     shop, client = make_shop(), sign_in("admin")
-    pages = [reverse("admin:index"), *(reverse(f"back_office:{name}") for name in ("flow", "invariants", "gateways"))]
+    pages = [
+        reverse("admin:index"),
+        *(reverse(f"back_office:{name}") for name in ("flow", "guarantees", "invariants", "gateways")),
+    ]
     redis_server.kill()
     try:
         for page in (*pages, *(reverse(f"admin:{name}_changelist") for name in LISTS), *detail_pages(shop)):

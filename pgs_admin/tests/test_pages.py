@@ -11,6 +11,7 @@ pytestmark = pytest.mark.django_db(databases="__all__", transaction=True)
 
 LISTS = (
     *("product_merchant", "product_product", "product_sku", "activity_activity", "order_order", "group_group"),
+    "group_guarantee",
     *("delivery_shipment", "payment_payment", "payment_refund", "payment_notice", "member_member"),
     "after_sale_aftersalerequest",
     "anomalies_anomaly",
@@ -28,7 +29,10 @@ def detail_pages(shop):
 @pytest.mark.slow
 def test_every_page_opens():
     shop, client = make_shop(), sign_in("admin")
-    pages = [reverse("admin:index"), *(reverse(f"back_office:{name}") for name in ("flow", "invariants", "gateways"))]
+    pages = [
+        reverse("admin:index"),
+        *(reverse(f"back_office:{name}") for name in ("flow", "guarantees", "invariants", "gateways")),
+    ]
     pages += [reverse(f"admin:{name}_changelist") for name in LISTS]
     pages += [reverse(f"admin:{name}_add") for name in ("activity_activity", "product_product", "auth_user")]
     for page in [*pages, *detail_pages(shop)]:

@@ -1,4 +1,4 @@
-"""G1 to G5 can fail, each for its own damage, and say what an engineer has to know."""
+"""G1 to G6 can fail, each for its own damage, and say what an engineer has to know."""
 
 from datetime import timedelta
 
@@ -10,11 +10,14 @@ from pgs_task.reconciliation.tests.damaging import (
     Damage,
     assert_seen,
     copy_row,
+    taken_back,
     write_group,
     write_order,
     write_seat,
 )
-from pgs_web.trade.group.models import GroupLog, Seat
+from pgs_task.reconciliation.tests.making import broken
+from pgs_web.display.activity.models import Activity
+from pgs_web.trade.group.models import Group, GroupLog, Guarantee, Seat
 
 pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.slow]
 
@@ -119,4 +122,41 @@ def test_deadlines_of_groups(shop):
             (shop.groups["waiting"], home, "still FORMING", f"{hour_ago:%F}"),
         ),
         Damage("a decided group has no deadline", lambda: write_group(shop, "full", "deadline = %s", hour_ago), ""),
+    )
+
+
+def test_guaranteed_seats(shop):
+    full, failed = shop.groups["full"], shop.groups["failed"]
+    activity_id = Group.objects.get(pk=full).activity_id
+
+    def pay_for(group_id: int, *, state: str = "USED", seats: int = 1, used_fen: int = 990) -> None:
+        Guarantee.objects.create(
+            group_id=group_id,
+            activity_id=activity_id,
+            seats=seats,
+            price_fen=990,
+            state=state,
+            reserved_at=database_now("default"),
+        )
+        Activity.objects.filter(pk=activity_id).update(guarantee_cap_fen=5000, guarantee_used_fen=used_fen)
+
+    def fill(seats: int) -> None:
+        write_group(shop, "full", f"size = 3, guaranteed_seats = {seats}")
+
+    with taken_back():
+        pay_for(full)
+        fill(1)
+        assert broken() == {}, "two have paid, the merchant filled the third seat"
+    assert_seen(
+        Damage("a seat that nobody pays for", lambda: fill(1), "G6", (full, "1 guaranteed seats that nobody pays for")),
+        Damage("too few seats", lambda: fill(0), "G2", (full, "2 confirmed seats", "0 guaranteed", "its size is 3")),
+        Damage("paid for nothing", lambda: pay_for(full), "G6", (full, "0 guaranteed seats, 1 are USED")),
+        Damage("another number", lambda: [pay_for(full, seats=2, used_fen=1980), fill(1)], "G6", (full, "2 are USED")),
+        Damage("never settled", lambda: pay_for(failed, state="RESERVED"), "G6", (failed, "1 are RESERVED")),
+        Damage(
+            "counted wrongly",
+            lambda: [pay_for(full, used_fen=1000), fill(1)],
+            "G6",
+            (activity_id, "cost 990 fen, 1000 are counted"),
+        ),
     )

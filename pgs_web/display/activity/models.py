@@ -79,6 +79,7 @@ class Activity(models.Model):
             models.Index(fields=["state", "starts_at"], name="activity_state_start"),
             models.Index(fields=["state", "ends_at"], name="activity_state_end"),
             models.Index(fields=["state", "price_fen"], name="activity_state_price"),
+            models.Index(fields=["guarantee_cap_fen"], name="activity_guarantee_cap"),
         ]
         constraints = [
             models.CheckConstraint(condition=models.Q(ends_at__gt=models.F("starts_at")), name="activity_ends_later"),

@@ -1,12 +1,12 @@
 """Reads of groups and their seats."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-from django.db.models import Count, F, IntegerField, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import BigIntegerField, Count, F, IntegerField, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from pgs_data.clock import DatabaseNow
@@ -14,9 +14,10 @@ from pgs_data.sharding.querysets import ShardedQuerySet
 from pgs_data.sharding.scatter import scatter
 from pgs_data.sharding.slots import node_aliases
 from pgs_web.api.errors import NotFound
+from pgs_web.display.activity.models import Activity
 from pgs_web.trade.group.admitted import AdmittedGroup, find_admitted_group
-from pgs_web.trade.group.models import Group, Seat
-from pgs_web.trade.group.states import ACTIVE_SEATS, GroupState, SeatState
+from pgs_web.trade.group.models import Group, Guarantee, Seat
+from pgs_web.trade.group.states import ACTIVE_SEATS, GroupState, GuaranteeState, SeatState
 
 # Of the groups of a node, those that end first; among these the fullest come first.
 JOINABLE_A_NODE = 100
@@ -151,3 +152,43 @@ def orders_with_active_seats(alias: str, group_ids: Iterable[int]) -> dict[int, 
     for group_id, order_id in seats.order_by("pk").values_list("group_id", "order_id"):
         orders[group_id].append(order_id)
     return orders
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuaranteeReport:
+    """What guaranteed seats of one activity have done and cost; `open_fen` is set aside for groups not decided yet."""
+
+    activity: Activity
+    groups: int
+    seats: int
+    cost_fen: int
+    open_fen: int
+
+    @property
+    def left_fen(self) -> int:
+        """What is left of the cap."""
+        return self.activity.guarantee_cap_fen - self.activity.guarantee_used_fen
+
+
+def report_guarantees(*, activity_ids: Collection[int] | None = None, limit: int = 100) -> list[GuaranteeReport]:
+    """Of these activities, or of those with the largest caps, at most limit; two queries, along indexes."""
+    activities = Activity.objects.filter(guarantee_cap_fen__gt=0).order_by("-guarantee_cap_fen", "-pk")
+    shown = list((activities if activity_ids is None else activities.filter(pk__in=activity_ids))[:limit])
+    cost = Sum(F("seats") * F("price_fen"), output_field=BigIntegerField())
+    rows = Guarantee.objects.filter(activity_id__in=[activity.pk for activity in shown])
+    sums = {
+        (activity_id, state): figures
+        for activity_id, state, *figures in rows.values_list("activity_id", "state")
+        .annotate(groups=Count("pk"), filled=Sum("seats"), cost=cost)
+        .order_by()
+    }
+    return [
+        GuaranteeReport(
+            activity=activity,
+            groups=sums.get((activity.pk, GuaranteeState.USED), (0, 0, 0))[0],
+            seats=sums.get((activity.pk, GuaranteeState.USED), (0, 0, 0))[1],
+            cost_fen=sums.get((activity.pk, GuaranteeState.USED), (0, 0, 0))[2],
+            open_fen=sums.get((activity.pk, GuaranteeState.RESERVED), (0, 0, 0))[2],
+        )
+        for activity in shown
+    ]

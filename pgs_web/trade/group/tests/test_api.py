@@ -18,7 +18,7 @@ from pgs_web.member.models import Member
 from pgs_web.trade.group.keys import groups_key, old_group_key
 from pgs_web.trade.group.models import Group
 from pgs_web.trade.group.services import PaidSeat, SeatOfOrder, count_paid_seats, fail_group, release_seats
-from pgs_web.trade.group.states import FailReason
+from pgs_web.trade.group.states import FailReason, SeatState
 from pgs_web.trade.group.tests.making import make_group, make_seat
 from pgs_web.trade.stock.tests.making import make_sale
 
@@ -75,6 +75,16 @@ def test_a_complete_group_and_a_failed_one(activity):
     fail_group(group_id=failed.pk, reason=FailReason.TIMEOUT, actor="test")
     body = get(f"groups/{failed.pk}/").json()
     assert (body["state"], body["reason"], body["seats_left"]) == ("FAILED", "timeout", 0)
+
+
+def test_seats_that_the_merchant_filled_are_shown_as_such(activity):
+    make_member(10, "王小明")
+    group = open_group(activity, size=3, leader_member_id=10)
+    make_seat(group, member_id=10, state=SeatState.CONFIRMED)
+    Group.objects.filter(pk=group.pk).update(state="SUCCEEDED", paid_count=1, guaranteed_seats=2)
+    body = get(f"groups/{group.pk}/").json()
+    assert (body["state"], body["size"], body["guaranteed_seats"], body["members_count"]) == ("SUCCEEDED", 3, 2, 1)
+    assert [member["name"] for member in body["members"]] == ["王*明"], "nobody is invented"
 
 
 def test_a_group_of_a_withdrawn_activity_is_still_shown(activity):

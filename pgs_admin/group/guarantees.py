@@ -1,0 +1,85 @@
+"""Groups that merchants have completed: each of them, and what it cost by activity."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_safe
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+
+from pgs_admin.filters import make_filter
+from pgs_admin.tables import link, show_yuan
+from pgs_admin.words import show_code
+from pgs_web.trade.group.models import Guarantee
+from pgs_web.trade.group.selectors import report_guarantees
+from pgs_web.trade.group.states import GuaranteeState
+
+STATE_COLOURS = {GuaranteeState.USED.value: "success", GuaranteeState.RESERVED.value: "info"}
+
+
+@require_safe
+@permission_required("group.view_guarantee", raise_exception=True)
+def show_guarantees(request: HttpRequest) -> HttpResponse:
+    """What guaranteed seats cost, activity by activity."""
+    rows = [
+        {
+            "activity": report.activity,
+            "link": link("activity_activity", report.activity.pk),
+            "groups": report.groups,
+            "seats": report.seats,
+            "cost": show_yuan(report.cost_fen),
+            "open": show_yuan(report.open_fen),
+            "cap": show_yuan(report.activity.guarantee_cap_fen),
+            "left": show_yuan(report.left_fen),
+        }
+        for report in report_guarantees()
+    ]
+    context = {**admin.site.each_context(request), "title": _("Guaranteed seats"), "rows": rows}
+    return TemplateResponse(request, "pgs_admin/guarantees.html", context)
+
+
+@admin.register(Guarantee)
+class GuaranteeAdmin(ModelAdmin):
+    """Only the clock makes and settles them."""
+
+    list_display = ("show_group", "show_activity", "show_state", "seats", "show_cost", "reserved_at", "used_at")
+    list_display_links = None
+    list_filter = (make_filter("state", gettext_lazy("state"), list(GuaranteeState)),)
+    search_fields = ("=group_id", "=activity_id")
+    search_help_text = gettext_lazy("Number of a group or an activity")
+    ordering = ("-reserved_at",)
+    sortable_by = ()
+    list_per_page = 50
+    show_full_result_count = False
+    actions = None
+
+    @display(description=gettext_lazy("group"))
+    def show_group(self, row: Guarantee) -> SafeString:
+        return link("group_group", row.group_id)
+
+    @display(description=gettext_lazy("activity"))
+    def show_activity(self, row: Guarantee) -> SafeString:
+        return link("activity_activity", row.activity_id)
+
+    @display(description=gettext_lazy("state"))
+    def show_state(self, row: Guarantee) -> SafeString:
+        return show_code(row.state, STATE_COLOURS)
+
+    @display(description=gettext_lazy("cost"))
+    def show_cost(self, row: Guarantee) -> str:
+        return show_yuan(row.cost_fen)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
