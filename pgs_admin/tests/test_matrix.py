@@ -11,7 +11,7 @@ from zeal import zeal_ignore
 
 from pgs_admin.tests.making import make_shop, sign_in
 from pgs_admin.tests.test_acts import PRESSED_BY, ROLES, target_of
-from pgs_admin.tests.test_pages import LISTS, detail_pages
+from pgs_admin.tests.test_pages import LISTS, OTHER_PAGES, detail_pages
 from pgs_data.sharding.slots import node_aliases
 
 pytestmark = [pytest.mark.django_db(databases="__all__", transaction=True), pytest.mark.slow]
@@ -79,10 +79,7 @@ def test_a_role_writes_by_its_forms_and_no_other(role: str):
 
 def test_looking_changes_nothing():
     shop, client = make_shop(), sign_in("admin")
-    pages = [
-        reverse("admin:index"),
-        *(reverse(f"back_office:{name}") for name in ("flow", "guarantees", "invariants", "gateways")),
-    ]
+    pages = [reverse("admin:index"), *map(reverse, OTHER_PAGES)]
     pages += [reverse(f"admin:{name}_changelist") for name in LISTS] + detail_pages(shop)
     pages += [reverse(f"admin:{button}", args=[target_of(shop, button).pk]) for button in PRESSED_BY]
     before = all_rows()

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from pgs_admin.tests.making import make_shop, sign_in
 from pgs_admin.tests.test_acts import outcomes, press
-from pgs_admin.tests.test_pages import LISTS, detail_pages
+from pgs_admin.tests.test_pages import LISTS, OTHER_PAGES, detail_pages
 from pgs_data.private_servers.running import RunningServer
 from pgs_data.sharding.slots import alias_of_id
 from pgs_web.trade.order.states import OrderState
@@ -34,10 +34,7 @@ def down(node: str) -> Iterator[None]:
 def test_a_node_that_is_down():
     shop, client = make_shop(), sign_in("admin")
     node = alias_of_id(shop.paid.pk)
-    pages = [
-        reverse("admin:index"),
-        *(reverse(f"back_office:{name}") for name in ("flow", "guarantees", "invariants", "gateways")),
-    ]
+    pages = [reverse("admin:index"), *map(reverse, OTHER_PAGES)]
     with down(node):
         for page in (*pages, *(reverse(f"admin:{name}_changelist") for name in LISTS), *detail_pages(shop)):
             assert client.get(page, follow=True).status_code == 200, page
@@ -58,10 +55,7 @@ def test_a_node_that_is_down():
 @pytest.mark.slow
 def test_redis_that_is_down(redis_server: RunningServer):
     shop, client = make_shop(), sign_in("admin")
-    pages = [
-        reverse("admin:index"),
-        *(reverse(f"back_office:{name}") for name in ("flow", "guarantees", "invariants", "gateways")),
-    ]
+    pages = [reverse("admin:index"), *map(reverse, OTHER_PAGES)]
     redis_server.kill()
     try:
         for page in (*pages, *(reverse(f"admin:{name}_changelist") for name in LISTS), *detail_pages(shop)):

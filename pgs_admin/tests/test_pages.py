@@ -17,6 +17,7 @@ LISTS = (
     "anomalies_anomaly",
     *("auth_user", "auth_group", "auditlog_logentry"),
 )
+OTHER_PAGES = tuple(f"back_office:{name}" for name in ("flow", "guarantees", "invariants", "gateways"))
 
 
 def detail_pages(shop):
@@ -29,10 +30,7 @@ def detail_pages(shop):
 @pytest.mark.slow
 def test_every_page_opens():
     shop, client = make_shop(), sign_in("admin")
-    pages = [
-        reverse("admin:index"),
-        *(reverse(f"back_office:{name}") for name in ("flow", "guarantees", "invariants", "gateways")),
-    ]
+    pages = [reverse("admin:index"), *map(reverse, OTHER_PAGES)]
     pages += [reverse(f"admin:{name}_changelist") for name in LISTS]
     pages += [reverse(f"admin:{name}_add") for name in ("activity_activity", "product_product", "auth_user")]
     for page in [*pages, *detail_pages(shop)]:
