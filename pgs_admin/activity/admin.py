@@ -141,7 +141,7 @@ class ActivityAdmin(ButtonsByState, ModelAdmin, WithoutTransaction):
     @display(description=gettext_lazy("guaranteed seats"))
     def show_guarantee(self, activity: Activity) -> SafeString:
         return show_table(
-            [_("completed groups"), _("seats"), _("cost"), _("set aside"), _("cap"), _("left of the cap")],
+            [_("completed groups"), _("seats"), _("cost"), _("reserved"), _("cap"), _("left of the cap")],
             (
                 [
                     report.groups,

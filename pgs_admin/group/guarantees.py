@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_safe
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
@@ -59,7 +59,7 @@ class GuaranteeAdmin(ModelAdmin):
     show_full_result_count = False
     actions = None
 
-    @display(description=gettext_lazy("group"))
+    @display(description=pgettext_lazy("trade", "group"))
     def show_group(self, row: Guarantee) -> SafeString:
         return link("group_group", row.group_id)
 
