@@ -29,7 +29,11 @@ class AsyncLedger:
         self._main_url: str = settings.REDIS_URLS["ledger"]
         self._main = AsyncServer(self._main_url)
         self.is_cluster = "+cluster://" in self._main_url
-        self._own = {number: AsyncServer(url) for number, url in settings.LEDGER_PARTITION_URLS.items()}
+        # Partitions of one server share its connection, and the fsync of a round.
+        servers = {self._main_url: self._main}
+        self._own = {
+            number: servers.setdefault(url, AsyncServer(url)) for number, url in settings.LEDGER_PARTITION_URLS.items()
+        }
         self._nodes: dict[tuple[str, int], AsyncServer] = {}
         self._by_partition: list[AsyncServer] = [
             self._own.get(partition, self._main) for partition in range(partition_count())

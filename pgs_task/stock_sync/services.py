@@ -1,6 +1,7 @@
 """Copies the stock of activities that changed from Redis to the database, and watches that no stock key is lost."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +11,7 @@ import structlog
 from pgs_data.locks import FencedLock, Lease, LockHeld
 from pgs_data.redis.clock import ledger_now_ms
 from pgs_data.redis.connections import RedisUnavailable, ledger
-from pgs_data.redis.partitions import has_own_redis, partition_count, partitions_of
+from pgs_data.redis.partitions import has_own_redis, partition_count, partitions_of, spread_of
 from pgs_task.stock_sync.lost_stock import STOCK_LOST, WATCH_ACTOR, rebuild_lock
 from pgs_task.stock_sync.scripts import forget_copied
 from pgs_web.display.activity.errors import WrongActivityState
@@ -20,7 +21,7 @@ from pgs_web.display.activity.states import ActivityState
 from pgs_web.trade.stock.errors import SaleBusy
 from pgs_web.trade.stock.keys import changed_key
 from pgs_web.trade.stock.sales import pause_sale
-from pgs_web.trade.stock.selectors import add_up, read_buckets, read_stocks
+from pgs_web.trade.stock.selectors import Bucket, add_up, read_buckets, read_stocks
 
 log = structlog.get_logger(__name__)
 
@@ -81,7 +82,7 @@ def _sync_partition(partition: int, lease: Lease, report: SyncReport) -> bool:
             return True
         lease.extend()
         read_at = _ledger_now()
-        buckets = read_buckets(activity_ids)
+        buckets, away = _read_there(activity_ids)
         stocks = {activity_id: add_up(of_activity) for activity_id, of_activity in buckets.items()}
         known = set(Activity.objects.filter(id__in=list(stocks)).values_list("id", flat=True))
         copies = [
@@ -104,9 +105,29 @@ def _sync_partition(partition: int, lease: Lease, report: SyncReport) -> bool:
             activity_id: of_activity[partitions_of(activity_id).index(partition)].stock.version
             for activity_id, of_activity in buckets.items()
         }
-        copied = [(activity_id, versions.get(activity_id)) for activity_id in activity_ids]
+        copied = [(activity_id, versions.get(activity_id)) for activity_id in activity_ids if activity_id not in away]
         report.forgotten += forget_copied(partition=partition, copied=copied)
+        if away:
+            # Each further look would cost one more timeout.
+            break
     return False
+
+
+def _read_there(activity_ids: Sequence[int]) -> tuple[dict[int, list[Bucket]], set[int]]:
+    """The buckets, and the activities of which a bucket is away, in a Redis of its own; raises RedisUnavailable."""
+    spread = [activity_id for activity_id in activity_ids if spread_of(activity_id) > 1]
+    buckets = read_buckets(set(activity_ids) - set(spread))
+    away: set[int] = set()
+    for activity_id in spread:
+        try:
+            # One by one: LEDGER_SPREAD names few.
+            buckets |= read_buckets([activity_id])
+        except RedisUnavailable as error:
+            if not any(map(has_own_redis, partitions_of(activity_id))):
+                raise
+            away.add(activity_id)
+            log.warning("stock_not_copied", activity_id=activity_id, error=repr(error))
+    return buckets, away
 
 
 def watch_stock_keys() -> list[int]:

@@ -5,9 +5,11 @@ meanwhile. Dying anywhere leaves a loan or a limit that the sweeps of the stock 
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any
 
+import redis
 import structlog
 
 from pgs_data.lua.loader import Command
@@ -21,6 +23,8 @@ from pgs_web.trade.stock.steps import Steps
 
 # Orders that others take the borrowed units away from: so often they borrow anew, then they are told to come back.
 MOST_TRIES = 20
+# A server that gave no answer isn't asked again for so long.
+PAUSE_SECONDS = 0.5
 
 logger = structlog.get_logger(__name__)
 
@@ -93,19 +97,29 @@ class Buckets:
             logger.warning("limit_not_returned", order_id=away.order_id, error=type(error).__name__)
 
     async def _run(self, steps: Steps[Borrowed]) -> Borrowed:
+        """As run_steps, without blocking."""
         reply: Any = None
+        outage: Exception | None = None
         while True:
             try:
-                partition, command = steps.send(reply)
+                partition, command = steps.send(reply) if outage is None else steps.throw(outage)
             except StopIteration as end:
                 result: Borrowed = end.value
                 return result
-            reply = await self._ask(partition, command)
+            reply, outage = None, None
+            try:
+                reply = await self._ask(partition, command)
+            except RedisUnavailable as error:
+                outage = error
 
     async def _ask(self, partition: int, command: Command) -> Any:
         """The reply, once the awaited replicas have what it changed; the next step may rely on it."""
+        server = self._ledger.server_of(partition)
+        if time.monotonic() < server.failed_at + PAUSE_SECONDS:
+            # Others wait in this errand for what the other buckets can lend.
+            raise redis.ConnectionError(f"{server.name} gave no answer a moment ago.")
         try:
-            (reply,) = await self._ledger.server_of(partition).call_for_good([command], partition=partition)
+            (reply,) = await server.call_for_good([command], partition=partition)
             if isinstance(reply, Exception):
                 raise reply
         except RedisUnavailable:

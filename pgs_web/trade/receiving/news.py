@@ -2,6 +2,9 @@
 
 Asked, not pushed: a poll that was answered proves that nothing is unheard up to the moment it was sent, it shares one
 connection a server, and in a cluster too, where no command reads streams of two slots. It costs Redis a thousandth.
+
+A server that gave no answer, or has another address, may be another one than before, to which the last sales and news
+of the old one never came: then nothing is known of its partitions.
 """
 
 import asyncio
@@ -13,7 +16,7 @@ import structlog
 from django.conf import settings
 
 from pgs_data.lua.loader import Command
-from pgs_data.redis.async_connections import AsyncServer, CommandRefused, SlotMoved
+from pgs_data.redis.async_connections import AsyncServer, CommandRefused
 from pgs_data.redis.async_ledger import AWAY, AsyncLedger
 from pgs_web.trade.stock.keys import news_key
 
@@ -27,16 +30,21 @@ logger = structlog.get_logger(__name__)
 
 
 class NewsReader:
-    """On one event loop; `on_news` gets the id of each activity that changed."""
+    """On one event loop; `on_news` gets the ids of activities that changed, `on_silence` partitions that may have."""
 
-    def __init__(self, ledger: AsyncLedger, *, on_news: Callable[[int], None]) -> None:
+    def __init__(
+        self, ledger: AsyncLedger, *, on_news: Callable[[int], None], on_silence: Callable[[int], None]
+    ) -> None:
         self._ledger = ledger
         self._on_news = on_news
+        self._on_silence = on_silence
         partitions = range(settings.LEDGER_PARTITIONS)
         # None: where the stream ends isn't known yet.
         self._last: list[bytes | None] = [None for _ in partitions]
         self._heard_at = [float("-inf") for _ in partitions]
         self._task: asyncio.Task[None] | None = None
+        self._polls: dict[AsyncServer, asyncio.Task[None]] = {}
+        self._servers: list[AsyncServer | None] = [None for _ in partitions]
 
     def start(self) -> None:
         """Begins to listen."""
@@ -46,6 +54,8 @@ class NewsReader:
         """Stops listening."""
         if self._task is not None:
             self._task.cancel()
+        for poll in self._polls.values():
+            poll.cancel()
 
     def heard_at(self, partition: int) -> float:
         """All news of the partition from before this moment (time.monotonic) are known."""
@@ -60,34 +70,48 @@ class NewsReader:
         return {str(partition): (last or b"").decode() for partition, last in enumerate(self._last)}
 
     async def _listen(self) -> None:
+        """Starts a poll of each server that isn't being asked: one that hangs holds up nobody's news but its own."""
         while True:
             by_server: dict[AsyncServer, list[int]] = {}
-            for partition in range(len(self._last)):
-                by_server.setdefault(self._ledger.server_of(partition), []).append(partition)
-            # One that hangs holds up nobody's news but its own.
-            polls = [self._poll(server, partitions) for server, partitions in by_server.items()]
-            done = await asyncio.gather(*polls) if len(polls) > 1 else [await polls[0]]
-            await asyncio.sleep(POLL_SECONDS if all(done) else PAUSE_AFTER_FAILURE_SECONDS)
+            for partition, before in enumerate(self._servers):
+                server = self._servers[partition] = self._ledger.server_of(partition)
+                if server is not before:
+                    self._lose(partition)
+                by_server.setdefault(server, []).append(partition)
+            for server, partitions in by_server.items():
+                if server not in self._polls:
+                    poll = asyncio.get_running_loop().create_task(self._poll(server, partitions))
+                    self._polls[server] = poll
+                    poll.add_done_callback(lambda _poll, server=server: self._polls.pop(server))  # type: ignore[misc]
+            await asyncio.sleep(POLL_SECONDS)
 
-    async def _poll(self, server: AsyncServer, partitions: list[int]) -> bool:
+    async def _poll(self, server: AsyncServer, partitions: list[int]) -> None:
         asked_at = time.monotonic()
         try:
             replies = await server.call([self._question(partition) for partition in partitions])
-        except AWAY:
-            await self._ledger.refresh()
-            return False
-        except Exception:
+        except AWAY as error:
+            replies = [error] * len(partitions)
+        except Exception as error:
             logger.exception("news_not_read")
-            return False
+            replies = [error] * len(partitions)
         for partition, reply in zip(partitions, replies, strict=True):
-            if isinstance(reply, SlotMoved):
-                await self._ledger.refresh()
-            elif isinstance(reply, CommandRefused):
-                logger.error("news_not_read", error=str(reply)[:200])
-            elif not isinstance(reply, Exception):
+            if self._servers[partition] is not server:
+                continue
+            if isinstance(reply, Exception):
+                if isinstance(reply, CommandRefused):
+                    logger.error("news_not_read", error=str(reply)[:200])
+                self._lose(partition)
+            else:
                 self._take(partition, reply)
                 self._heard_at[partition] = asked_at
-        return True
+        if any(isinstance(reply, Exception) for reply in replies):
+            await self._ledger.refresh()
+            await asyncio.sleep(PAUSE_AFTER_FAILURE_SECONDS)
+
+    def _lose(self, partition: int) -> None:
+        self._last[partition] = None
+        self._heard_at[partition] = float("-inf")
+        self._on_silence(partition)
 
     def _question(self, partition: int) -> Command:
         last = self._last[partition]

@@ -48,7 +48,7 @@ class SoldOutMemory:
 
     def __init__(self, ledger: AsyncLedger) -> None:
         """`ledger`: connections that orders don't wait behind."""
-        self.news = NewsReader(ledger, on_news=self._forget)
+        self.news = NewsReader(ledger, on_news=self._forget, on_silence=self._forget_partition)
         self._ledger = ledger
         self._sales: dict[int, SoldOutSale] = {}
         # Activity → when it may be looked at (again).
@@ -90,6 +90,11 @@ class SoldOutMemory:
             logger.info("sale_has_news", activity_id=activity_id)
         if activity_id in self._changes:
             self._changes[activity_id] += 1
+
+    def _forget_partition(self, partition: int) -> None:
+        for activity_id in {*self._sales, *self._changes}:
+            if partition in partitions_of(activity_id):
+                self._forget(activity_id)
 
     async def _look(self, activity_id: int) -> None:
         try:

@@ -61,7 +61,7 @@ def borrow_units(activity_id: int, *, borrower: int, quantity: int, orders: int 
     came, is_lost, is_under_way = 0, False, False
     marks: dict[int, bytes] = {}
     for lender in ((borrower + distance) % count for distance in range(count)):
-        word, said, units, epoch = yield _lend(
+        word, said, units, epoch = yield from _ask_lender(
             activity_id, lender, borrower, wanted=wanted - came, told=quantity, mark=mark
         )
         if word == b"ENOUGH":
@@ -109,7 +109,11 @@ def finish_loans(activity_id: int, *, lender: int) -> Steps[int]:
     for borrower, (number, units) in enumerate(zip(values[::2], values[1::2], strict=True)):
         if int(units or 0):
             loan = Loan(activity_id, lender, borrower, int(number), int(units), epoch)
-            finished += yield from _finish(loan)
+            try:
+                finished += yield from _finish(loan)
+            except RedisUnavailable as error:
+                # That borrower is away; its loan stays, and the others are no worse for it.
+                log.warning("loan_not_finished", activity_id=activity_id, loan=repr(loan), error=repr(error))
     return finished
 
 
@@ -176,20 +180,39 @@ def _finish(loan: Loan) -> Steps[bool]:
         log.warning("loan_not_received", activity_id=loan.activity_id, loan=repr(loan), reply=word)
         return False
     partition = partitions[loan.lender]
-    yield (
-        partition,
-        _forget_loan.command(
-            keys={"stock": stock_key(loan.activity_id, partition), "lending": lending_key(partition)},
-            args={
-                "activity_id": str(loan.activity_id),
-                "lender": loan.lender,
-                "borrower": loan.borrower,
-                "number": loan.number,
-                "epoch": loan.epoch,
-            },
-        ),
-    )
+    try:
+        yield (
+            partition,
+            _forget_loan.command(
+                keys={"stock": stock_key(loan.activity_id, partition), "lending": lending_key(partition)},
+                args={
+                    "activity_id": str(loan.activity_id),
+                    "lender": loan.lender,
+                    "borrower": loan.borrower,
+                    "number": loan.number,
+                    "epoch": loan.epoch,
+                },
+            ),
+        )
+    except RedisUnavailable as error:
+        # The units are here, and can be sold; sweep_loans makes the lender forget.
+        log.warning("loan_not_forgotten", activity_id=loan.activity_id, loan=repr(loan), error=repr(error))
     return True
+
+
+def _ask_lender(
+    activity_id: int, lender: int, borrower: int, *, wanted: int, told: int, mark: str
+) -> Steps[tuple[bytes, Any, int, bytes]]:
+    """What lend_units answered; AWAY when the bucket can't be asked, in a Redis of its own: the others can."""
+    try:
+        word, said, units, epoch = yield _lend(activity_id, lender, borrower, wanted=wanted, told=told, mark=mark)
+    except RedisUnavailable as error:
+        if lender == borrower:
+            # What others would lend couldn't be put in.
+            raise
+        log.warning("bucket_unreachable", activity_id=activity_id, bucket=lender, error=repr(error))
+        return b"AWAY", 0, 0, b""
+    return word, said, units, epoch
 
 
 def _lend(activity_id: int, lender: int, borrower: int, *, wanted: int, told: int, mark: str) -> Call:

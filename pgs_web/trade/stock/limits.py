@@ -35,7 +35,9 @@ _bar_orders = Script.load(_PACKAGE, "bar_orders")
 
 # Longer than any attempt takes: after it an order without a hold is barred, and its shopper is told to order anew.
 UNSETTLED_MS = 60_000
-SWEPT_A_PASS = 500
+# Orders of a partition that a pass looks at: PAGES_A_PASS times as many.
+SWEPT_A_PAGE = 500
+PAGES_A_PASS = 20
 _HELD = frozenset({HoldState.LOCKED, HoldState.SOLD})
 # What the shopper of a barred order reads.
 BARRED = "not_admitted"
@@ -143,54 +145,77 @@ def sweep_limits(*, bars_after_ms: int = UNSETTLED_MS) -> int:
 
 
 def _settle_open(partition: int, bars_after_ms: int) -> int:
-    client = ledger(partition)
-    members: Any = client.zrange(away_open_key(partition), 0, SWEPT_A_PASS - 1, withscores=True)
-    bars_before = ledger_now_ms() - bars_after_ms
-    waiting: dict[tuple[int, int], bool] = {}
-    for member, began_ms in members:
-        activity_id, order_id = map(int, member.split(b"|"))
-        if activity_id in settings.LEDGER_SPREAD:
-            waiting[activity_id, order_id] = began_ms <= bars_before
-        else:
-            # Where its orders are isn't known any more: too much is counted, never too little.
-            log.error("limit_of_no_spread_activity", activity_id=activity_id, order_id=order_id)
+    bars_before = ledger_now_ms(partition) - bars_after_ms
+    gone, start = 0, 0
+    # The oldest first; what has to wait stays in front of what can be settled.
+    for _ in range(PAGES_A_PASS):
+        members: Any = ledger(partition).zrange(
+            away_open_key(partition), start, start + SWEPT_A_PAGE - 1, withscores=True
+        )
+        by_place: dict[int, dict[tuple[int, int], bool]] = defaultdict(dict)
+        for member, began_ms in members:
+            activity_id, order_id = map(int, member.split(b"|"))
+            if activity_id in settings.LEDGER_SPREAD:
+                place = partition_within(activity_id, order_id)
+                by_place[place][activity_id, order_id] = began_ms <= bars_before
+            else:
+                # Where its orders are isn't known any more: too much is counted, never too little.
+                log.error("limit_of_no_spread_activity", activity_id=activity_id, order_id=order_id)
+        returns: list[LimitReturn] = []
+        for place, waiting in by_place.items():
+            try:
+                returns += _judge_open(partition, place, waiting)
+            except RedisUnavailable as error:
+                if not has_own_redis(place):
+                    raise
+                log.warning("limits_not_swept", partition=partition, place=place, error=repr(error))
+        if returns:
+            run_command(ledger(partition), return_limits_command(partition, returns))
+        gone += sum(one.fate == GONE for one in returns)
+        start += len(members) - len(returns)
+        if len(members) < SWEPT_A_PAGE:
+            break
+    return gone
+
+
+def _judge_open(partition: int, place: int, waiting: dict[tuple[int, int], bool]) -> list[LimitReturn]:
+    """What became of orders of one place, of those of which it is sure; the old ones without a hold are barred."""
     holds = read_holds(waiting)
-    _bar(partition, [order for order, is_old in waiting.items() if is_old and order[1] not in holds], holds)
-    fates = [
+    barred = [order for order, is_old in waiting.items() if is_old and order[1] not in holds]
+    if barred:
+        holds |= _bar(partition, place, barred)
+    return [
         LimitReturn(activity_id, order_id, KEPT if holds[order_id].state in _HELD else GONE)
         for activity_id, order_id in waiting
         if order_id in holds
     ]
-    if fates:
-        run_command(client, return_limits_command(partition, fates))
-    return sum(one.fate == GONE for one in fates)
 
 
-def _bar(partition: int, orders: Iterable[tuple[int, int]], holds: dict[int, Hold]) -> None:
+def _bar(partition: int, place: int, orders: Sequence[tuple[int, int]]) -> dict[int, Hold]:
     """Adds the holds of orders that had none: nobody can be admitted under these ids any more."""
-    by_place: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    pipeline = ledger(partition).pipeline(transaction=False)
     for activity_id, order_id in orders:
-        by_place[partition_within(activity_id, order_id)].append((activity_id, order_id))
-    for place, held in by_place.items():
-        values = [str(value) for order in held for value in (*order, _barred_hold(partition, *order))]
-        with replicated(place) as client:
-            packed = run_command(
-                client, _bar_orders.command(keys={"first": holds_key(held[0][0], place)}, args={"barred": pack(values)})
-            )
-        holds.update((order_id, Hold.unpack(text)) for (_activity_id, order_id), text in zip(held, packed, strict=True))
+        pipeline.hget(away_key(activity_id, partition), str(order_id))
+    now = ledger_now_ms(place)
+    values: list[str] = []
+    for order, known in zip(orders, pipeline.execute(), strict=True):
+        values += (*map(str, order), _barred_hold(known or b"0|0|0", now))
+    with replicated(place) as client:
+        packed = run_command(
+            client, _bar_orders.command(keys={"first": holds_key(orders[0][0], place)}, args={"barred": pack(values)})
+        )
+    return {order_id: Hold.unpack(text) for (_activity_id, order_id), text in zip(orders, packed, strict=True)}
 
 
-def _barred_hold(partition: int, activity_id: int, order_id: int) -> str:
-    known: Any = ledger(partition).hget(away_key(activity_id, partition), str(order_id))
-    member, units, _attempts = (known or b"0|0|0").split(b"|")
-    now = ledger_now_ms()
+def _barred_hold(away: bytes, now_ms: int) -> str:
+    member, units, _attempts = away.split(b"|")
     return Hold(
         state=HoldState.REJECTED,
         quantity=int(units),
         member_id=int(member),
         group_id=None,
-        accepted_ms=now,
-        pay_by_ms=now,
+        accepted_ms=now_ms,
+        pay_by_ms=now_ms,
         unit_price_fen=0,
         address_id=0,
         ticket=0,
