@@ -4,7 +4,7 @@ import pytest
 
 from pgs_data.locks import LeaseLost, LockHeld
 from pgs_data.redis.connections import RedisUnavailable, ledger
-from pgs_data.redis.partitions import partition_count, partition_of
+from pgs_data.redis.partitions import partition_count, partition_of, partitions_of
 from pgs_task.schedule import JOBS
 from pgs_task.stock_sync import services
 from pgs_task.stock_sync.services import sync_stocks
@@ -15,6 +15,7 @@ from pgs_web.trade.stock.keys import changed_key, stock_key
 from pgs_web.trade.stock.selectors import read_stock
 from pgs_web.trade.stock.services import change_stock_total
 from pgs_web.trade.stock.tests.making import make_sale
+from pgs_web.trade.stock.tests.spreading import make_spread_sale
 
 pytestmark = pytest.mark.django_db(databases="__all__", transaction=True)
 
@@ -239,3 +240,19 @@ def test_a_partition_whose_own_redis_is_away_keeps_no_other_from_being_copied(se
         sync_stocks()
     assert (copy_of(away), copy_of(there)) == (None, redis_of(there))
     assert not StockSyncPass.objects.filter(as_of__isnull=False).exists(), "not everything is as of now"
+
+
+def test_a_bucket_whose_own_redis_is_away_keeps_no_other_stock_from_being_copied(settings):
+    spread = make_spread_sale(settings, stock=8, over=4)
+    others = [make_sale(stock=10) for _ in range(16)]
+    settings.LEDGER_PARTITION_URLS = {partitions_of(spread.pk)[2]: "redis://127.0.0.1:1/0"}
+    with pytest.raises(RedisUnavailable):
+        sync_stocks()
+    reached = [one for one in others if partition_of(one.pk) not in settings.LEDGER_PARTITION_URLS]
+    assert len(reached) == 15
+    assert {copy_of(one) for one in reached} == {(10, 10, 0, 0, 1)}
+    assert copy_of(spread) is None
+    # It stays on the list.
+    settings.LEDGER_PARTITION_URLS = {}
+    sync_stocks()
+    assert copy_of(spread) == redis_of(spread)

@@ -132,3 +132,13 @@ def test_part_of_it_left_is_not_sold_out(shoppers, buy, memory):
     assert activity.pk not in memory._sales
     assert ledger(partition_of(activity.pk)).hget(stock_key(activity.pk), "remain") == b"2"
     assert buy(other, activity, quantity=2).status_code == 202
+
+
+def test_a_server_that_was_away_may_be_another_one(sold_out, buy, memory, redis_server):
+    """A replica that was promoted has perhaps units that the dead one had sold, and tells no news of them."""
+    activity, _buyer, _order_id, others = sold_out
+    partition = partition_of(activity.pk)
+    redis_server.kill()
+    redis_server.start()
+    ledger(partition).hset(stock_key(activity.pk), mapping={"remain": 1, "lock": 0})
+    wait_until(lambda: buy(others[0], activity, key="again").status_code == 202)

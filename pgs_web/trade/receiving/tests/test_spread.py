@@ -220,6 +220,28 @@ def test_a_process_that_died_after_the_admission(buy, read, members):
     assert limit_used(activity, int(friend.member_id)) == 0
 
 
+def test_what_waits_for_a_bucket_that_is_away_keeps_no_other_limit_open(spread, settings, monkeypatch):
+    """The oldest entries are of the bucket that is away, more of them than a page."""
+    monkeypatch.setattr(limits, "SWEPT_A_PAGE", 4)
+    activity = make_sale(stock=20, member_limit=50)
+    home, away, *_others = partitions_of(activity.pk)
+    member_id, ids = 1002, new_ids(slot=3, count=64)
+    wanted = [
+        limits.make_away_order(activity.pk, order_id=order_id, member_id=member_id, quantity=1)
+        for bucket in (1, 0)
+        for order_id in [one for one in ids if bucket_of(activity.pk, one) == bucket][:6]
+    ]
+    place = limits.find_limit_place(activity.pk, member_id=member_id, part_id=wanted[0].order_id)
+    assert place not in {home, away}
+    limits.run_command(ledger(place), limits.reserve_limits_command(place, wanted))
+    settings.LEDGER_PARTITION_URLS = {away: "redis://127.0.0.1:1/0"}
+    assert sweep_limits(bars_after_ms=-1) == 6
+    assert limit_used(activity, member_id) == 6
+    settings.LEDGER_PARTITION_URLS = {}
+    assert sweep_limits(bars_after_ms=-1) == 6
+    assert limit_used(activity, member_id) == 0
+
+
 def test_two_attempts_of_one_order(spread):
     """Whoever of them is refused leaves the units to the other one."""
     activity = make_sale(stock=20, member_limit=1)
