@@ -136,7 +136,8 @@ def test_one_server_that_is_away(buy, api, other, two_of_each, how):
         wait_until(lambda activity=activity: activity.pk in memory._sales)
     here = next(activity for activity in sold_out if not is_elsewhere(activity.pk))
     stop(other, how)
-    slowest, answers = 0.0, Counter()
+    slowest = 0.0
+    answers: Counter[tuple[bool, int]] = Counter()
     ends = time.monotonic() + 2.5 * news_module.FRESH_SECONDS
     turn = 0
     while time.monotonic() < ends:
