@@ -18,7 +18,10 @@ ACTS: Mapping[str, Mapping[str, str]] = {
         "refund_order": gettext_noop("Can refund paid orders"),
     },
     "after_sale.aftersalerequest": {"decide_request": gettext_noop("Can approve and refuse after-sale requests")},
-    "payment.refund": {"retry_refund": gettext_noop("Can let a refund be tried again")},
+    "payment.refund": {
+        "retry_refund": gettext_noop("Can let a refund be tried again"),
+        "settle_by_hand": gettext_noop("Can say and confirm that a refund was paid by hand"),
+    },
     "payment_configuration.configurationversion": {
         "configure_gateways": gettext_noop("Can open, close, order and price payment gateways"),
     },
@@ -67,7 +70,8 @@ ROLES: Mapping[str, frozenset[str]] = {
     | {"after_sale.decide_request"},
     "finance": _VIEW
     | {"order.refund_order", "payment.retry_refund", "messaging.check_invariants", "auditlog.view_logentry"}
-    | {"payment_configuration.configure_gateways", "anomalies.settle_anomaly", "after_sale.decide_request"},
+    | {"payment_configuration.configure_gateways", "anomalies.settle_anomaly", "after_sale.decide_request"}
+    | {"payment.settle_by_hand"},
 }
 
 

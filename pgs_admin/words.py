@@ -111,6 +111,8 @@ WORDS: Mapping[str, object] = {
     "cancel_order": pgettext_lazy("code", "cancel_order"),
     "refund_order": pgettext_lazy("code", "refund_order"),
     "retry_refund": pgettext_lazy("code", "retry_refund"),
+    "claim_by_hand": pgettext_lazy("code", "claim_by_hand"),
+    "confirm_by_hand": pgettext_lazy("code", "confirm_by_hand"),
     "ask_after_sale": pgettext_lazy("code", "ask_after_sale"),
     "approve_request": pgettext_lazy("code", "approve_request"),
     "refuse_request": pgettext_lazy("code", "refuse_request"),

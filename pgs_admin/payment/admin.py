@@ -13,12 +13,14 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from pgs_admin.acts import ReasonForm, make_act
+from pgs_admin.audit import actor_of
 from pgs_admin.filters import make_filter
 from pgs_admin.sharded import ShardedAdmin
 from pgs_admin.tables import ROWS_SHOWN, link, show_raw, show_table, show_yuan
 from pgs_admin.words import say, show_code
 from pgs_task.payment.models import Notice, Payment, Refund
-from pgs_task.payment.services import retry_refund
+from pgs_task.payment.services import claim_paid_by_hand, confirm_paid_by_hand, retry_refund
+from pgs_task.payment.services.by_hand import LONGEST_EVIDENCE
 from pgs_task.payment.states import ANOMALIES, NoticeOutcome, PaymentState, RefundState
 from pgs_web.trade.order.states import RefundReason
 
@@ -40,13 +42,46 @@ REFUND_COLOURS = {
 NOTICE_COLOURS = {outcome.value: "danger" for outcome in ANOMALIES}
 
 
-class RetryForm(ReasonForm):
+class DeskForm(ReasonForm):
+    """Which refund; the first one on the desk is proposed."""
+
     refund_no = forms.CharField(label=gettext_lazy("Refund number"), max_length=64, widget=UnfoldAdminTextInputWidget)
+
+    field_order = ["refund_no", "evidence", "reason"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        on_desk = Refund.objects.filter(payment_id=int(self.object_id), state=RefundState.MANUAL)
+        self.fields["refund_no"].initial = on_desk.order_by("id").values_list("refund_no", flat=True).first()
+
+
+class EvidenceForm(DeskForm):
+    evidence = forms.CharField(
+        label=gettext_lazy("Evidence"),
+        max_length=LONGEST_EVIDENCE,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=gettext_lazy("How, when and where it was paid, such as the bank's number of the transfer."),
+    )
 
 
 def _retry(request: HttpRequest, payment_id: int, values: dict[str, Any]) -> str:
     refund = retry_refund(payment_id=payment_id, refund_no=values["refund_no"])
     return _("%(number)s will be tried again now.") % {"number": refund.refund_no}
+
+
+def _claim(request: HttpRequest, payment_id: int, values: dict[str, Any]) -> str:
+    claim_paid_by_hand(
+        payment_id=payment_id,
+        refund_no=values["refund_no"],
+        evidence=values["evidence"],
+        actor=actor_of(request),
+    )
+    return _("Noted; somebody else has to confirm it.")
+
+
+def _confirm(request: HttpRequest, payment_id: int, values: dict[str, Any]) -> str:
+    refund = confirm_paid_by_hand(payment_id=payment_id, refund_no=values["refund_no"], actor=actor_of(request))
+    return _("%(number)s is done.") % {"number": refund.refund_no}
 
 
 @admin.register(Payment)
@@ -58,7 +93,7 @@ class PaymentAdmin(ShardedAdmin):
     )
     search_fields = ("id", "order_id", "member_id")
     search_help_text = gettext_lazy("Number of a payment, an order or a member")
-    actions_detail = ["retry_refund"]
+    actions_detail = ["retry_refund", "claim_by_hand", "confirm_by_hand"]
     fields = (
         ("id", "show_state"),
         ("show_order", "show_member"),
@@ -76,9 +111,31 @@ class PaymentAdmin(ShardedAdmin):
         permission="payment.retry_refund",
         model=Payment,
         deed=_retry,
-        form_class=RetryForm,
+        form_class=DeskForm,
         icon="replay",
         question=gettext_lazy("For a refund on the desk (MANUAL): the gateway is asked about the earlier tries first."),
+    )
+
+    claim_by_hand = make_act(
+        name="claim_by_hand",
+        title=gettext_lazy("Paid by hand"),
+        permission="payment.settle_by_hand",
+        model=Payment,
+        deed=_claim,
+        form_class=EvidenceForm,
+        icon="account_balance",
+        question=gettext_lazy("For a refund on the desk (MANUAL) that was paid outside of the gateway."),
+    )
+    confirm_by_hand = make_act(
+        name="confirm_by_hand",
+        title=gettext_lazy("Confirm payment by hand"),
+        permission="payment.settle_by_hand",
+        model=Payment,
+        deed=_confirm,
+        form_class=DeskForm,
+        icon="task_alt",
+        question=gettext_lazy("Not by who said that it was paid. Look at the evidence first."),
+        is_grave=True,
     )
 
     @display(description=gettext_lazy("state"))
@@ -105,7 +162,10 @@ class PaymentAdmin(ShardedAdmin):
     def show_refunds(self, payment: Payment) -> SafeString:
         rows = Refund.objects.filter(payment_id=payment.pk).order_by("id")[:ROWS_SHOWN]
         return show_table(
-            [_("number"), _("amount"), _("state"), _("reason"), _("tries"), _("last error"), _("finished at")],
+            [
+                *(_("number"), _("amount"), _("state"), _("reason"), _("tries"), _("last error"), _("evidence")),
+                *(_("claimed by"), _("finished at")),
+            ],
             (
                 [
                     row.refund_no,
@@ -114,6 +174,8 @@ class PaymentAdmin(ShardedAdmin):
                     say(row.reason),
                     row.attempts,
                     row.last_error,
+                    row.evidence,
+                    row.claimed_by,
                     row.finished_at,
                 ]
                 for row in rows

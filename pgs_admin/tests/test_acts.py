@@ -12,6 +12,7 @@ from pgs_admin.tests.making import PHONE, make_member, make_shop, sign_in
 from pgs_data.clock import database_now
 from pgs_task.payment.models import Refund
 from pgs_task.payment.states import RefundState
+from pgs_task.payment.tests.refunding import make_refunding
 from pgs_task.reconciliation.checks.audit import operators_are_audited
 from pgs_web.display.activity.models import Activity
 from pgs_web.display.activity.states import ActivityState
@@ -46,6 +47,8 @@ PRESSED_BY = {
     "anomalies_anomaly_refund_anomaly": {"finance"},
     "anomalies_anomaly_explain_anomaly": {"finance"},
     "anomalies_anomaly_trace_anomaly": {"finance"},
+    "payment_payment_claim_by_hand": {"finance"},
+    "payment_payment_confirm_by_hand": {"finance"},
     "member_member_unmask": {"service"},
     "member_member_block": {"service"},
     "member_member_unblock": {"service"},
@@ -177,6 +180,28 @@ def test_a_refund_on_the_desk_is_tried_again():
     first, second = outcomes()
     assert first[1] == "done"
     assert second[1].startswith("refused")
+
+
+@pytest.mark.slow
+def test_a_refund_paid_by_hand_is_claimed_by_one_and_confirmed_by_another():
+    payment, one, two = make_refunding(member_id=501), sign_in("finance"), sign_in("finance")
+    Refund.objects.filter(payment_id=payment.pk).update(state=RefundState.MANUAL)
+    facts = {"refund_no": f"R{payment.pk}"}
+    page = one.get(reverse("admin:payment_payment_claim_by_hand", args=[payment.pk])).content.decode()
+    assert facts["refund_no"] in page
+    press(two, "payment_payment_confirm_by_hand", payment, **facts)
+    press(one, "payment_payment_claim_by_hand", payment, evidence="<b>bank 7</b>", **facts)
+    press(one, "payment_payment_confirm_by_hand", payment, **facts)
+    shown = two.get(reverse("admin:payment_payment_change", args=[payment.pk])).content.decode()
+    assert "&lt;b&gt;bank 7" in shown
+    press(two, "payment_payment_confirm_by_hand", payment, **facts)
+    assert outcomes() == [
+        ("confirm_by_hand", "refused: refund_not_claimed"),
+        ("claim_by_hand", "done"),
+        ("confirm_by_hand", "refused: refund_not_claimed"),
+        ("confirm_by_hand", "done"),
+    ]
+    assert Refund.objects.get(payment_id=payment.pk).state == RefundState.SUCCEEDED
 
 
 def test_personal_data_is_shown_once_and_nowhere_else():

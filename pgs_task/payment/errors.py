@@ -46,6 +46,22 @@ class AnomalyWithoutPayment(Refusal):
     detail = _("No payment of ours belongs to this money. Send it back at the gateway, then explain the anomaly.")
 
 
+class RefundAtGateway(Refusal):
+    """The gateway has this refund after all: paying it by hand would pay it twice."""
+
+    code = "refund_at_gateway"
+    status = HTTPStatus.CONFLICT
+    detail = _("The gateway has done this refund or is doing it. Try it again instead: its answer is booked then.")
+
+
+class RefundNotClaimed(Refusal):
+    """Nobody says that the refund was paid by hand, or the same person did."""
+
+    code = "refund_not_claimed"
+    status = HTTPStatus.CONFLICT
+    detail = _("First somebody else has to say, with evidence, that it was paid by hand.")
+
+
 class NothingToRefund(RuntimeError):
     """An order is to be refunded that no payment has paid: the books are wrong, somebody has to look."""
 

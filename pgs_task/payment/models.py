@@ -104,6 +104,10 @@ class Refund(ShardedModel):
     trade_no = models.CharField(_("of another trade"), max_length=64, null=True)  # noqa: DJ001
     # The after-sale request that it answers.
     request_id = models.BigIntegerField(_("after-sale request"), null=True)
+    # One that was paid outside of the gateway: by what evidence, who says so and who agreed.
+    evidence = models.CharField(_("evidence"), max_length=200, null=True)  # noqa: DJ001
+    claimed_by = models.CharField(_("claimed by"), max_length=80, null=True)  # noqa: DJ001
+    approved_by = models.CharField(_("approved by"), max_length=80, null=True)  # noqa: DJ001
     # Null while unknown: the numbers that are known are unique.
     gateway_refund_no = models.CharField(_("gateway's refund number"), max_length=64, null=True)  # noqa: DJ001
     last_error = models.CharField(_("last error"), max_length=300, blank=True)

@@ -2,18 +2,37 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import Any
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
 
 from pgs_data.clock import DatabaseNow
 from pgs_data.sharding.slots import alias_of_id, node_aliases
 from pgs_task.payment.models import Payment, Refund
 from pgs_task.payment.sandbox_gateway.models import SandboxTrade, TradeState
-from pgs_task.payment.states import PaymentState
+from pgs_task.payment.states import PaymentState, RefundState
 from pgs_web.api.errors import NotFound
 from pgs_web.trade.intake.selectors import get_own_order
+from pgs_web.trade.order.models import Order
+from pgs_web.trade.order.money import MoneyOfOrder, PaymentOfOrder, RefundOfOrder, RefundStage
 
 PAYMENTS_A_QUERY = 500
+# Of one order, to its shopper.
+PAYMENTS_SHOWN = 50
+STAGES: dict[RefundState, RefundStage] = {
+    RefundState.WAITING: RefundStage.REQUESTED,
+    # Whether the gateway was asked once or a person has to help: it is ours to send.
+    RefundState.FAILED: RefundStage.REQUESTED,
+    RefundState.MANUAL: RefundStage.REQUESTED,
+    RefundState.PROCESSING: RefundStage.SENT,
+    RefundState.SUCCEEDED: RefundStage.DONE,
+}
+STAGE_TEXTS: dict[RefundStage, Any] = {
+    RefundStage.REQUESTED: _("We are sending your money back."),
+    RefundStage.SENT: _("Where you paid, they are sending your money back."),
+    RefundStage.DONE: _("Your money is back."),
+}
 
 
 def get_payment(*, payment_id: int, member_id: int) -> Payment:
@@ -40,10 +59,53 @@ def unheard_payments(*, limit: int = 20) -> list[int]:
     return unheard
 
 
+def read_money_of_order(order: Order) -> MoneyOfOrder:
+    """The order's payment and refunds as its shopper is told; two index reads on its node."""
+    alias = alias_of_id(order.pk)
+    payments = list(Payment.objects.on_node(alias).filter(order_id=order.pk).order_by("-pk")[:PAYMENTS_SHOWN])
+    refunds = Refund.objects.on_node(alias).filter(order_id=order.pk).order_by("pk")[:PAYMENTS_SHOWN]
+    # The one that paid it, else the open one, else the newest.
+    payments.sort(key=lambda one: (one.paid_order_id is None, one.open_order_id is None))
+    return MoneyOfOrder(
+        payment=_payment_of_order(payments[0]) if payments else None,
+        refunds=[_refund_of_order(refund) for refund in refunds] if payments else [],
+    )
+
+
+def stage_of(refund: Refund) -> RefundStage:
+    """How far a refund is, as its shopper sees it."""
+    return STAGES[RefundState(refund.state)]
+
+
 def refunds_of_order(*, order_id: int, member_id: int) -> QuerySet[Refund]:
     """The refunds of the member's order, none while it isn't written down yet; raises NotFound."""
     get_own_order(member_id=member_id, order_id=order_id)
-    return Refund.objects.on_node(alias_of_id(order_id)).filter(order_id=order_id)
+    return Refund.objects.on_node(alias_of_id(order_id)).filter(order_id=order_id).annotate(now=DatabaseNow())
+
+
+def _payment_of_order(payment: Payment) -> PaymentOfOrder:
+    return PaymentOfOrder(
+        payment_id=payment.pk,
+        gateway=payment.gateway,
+        state=payment.state,
+        amount_fen=payment.amount_fen,
+        refunded_fen=payment.refunded_fen,
+        expires_at=payment.expires_at,
+        paid_at=payment.paid_at,
+    )
+
+
+def _refund_of_order(refund: Refund) -> RefundOfOrder:
+    stage = stage_of(refund)
+    return RefundOfOrder(
+        refund_no=refund.refund_no,
+        amount_fen=refund.amount_fen,
+        reason=refund.reason,
+        stage=stage,
+        stage_text=str(STAGE_TEXTS[stage]),
+        latest_by=refund.latest_by,
+        finished_at=refund.finished_at,
+    )
 
 
 def _chunks(ids: Iterable[int]) -> Iterator[list[int]]:

@@ -3,12 +3,15 @@
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from pgs_task.payment.gateways.registry import gateway_codes
 from pgs_task.payment.models import Payment, Refund
+from pgs_task.payment.selectors import STAGE_TEXTS, stage_of
 from pgs_task.payment.states import NoticeStatus, PaymentState, RefundState
 from pgs_web.api.fields import CodeField, IdField
+from pgs_web.trade.order.money import RefundStage
 
 
 class StartPaymentSerializer(serializers.Serializer[Any]):
@@ -82,6 +85,10 @@ class RefundSerializer(serializers.ModelSerializer[Refund]):
     payment_id = IdField()
     order_id = IdField()
     state = serializers.ChoiceField(choices=[state.value for state in RefundState])
+    stage = serializers.SerializerMethodField(help_text=_("How far it is."))
+    stage_text = serializers.SerializerMethodField(help_text=_("How far it is, in your language."))
+    latest_by = serializers.DateTimeField(help_text=_("Until then you have your money back."))
+    server_time = serializers.DateTimeField(source="now", help_text=_("The shop's clock."))
 
     class Meta:
         model = Refund
@@ -93,11 +100,21 @@ class RefundSerializer(serializers.ModelSerializer[Refund]):
             "amount_fen",
             "reason",
             "state",
+            "stage",
+            "stage_text",
             "created_at",
             "latest_by",
             "finished_at",
+            "server_time",
         )
         read_only_fields = fields
+
+    @extend_schema_field(serializers.ChoiceField(choices=[stage.value for stage in RefundStage]))
+    def get_stage(self, refund: Refund) -> str:
+        return stage_of(refund).value
+
+    def get_stage_text(self, refund: Refund) -> str:
+        return str(STAGE_TEXTS[stage_of(refund)])
 
 
 class SandboxNoticeSerializer(serializers.Serializer[Any]):

@@ -51,9 +51,12 @@ REFUND_MOVES: dict[RefundState, frozenset[RefundState]] = {
     RefundState.WAITING: frozenset({RefundState.PROCESSING, RefundState.MANUAL}),
     RefundState.PROCESSING: frozenset({RefundState.SUCCEEDED, RefundState.FAILED, RefundState.MANUAL}),
     RefundState.FAILED: frozenset({RefundState.PROCESSING, RefundState.MANUAL}),
-    RefundState.MANUAL: frozenset({RefundState.PROCESSING}),
+    # SUCCEEDED: paid outside of the gateway, which two people vouch for.
+    RefundState.MANUAL: frozenset({RefundState.PROCESSING, RefundState.SUCCEEDED}),
     RefundState.SUCCEEDED: frozenset(),
 }
+# Where a refund went that no gateway did.
+BY_HAND = "by_hand"
 # The gateway has, or had, the money.
 TAKEN = frozenset({PaymentState.SUCCEEDED, PaymentState.LATE, PaymentState.REFUNDED})
 # Refunds that somebody still has to send or ask about.

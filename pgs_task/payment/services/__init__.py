@@ -1,6 +1,7 @@
 """Business acts on payments and refunds."""
 
 from pgs_task.payment.services.anomaly_tracing import explain_anomaly, refund_anomaly, trace_again, trace_anomalies
+from pgs_task.payment.services.by_hand import claim_paid_by_hand, confirm_paid_by_hand
 from pgs_task.payment.services.closing import CloseOutcome, CloseReport, close_open_payments, close_payment
 from pgs_task.payment.services.missing_journal import write_missing_journal
 from pgs_task.payment.services.notices import receive_notice, refuse_notice
@@ -21,8 +22,10 @@ __all__ = [
     "QueryReport",
     "RefundWish",
     "StartedPayment",
+    "claim_paid_by_hand",
     "close_open_payments",
     "close_payment",
+    "confirm_paid_by_hand",
     "explain_anomaly",
     "process_due_refunds",
     "query_waiting_payments",

@@ -9,6 +9,7 @@ from pgs_task.journal.selectors import booked_fees
 from pgs_task.journal.services import Movement, record_movements
 from pgs_task.payment.gateways.fees import fee_of, fee_to_return
 from pgs_task.payment.models import Payment, Refund
+from pgs_task.payment.states import BY_HAND
 
 
 def book_taken(*, payment: Payment, cause: MovementCause, at: datetime) -> None:
@@ -28,7 +29,8 @@ def book_unexpected(*, payment: Payment, trade_no: str, amount_fen: int, at: dat
         MovementCause.UNEXPECTED_PAID: amount_fen,
         MovementCause.FEE: fee_of(gateway=payment.gateway, amount_fen=amount_fen),
     }
-    record_movements(_movements(payment, reference_of_trade(payment.gateway, trade_no), amounts, at))
+    reference = reference_of_trade(payment.gateway, trade_no)
+    record_movements(_movements(payment, reference, amounts, at, gateway=payment.gateway))
 
 
 def reference_of_trade(gateway: str, trade_no: str) -> str:
@@ -40,7 +42,7 @@ def movements_of_payment(*, payment: Payment, cause: MovementCause, at: datetime
     """What book_taken writes."""
     fee_fen = fee_of(gateway=payment.gateway, amount_fen=payment.amount_fen)
     amounts = {cause: payment.amount_fen, MovementCause.FEE: fee_fen}
-    return _movements(payment, str(payment.pk), amounts, at)
+    return _movements(payment, str(payment.pk), amounts, at, gateway=payment.gateway)
 
 
 def fee_reference(payment: Payment, refund: Refund) -> str:
@@ -61,17 +63,20 @@ def movements_of_refund(*, payment: Payment, fees: Mapping[str, int], refund: Re
     )
     amounts = {
         MovementCause.REFUNDED if is_orders else MovementCause.RETURNED: refund.amount_fen,
-        MovementCause.FEE_RETURNED: returned_fen,
+        # Of what was paid by hand the gateway knows nothing.
+        MovementCause.FEE_RETURNED: 0 if refund.gateway == BY_HAND else returned_fen,
     }
-    return _movements(payment, refund.refund_no, amounts, at)
+    return _movements(payment, refund.refund_no, amounts, at, gateway=refund.gateway)
 
 
-def _movements(payment: Payment, reference: str, amounts: Mapping[MovementCause, int], at: datetime) -> list[Movement]:
+def _movements(
+    payment: Payment, reference: str, amounts: Mapping[MovementCause, int], at: datetime, *, gateway: str
+) -> list[Movement]:
     return [
         Movement(
             payment_id=payment.pk,
             order_id=payment.order_id,
-            gateway=payment.gateway,
+            gateway=gateway,
             cause=cause,
             reference=reference,
             amount_fen=amount_fen,

@@ -128,7 +128,15 @@ def retry_refund(*, payment_id: int, refund_no: str) -> Refund:
         if refund is None or refund.state != RefundState.MANUAL:
             raise RefundNotManual
         now = database_now(alias)
-        if not move_refund(refund=refund, to_state=RefundState.PROCESSING, attempts=1, next_try_at=now):
+        if not move_refund(
+            refund=refund,
+            to_state=RefundState.PROCESSING,
+            attempts=1,
+            next_try_at=now,
+            # Who tries again doesn't say any more that it was paid by hand.
+            evidence=None,
+            claimed_by=None,
+        ):
             raise RefundNotManual
         refund.refresh_from_db()
     return refund

@@ -9,15 +9,15 @@ from django.db import OperationalError
 from rest_framework.test import APIClient, APIRequestFactory
 
 from pgs_data.sharding.slots import alias_of_id
-from pgs_task.payment.models import Payment
+from pgs_task.payment.models import Payment, Refund
 from pgs_task.payment.services import request_refund
-from pgs_task.payment.states import PaymentState
+from pgs_task.payment.states import PaymentState, RefundState
 from pgs_task.payment.tests.making import describe_notice, fresh, make_payment, order_of, pay, signed
 from pgs_task.payment.views import NoticesView
 from pgs_web.member.tokens import issue_access_token
 from pgs_web.trade.order.models import Order
-from pgs_web.trade.order.services import cancel_order
-from pgs_web.trade.order.states import CancelReason, OrderState
+from pgs_web.trade.order.services import cancel_order, start_refund
+from pgs_web.trade.order.states import CancelReason, OrderState, RefundReason
 from pgs_web.trade.order.tests.making import make_order
 
 pytestmark = pytest.mark.django_db(databases="__all__")
@@ -223,3 +223,32 @@ def test_a_node_that_is_down_lets_the_gateway_send_again(monkeypatch, part):
     assert_problem(response, 503, "unavailable")
     assert response.headers["Retry-After"] == "1"
     assert notify(payment).content == b"success"
+
+
+def test_an_order_tells_its_payment_and_how_far_its_refunds_are():
+    payment = pay(make_payment())
+    client = client_of(order_of(payment).member_id)
+    address = f"/api/v1/orders/{payment.order_id}/"
+    body = client.get(address).json()
+    assert (body["payment"]["payment_id"], body["payment"]["state"], body["refunds"]) == (
+        str(payment.pk),
+        "SUCCEEDED",
+        [],
+    )
+    start_refund(order_id=payment.order_id, reason=RefundReason.BY_OPERATOR, actor="test")
+    refund = request_refund(order_id=payment.order_id, reason="by_operator")
+    for state, stage in (
+        (RefundState.WAITING, "requested"),
+        (RefundState.MANUAL, "requested"),
+        (RefundState.PROCESSING, "sent_to_gateway"),
+        (RefundState.SUCCEEDED, "done"),
+    ):
+        Refund.objects.filter(payment_id=payment.pk).update(state=state)
+        (told,) = client.get(address, headers={"Accept-Language": "en"}).json()["refunds"]
+        assert (told["refund_no"], told["stage"], told["amount_fen"]) == (refund.refund_no, stage, payment.amount_fen)
+        assert told["stage_text"]
+        (listed,) = client.get("/api/v1/refunds/", {"order_id": str(payment.order_id)}).json()["results"]
+        assert (listed["stage"], listed["latest_by"] > listed["server_time"]) == (stage, True)
+    unpaid = make_order(member_id=10)
+    body = client.get(f"/api/v1/orders/{unpaid.pk}/").json()
+    assert (body["payment"], body["refunds"]) == (None, [])

@@ -30,8 +30,9 @@ from pgs_web.trade.intake.errors import (
 from pgs_web.trade.intake.selectors import get_own_order, list_own_orders
 from pgs_web.trade.intake.serializers import AcceptedOrderSerializer, OrderRequestSerializer
 from pgs_web.trade.order.models import Order
+from pgs_web.trade.order.money import read_money
 from pgs_web.trade.order.selectors import shipments_of
-from pgs_web.trade.order.serializers import OrderSerializer
+from pgs_web.trade.order.serializers import OrderSerializer, OrderWithMoneySerializer
 
 KEY_HEADER = "Idempotency-Key"
 
@@ -108,11 +109,12 @@ class OrdersView(APIView):
 
 
 class OrderView(APIView):
-    @extend_schema(operation_id="orders_read", summary="Read an order", responses={200: OrderSerializer})
+    @extend_schema(operation_id="orders_read", summary="Read an order", responses={200: OrderWithMoneySerializer})
     def get(self, request: Request, order_id: int) -> Response:
-        """One of your orders."""
+        """One of your orders, with what became of its money."""
         order = get_own_order(member_id=member_of(request), order_id=order_id)
-        return Response(_describe([order])[0])
+        context = {"shipments": shipments_of([order]), "server_time": timezone.now(), "money": read_money(order)}
+        return Response(OrderWithMoneySerializer(order, context=context).data)
 
 
 def _describe(orders: list[Order]) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from rest_framework import serializers
 from pgs_web.api.fields import IdField
 from pgs_web.trade.delivery.models import Shipment
 from pgs_web.trade.order.models import Order, OrderMode
+from pgs_web.trade.order.money import RefundStage
 from pgs_web.trade.order.states import OrderState
 from pgs_web.trade.order.wishes import OnLatePayment, OnLostSeat
 
@@ -81,3 +82,45 @@ class OrderSerializer(serializers.Serializer[Order]):
     def get_server_time(self, order: Order) -> str:
         moment: datetime = self.context.get("server_time") or timezone.now()
         return str(serializers.DateTimeField(default_timezone=UTC).to_representation(moment))
+
+
+class OrderPaymentSerializer(serializers.Serializer[Any]):
+    """The payment of an order; `expires_at` is told while it can be paid."""
+
+    payment_id = IdField()
+    gateway = serializers.CharField()
+    state = serializers.CharField()
+    amount_fen = serializers.IntegerField()
+    refunded_fen = serializers.IntegerField(help_text=_("What has gone back of it, or is on its way."))
+    expires_at = serializers.DateTimeField(default_timezone=UTC)
+    paid_at = serializers.DateTimeField(default_timezone=UTC, allow_null=True)
+
+
+class OrderRefundSerializer(serializers.Serializer[Any]):
+    """Money of an order on its way back."""
+
+    refund_no = serializers.CharField()
+    amount_fen = serializers.IntegerField()
+    reason = serializers.CharField()
+    stage = serializers.ChoiceField(choices=[stage.value for stage in RefundStage])
+    stage_text = serializers.CharField(help_text=_("How far it is, in your language."))
+    latest_by = serializers.DateTimeField(default_timezone=UTC, help_text=_("Until then you have your money back."))
+    finished_at = serializers.DateTimeField(default_timezone=UTC, allow_null=True)
+
+
+class OrderWithMoneySerializer(OrderSerializer):
+    """One of your orders with what became of its money."""
+
+    # Context: also `money` (money.read_money).
+
+    payment = serializers.SerializerMethodField()
+    refunds = serializers.SerializerMethodField()
+
+    @extend_schema_field(OrderPaymentSerializer(allow_null=True))
+    def get_payment(self, order: Order) -> dict[str, Any] | None:
+        payment = self.context["money"].payment
+        return None if payment is None else OrderPaymentSerializer(payment).data
+
+    @extend_schema_field(OrderRefundSerializer(many=True))
+    def get_refunds(self, order: Order) -> Any:
+        return OrderRefundSerializer(self.context["money"].refunds, many=True).data

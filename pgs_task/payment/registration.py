@@ -1,0 +1,6 @@
+"""Tells the order room, which lies below, how to know what became of an order's money."""
+
+from pgs_task.payment.selectors import read_money_of_order
+from pgs_web.trade.order.money import register_money_reader
+
+register_money_reader(read_money_of_order)
