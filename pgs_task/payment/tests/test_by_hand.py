@@ -18,7 +18,9 @@ from pgs_task.payment.services import (
 from pgs_task.payment.states import PaymentState, RefundState
 from pgs_task.payment.tests.making import fresh, make_due, order_of
 from pgs_task.payment.tests.refunding import bank_refunds, make_refunding, refund_of
-from pgs_task.reconciliation.checks.money import books_match_statement, money_matches_state, refunds_within_payment
+from pgs_task.reconciliation.checks.journal import balances_match_money, journal_has_each_movement
+from pgs_task.reconciliation.checks.money import money_matches_state, refunds_within_payment
+from pgs_task.reconciliation.checks.statements import books_match_statement
 from pgs_web.api.errors import Unavailable
 from pgs_web.trade.order.states import OrderState
 
@@ -64,6 +66,7 @@ def test_two_people_end_it_once_and_the_books_agree(settings):
     entries = JournalEntry.objects.filter(payment_id=payment.pk, reference=done.refund_no)
     assert {entry.account for entry in entries} == {"customer_deposits", "gateway_clearing:by_hand"}
     checks = (money_matches_state, refunds_within_payment, books_match_statement)
+    checks += (journal_has_each_movement, balances_match_money)
     assert [line for check in checks for line in check.find_offenders()] == []
 
 
