@@ -65,8 +65,8 @@ def test_two_people_end_it_once_and_the_books_agree(settings):
     assert bank_refunds(payment) == []
     entries = JournalEntry.objects.filter(payment_id=payment.pk, reference=done.refund_no)
     assert {entry.account for entry in entries} == {"customer_deposits", "gateway_clearing:by_hand"}
-    checks = (money_matches_state, refunds_within_payment, books_match_statement)
-    checks += (journal_has_each_movement, balances_match_money)
+    checks = [money_matches_state, refunds_within_payment, books_match_statement]
+    checks += [journal_has_each_movement, balances_match_money]
     assert [line for check in checks for line in check.find_offenders()] == []
 
 
