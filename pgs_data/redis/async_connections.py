@@ -163,6 +163,11 @@ class AsyncServer:
             raise reply
         return reply
 
+    def raise_if_silent(self, *, seconds: float) -> None:
+        """Raises redis.ConnectionError when a call has got no answer within the last so many seconds."""
+        if time.monotonic() < self.failed_at + seconds:
+            raise redis.ConnectionError(f"{self.name} gave no answer a moment ago.")
+
     def close(self) -> None:
         """Drops the connection; the next call opens another."""
         if self._connection is not None:

@@ -5,11 +5,9 @@ meanwhile. Dying anywhere leaves a loan or a limit that the sweeps of the stock 
 """
 
 import asyncio
-import time
 from collections.abc import Callable
 from typing import Any
 
-import redis
 import structlog
 
 from pgs_data.lua.loader import Command
@@ -115,9 +113,8 @@ class Buckets:
     async def _ask(self, partition: int, command: Command) -> Any:
         """The reply, once the awaited replicas have what it changed; the next step may rely on it."""
         server = self._ledger.server_of(partition)
-        if time.monotonic() < server.failed_at + PAUSE_SECONDS:
-            # Others wait in this errand for what the other buckets can lend.
-            raise redis.ConnectionError(f"{server.name} gave no answer a moment ago.")
+        # Others wait in this errand for what the other buckets can lend.
+        server.raise_if_silent(seconds=PAUSE_SECONDS)
         try:
             (reply,) = await server.call_for_good([command], partition=partition)
             if isinstance(reply, Exception):
