@@ -8,6 +8,7 @@ PAYMENT_GATEWAYS: list[str] = env.list("PAYMENT_GATEWAYS", default=["sandbox"])
 PAYMENT_GATEWAY_ADAPTERS: dict[str, str] = {
     "sandbox": "pgs_task.payment.sandbox_gateway.adapter.SandboxGateway",
     "alipay": "pgs_task.payment.alipay.adapter.AlipayGateway",
+    "wechat": "pgs_task.payment.wechat.adapter.WeChatGateway",
 }
 # Where gateways reach the shop, "https://shop.example.com": they are told with each payment.
 PAYMENT_NOTICE_BASE_URL: str = env("PAYMENT_NOTICE_BASE_URL", default="")
@@ -23,6 +24,18 @@ ALIPAY: dict[str, str] = {
     "private_key": env("ALIPAY_PRIVATE_KEY", default=""),
     "public_key": env("ALIPAY_PUBLIC_KEY", default=""),
     "endpoint": env("ALIPAY_ENDPOINT", default="https://openapi.alipay.com/gateway.do"),
+}
+# Read by pgs_task/payment/wechat/account.py alone. A key is its PEM text or the path of its file.
+WECHAT: dict[str, str] = {
+    "mchid": env("WECHAT_MCHID", default=""),
+    "appid": env("WECHAT_APPID", default=""),
+    "certificate_serial": env("WECHAT_CERTIFICATE_SERIAL", default=""),
+    "private_key": env("WECHAT_PRIVATE_KEY", default=""),
+    "apiv3_key": env("WECHAT_APIV3_KEY", default=""),
+    "public_key_id": env("WECHAT_PUBLIC_KEY_ID", default=""),
+    "public_key": env("WECHAT_PUBLIC_KEY", default=""),
+    "platform_certificates": env("WECHAT_PLATFORM_CERTIFICATES", default=""),
+    "endpoint": env("WECHAT_ENDPOINT", default="https://api.mch.weixin.qq.com"),
 }
 
 SANDBOX_GATEWAY_SECRET: str = env("SANDBOX_GATEWAY_SECRET", default="sandbox-secret-for-demo-and-tests-only")

@@ -102,6 +102,7 @@ def test_one_secret_for_two_purposes_is_refused(production):
     ("gateways", "told"),
     [
         (["alipay"], "ALIPAY_APP_ID, ALIPAY_SELLER_ID, ALIPAY_PRIVATE_KEY, ALIPAY_PUBLIC_KEY, PAYMENT_NOTICE_BASE_URL"),
+        (["wechat"], "WECHAT_MCHID, WECHAT_APPID, WECHAT_CERTIFICATE_SERIAL, WECHAT_PRIVATE_KEY, WECHAT_APIV3_KEY"),
         (["nobody"], "has no adapter"),
     ],
 )

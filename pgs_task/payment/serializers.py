@@ -16,6 +16,11 @@ from pgs_web.trade.order.money import RefundStage
 
 class StartPaymentSerializer(serializers.Serializer[Any]):
     order_id = IdField(help_text=_("The order to pay."))
+    openid = serializers.RegexField(
+        r"^[A-Za-z0-9_-]{1,128}$",
+        required=False,
+        help_text=_("Your openid in WeChat, to pay inside WeChat; other gateways don't read it."),
+    )
 
     def get_fields(self) -> dict[str, serializers.Field]:
         # Made for each request: the gateways that are on are a setting.
@@ -41,11 +46,19 @@ class PayInstructionSerializer(serializers.Serializer[Any]):
     """What the client does in order to pay; which fields are there depends on the gateway.
 
     `sandbox`: call `url` with POST, or `fail_url` to play a failure. `alipay`: open `url` (GET) in the browser.
+    `wechat`: open `url` (GET) in a browser outside of WeChat; or, started with an `openid`, hand the fields from
+    `appId` on to `WeixinJSBridge.invoke("getBrandWCPayRequest", …)` as they are (JSAPI).
     """
 
-    method = serializers.CharField(help_text=_("POST or GET: how to call the address."))
-    url = serializers.CharField()
+    method = serializers.CharField(help_text=_("POST or GET: how to call the address; or JSAPI."))
+    url = serializers.CharField(required=False, help_text=_("Not with JSAPI."))
     fail_url = serializers.CharField(required=False, help_text=_("`sandbox` only."))
+    appId = serializers.CharField(required=False, help_text=_("With JSAPI."))  # noqa: N815
+    timeStamp = serializers.CharField(required=False, help_text=_("With JSAPI."))  # noqa: N815
+    nonceStr = serializers.CharField(required=False, help_text=_("With JSAPI."))  # noqa: N815
+    package = serializers.CharField(required=False, help_text=_("With JSAPI."))
+    signType = serializers.CharField(required=False, help_text=_("With JSAPI."))  # noqa: N815
+    paySign = serializers.CharField(required=False, help_text=_("With JSAPI."))  # noqa: N815
 
 
 class StartedPaymentSerializer(serializers.Serializer[Any]):

@@ -68,6 +68,7 @@ class PaymentsView(APIView):
             gateway_code=wanted.validated_data["gateway"],
             shop_url=f"{request.scheme}://{request.get_host()}",
             client_address=request.META.get("REMOTE_ADDR", ""),
+            payer_openid=wanted.validated_data.get("openid", ""),
         )
         return Response(StartedPaymentSerializer(started).data, status=201 if started.is_new else 200)
 
@@ -149,7 +150,7 @@ class NoticesView(APIView):
         """Takes a signed message of a payment gateway; the same message again changes nothing.
 
         Described is the sandbox gateway's. `alipay` sends the form of its asynchronous notice and hears `success` or
-        `fail`. Each signs in its own way, and a refusal is told in its own way.
+        `fail`. `wechat` sends its v3 JSON and hears 204, or `{"code": "FAIL", "message": …}` with the refusal's status.
         """
         raw = request._request
         # The bytes as they came: a signature is over bytes, and nothing unsigned is parsed.
