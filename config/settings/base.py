@@ -123,6 +123,8 @@ TEMPLATES = [
 
 STATIC_URL = "/static/"
 STATIC_ROOT = env.path("STATIC_ROOT", default=str(ROOT / "staticfiles"))()
+# Served under its own name: every browser asks for /favicon.ico, the back office's too.
+WHITENOISE_ROOT = ROOT / "pgs_web" / "public"
 MEDIA_URL = "/media/"
 MEDIA_ROOT = env.path("MEDIA_ROOT", default=str(ROOT / "var" / "media"))()
 STORAGES = {

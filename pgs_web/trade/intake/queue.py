@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_within
@@ -16,8 +17,9 @@ FIRST_RATE = 200
 def find_places(waiting: Mapping[int, tuple[int, Hold]]) -> dict[int, QueuePlace]:
     """Order id → its place now, of (activity id, hold) by order id; one read of one hash a partition.
 
-    Its ticket less what was written down is exact while orders are written in the order in which they came. One that
-    waits for a node that is away has nobody before it: it is told that it is the next. Raises RedisUnavailable.
+    Its ticket less what was written down is exact while orders are written in the order in which they came. One whose
+    turn is over and that isn't written waits for a node: at most all who wait for one are before it, and how long is
+    unknown. Raises RedisUnavailable.
     """
     flows = {
         partition: _read_flow(partition)
@@ -25,15 +27,25 @@ def find_places(waiting: Mapping[int, tuple[int, Hold]]) -> dict[int, QueuePlace
     }
     places = {}
     for order_id, (activity_id, hold) in waiting.items():
-        passed, rate = flows[partition_within(activity_id, order_id)]
+        flow = flows[partition_within(activity_id, order_id)]
+        if hold.ticket and hold.ticket <= flow.passed and flow.later > 0:
+            places[order_id] = QueuePlace(flow.later, None)
+            continue
         # A hold of the first version has no ticket: what was told then is the most that it can be now.
-        position = max(hold.ticket - passed, 1) if hold.ticket else max(hold.position, 1)
-        places[order_id] = QueuePlace(position, math.ceil(position / rate))
+        position = max(hold.ticket - flow.passed, 1) if hold.ticket else max(hold.position, 1)
+        places[order_id] = QueuePlace(position, math.ceil(position / flow.rate))
     return places
 
 
-def _read_flow(partition: int) -> tuple[int, int]:
-    """Orders that nobody waits behind any more, and orders a second."""
+class Flow(NamedTuple):
+    """Orders that nobody waits behind any more, those of them that wait for a node, and orders a second."""
+
+    passed: int
+    later: int
+    rate: int
+
+
+def _read_flow(partition: int) -> Flow:
     values = ledger(partition).hmget(flow_key(partition), ["persisted", "rejected", "later", "rate"])
     persisted, rejected, later, rate = (int(value or 0) for value in values)
-    return persisted + rejected + later, rate or FIRST_RATE
+    return Flow(persisted + rejected + later, later, rate or FIRST_RATE)

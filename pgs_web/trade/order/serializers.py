@@ -26,7 +26,12 @@ class ShipmentSerializer(serializers.Serializer[Shipment]):
 
 class QueueSerializer(serializers.Serializer[Any]):
     position = serializers.IntegerField(min_value=1, help_text=_("Your place among the orders to be written down."))
-    eta_seconds = serializers.IntegerField(min_value=0, help_text=_("When it will have been, by the present pace."))
+    eta_seconds = serializers.IntegerField(
+        min_value=0,
+        # Null while the order's node is away.
+        allow_null=True,
+        help_text=_("When it will have been, by the present pace."),
+    )
 
 
 class OrderSerializer(serializers.Serializer[Order]):

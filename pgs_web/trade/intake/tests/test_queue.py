@@ -12,7 +12,7 @@ from pgs_task.order_drain.queue import OrderQueue
 from pgs_web.display.activity.models import Activity
 from pgs_web.trade.intake.keys import flow_key
 from pgs_web.trade.intake.messages import Admission
-from pgs_web.trade.intake.queue import FIRST_RATE, find_places
+from pgs_web.trade.intake.queue import FIRST_RATE, Flow, find_places
 from pgs_web.trade.intake.tests.making import admit, make_admission
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.queue import QueuePlace
@@ -55,6 +55,7 @@ def check_times(told: Sequence[Told], *, done_at: float) -> None:
     """It took neither much longer nor much shorter: by a half of what was told, or a second."""
     for one in told:
         taken = done_at - one.at
+        assert one.place.eta_seconds is not None
         assert abs(one.place.eta_seconds - taken) <= max(one.place.eta_seconds / 2, 1.2), (one, taken)
 
 
@@ -115,7 +116,8 @@ def test_who_waits_for_a_node_keeps_nobody_else_waiting():
     admit(*orders)
     partition = partition_of(activity.pk)
     ledger(partition).hset(flow_key(partition), "later", 2)
-    assert [place_of(activity, order).position for order in orders] == [1, 1, 1]
+    # Two of them wait for it, and nobody knows how long.
+    assert [place_of(activity, order) for order in orders] == [QueuePlace(2, None)] * 2 + [QueuePlace(1, 1)]
     (verdict,) = admit(make_admission(activity, member_id=90, alone=True))
     assert verdict.hold.position == 2
 
@@ -130,6 +132,8 @@ def test_many_orders_cost_one_read_a_partition(monkeypatch):
     orders = [make_admission(activity, member_id=member * 10, alone=True) for member in range(1, 21)]
     verdicts = admit(*orders)
     asked = []
-    monkeypatch.setattr("pgs_web.trade.intake.queue._read_flow", lambda partition: asked.append(partition) or (0, 1))
+    monkeypatch.setattr(
+        "pgs_web.trade.intake.queue._read_flow", lambda partition: asked.append(partition) or Flow(0, 0, 1)
+    )
     find_places({order.order_id: (activity.pk, one.hold) for order, one in zip(orders, verdicts, strict=True)})
     assert asked == [partition_of(activity.pk)]
