@@ -5,9 +5,16 @@ from collections.abc import Mapping
 from pgs_data.messaging.relay import Handler
 from pgs_task.handlers.acknowledging import acknowledge, in_turn
 from pgs_task.handlers.groups import handle_group_failed, handle_group_succeeded, handle_seat_left
-from pgs_task.handlers.orders import handle_order_cancelled, handle_order_paid, handle_order_refunded
+from pgs_task.handlers.orders import (
+    handle_order_cancelled,
+    handle_order_paid,
+    handle_order_refunded,
+    handle_order_reseated,
+)
 from pgs_task.logistics.services import announce_orders_to_ship
 from pgs_task.payment import handlers as payment
+from pgs_task.payment.messages import PaymentTopic
+from pgs_task.rescue.handlers import handle_payment_late
 from pgs_web.trade.after_sale.messages import AfterSaleTopic
 from pgs_web.trade.group.messages import GroupTopic
 from pgs_web.trade.order.messages import OrderTopic
@@ -15,8 +22,10 @@ from pgs_web.trade.order.messages import OrderTopic
 ROUTES: Mapping[str, Handler] = {
     # The order is in its database; nothing follows from that yet (statistics will).
     OrderTopic.UNPAID: acknowledge,
-    # Its seat counts or its money goes back; its units are sold.
+    # Its seat counts or is lost; its units are sold.
     OrderTopic.PAID: handle_order_paid,
+    # Its seat in another group is written down, the old one is free.
+    OrderTopic.RESEATED: handle_order_reseated,
     # The bus tells logistics.
     OrderTopic.TO_SHIP: announce_orders_to_ship,
     # The log rows have it; nothing follows yet (the merchants' copy will).
@@ -38,6 +47,8 @@ ROUTES: Mapping[str, Handler] = {
     AfterSaleTopic.DONE: acknowledge,
     AfterSaleTopic.REFUSED: acknowledge,
     AfterSaleTopic.CANCELLED: acknowledge,
+    # Its order looks for units and a seat, as its shopper wished.
+    PaymentTopic.LATE: handle_payment_late,
     # The group's page reads the row.
     GroupTopic.FORMED: acknowledge,
     # Nobody joins any more; all of its orders ship.

@@ -32,6 +32,8 @@ JOBS: tuple[Job, ...] = (
     Job("process_refunds", "pgs_task.payment.services.process_due_refunds", 1, lease_seconds=60),
     # After-sale requests whose goods weren't sent back end.
     Job("cancel_overdue_returns", "pgs_web.trade.after_sale.services.cancel_overdue_returns", 60),
+    # Paid orders without a place get another one, as their shoppers wished, or their money back.
+    Job("advance_rescues", "pgs_task.rescue.services.advance_rescues", 1, lease_seconds=30),
     # The back office and the shop's pages see the stock a moment after Redis does.
     Job("sync_stock", "pgs_task.stock_sync.services.sync_stocks", 2, lease_seconds=30),
     # An activity whose stock key is gone is paused and somebody is called (invariant S7).

@@ -6,6 +6,13 @@ from config.env import env
 GROUP_EXPIRY_GRACE_SECONDS: float = env.float("GROUP_EXPIRY_GRACE_SECONDS", default=2.0)
 # A notice sent in time may still be on its way: the order waits for it.
 UNPAID_GRACE_SECONDS: float = env.float("UNPAID_GRACE_SECONDS", default=1.0)
+# So much longer an order waits whose payment couldn't be closed at the gateway: it may be paid there. Then it is
+# cancelled all the same; a payment that comes after that is late.
+UNPAID_CLOSE_SECONDS: float = env.float("UNPAID_CLOSE_SECONDS", default=10.0)
+# For so long a paid order without a place looks for another one, if its shopper wished for it; then it is refunded.
+RESCUE_WITHIN_SECONDS: int = env.int("RESCUE_WITHIN_SECONDS", default=60)
+# Groups that an order may move through after its own; when the last of them fails, too, it is refunded.
+RESCUES_AN_ORDER: int = env.int("RESCUES_AN_ORDER", default=2)
 # By then a shopper has the money back, or invariant O7 calls somebody.
 REFUND_WITHIN_SECONDS: int = env.int("REFUND_WITHIN_SECONDS", default=86_400)
 

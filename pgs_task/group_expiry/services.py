@@ -40,9 +40,9 @@ def _end_withdrawn() -> int:
     return done.failed
 
 
-def _close_payments(order_ids: Sequence[int]) -> None:
+def _close_payments(order_ids: Sequence[int]) -> list[int]:
     # An order that turns out to be paid is not UNPAID any more when the cancellation comes.
-    close_open_payments(order_ids=order_ids)
+    return close_open_payments(order_ids=order_ids).unknown
 
 
 def _until_done(act: Callable[[], int]) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pgs_data.messaging.relay import Message
 from pgs_data.sharding.slots import alias_of_id
 from pgs_task.handlers.batches import Leftovers, split_by_node, split_by_partition, split_ids_by_node
+from pgs_task.rescue.services import lose_seats
 from pgs_web.trade.group.scripts import GroupOfActivity, close_groups
 from pgs_web.trade.group.selectors import orders_with_active_seats
 from pgs_web.trade.group.services import settle_groups
@@ -27,7 +28,7 @@ def handle_group_succeeded(messages: Sequence[Message]) -> None:
 
 
 def handle_group_failed(messages: Sequence[Message]) -> None:
-    """`group.failed`: nobody joins any more; unpaid orders are cancelled, paid ones get their money back.
+    """`group.failed`: nobody joins any more; unpaid orders are cancelled, paid ones have lost their seat.
 
     An order that is not in its database yet is caught later: by its time to pay, which is never after the group's
     deadline, or when its payment is refused.
@@ -61,12 +62,13 @@ def _end_orders(messages: Sequence[Message], *, later: Leftovers) -> None:
     alias = alias_of_id(messages[0].payload["group_id"])
     orders = orders_with_active_seats(alias, [message.payload["group_id"] for message in messages])
     ids_of_messages = [(message, orders.get(message.payload["group_id"], ())) for message in messages]
+    groups = {order_id: group_id for group_id, order_ids in orders.items() for order_id in order_ids}
     for order_ids, of_node in split_ids_by_node(ids_of_messages).values():
         with later.outages(of_node):
             cancel_orders(order_ids=order_ids, reason=CancelReason.GROUP_FAILED, actor="group")
-            # After the cancellations: an order that was paid in between is AWAITING_GROUP and is refunded here, and
-            # one that is paid later is not UNPAID any more.
-            start_refunds(order_ids=order_ids, reason=RefundReason.GROUP_FAILED, actor="group")
+            # After the cancellations: an order that was paid in between is AWAITING_GROUP and has lost its seat here,
+            # and one that is paid later is not UNPAID any more.
+            lose_seats(groups={order_id: groups[order_id] for order_id in order_ids})
 
 
 def _close_in_ledger(messages: Sequence[Message], *, later: Leftovers) -> None:

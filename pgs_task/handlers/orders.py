@@ -8,17 +8,24 @@ from collections.abc import Callable, Sequence
 from pgs_data.clock import from_ms
 from pgs_data.messaging.relay import Message
 from pgs_task.handlers.batches import Leftovers, split_by_node
+from pgs_task.handlers.seats import write_new_seats
 from pgs_task.handlers.stock import settle_stock
-from pgs_web.trade.group.services import PaidSeat, SeatOfOrder, count_paid_seats, refund_seats, release_seats
-from pgs_web.trade.order.services import start_refunds
-from pgs_web.trade.order.states import RefundReason
+from pgs_task.rescue.services import lose_seats
+from pgs_web.trade.group.services import (
+    PaidSeat,
+    SeatOfOrder,
+    count_paid_seats,
+    hand_over_seats,
+    refund_seats,
+    release_seats,
+)
 from pgs_web.trade.stock.messages import SettleMovement
 
 SEAT_NOT_WRITTEN = "The seat is not written down on the group's node yet."
 
 
 def handle_order_paid(messages: Sequence[Message]) -> None:
-    """`order.paid`: the seat counts, or the money goes back; the units are sold."""
+    """`order.paid`: the seat counts, or the order has lost it; the units are sold."""
     later = Leftovers()
     for of_node in split_by_node(messages, key="group_id").values():
         with later.outages(of_node):
@@ -28,13 +35,14 @@ def handle_order_paid(messages: Sequence[Message]) -> None:
                         group_id=message.payload["group_id"],
                         order_id=message.payload["order_id"],
                         paid_at=from_ms(message.payload["paid_at_ms"]),
+                        is_revived=message.payload.get("is_revived", False),
                     )
                     for message in of_node
                 ]
             )
             later.add(_of_orders(of_node, report.missing), SEAT_NOT_WRITTEN)
-            # Dying here: the seat stays HELD in a group that is over, so the next delivery refuses it again.
-            start_refunds(order_ids=report.refused, reason=RefundReason.GROUP_FAILED, actor="group")
+            # Dying here: the seat stays as it is in a group that is over, so the next delivery refuses it again.
+            lose_seats(groups=_groups_of(of_node, report.refused))
     settle_stock(messages, SettleMovement.CONFIRM, later=later)
     later.raise_if_any()
 
@@ -68,6 +76,26 @@ def _give_back(
             later.add(_of_orders(of_node, missing), SEAT_NOT_WRITTEN)
     settle_stock(later.without(messages), movement, later=later)
     later.raise_if_any()
+
+
+def handle_order_reseated(messages: Sequence[Message]) -> None:
+    """`order.reseated`: the seat in the new group is written down, which its payment waits for; the old one is free."""
+    later = Leftovers()
+    write_new_seats(messages, later=later)
+    for of_node in split_by_node(later.without(messages), key="lost_group_id").values():
+        with later.outages(of_node):
+            missing = hand_over_seats(
+                seats=[
+                    SeatOfOrder(group_id=message.payload["lost_group_id"], order_id=message.payload["order_id"])
+                    for message in of_node
+                ]
+            )
+            later.add(_of_orders(of_node, missing), SEAT_NOT_WRITTEN)
+    later.raise_if_any()
+
+
+def _groups_of(messages: Sequence[Message], order_ids: Sequence[int]) -> dict[int, int]:
+    return {message.payload["order_id"]: message.payload["group_id"] for message in _of_orders(messages, order_ids)}
 
 
 def _of_orders(messages: Sequence[Message], order_ids: Sequence[int]) -> list[Message]:

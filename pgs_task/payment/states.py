@@ -7,7 +7,7 @@ class PaymentState(StrEnum):
     WAITING = "WAITING"  # the shopper has not paid yet
     SUCCEEDED = "SUCCEEDED"  # the gateway has the money
     CLOSED = "CLOSED"  # can't be paid any more
-    LATE = "LATE"  # paid when the order could not be paid any more; the money goes back
+    LATE = "LATE"  # paid when the order could not be paid any more; the money goes back, or the order is taken up again
     REFUNDED = "REFUNDED"  # all of it went back
 
 
@@ -44,7 +44,7 @@ PAYMENT_MOVES: dict[PaymentState, frozenset[PaymentState]] = {
     PaymentState.WAITING: frozenset({PaymentState.SUCCEEDED, PaymentState.CLOSED, PaymentState.LATE}),
     PaymentState.CLOSED: frozenset({PaymentState.LATE}),
     PaymentState.SUCCEEDED: frozenset({PaymentState.REFUNDED}),
-    PaymentState.LATE: frozenset({PaymentState.REFUNDED}),
+    PaymentState.LATE: frozenset({PaymentState.SUCCEEDED, PaymentState.REFUNDED}),
     PaymentState.REFUNDED: frozenset(),
 }
 REFUND_MOVES: dict[RefundState, frozenset[RefundState]] = {

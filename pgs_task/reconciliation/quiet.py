@@ -14,6 +14,8 @@ from pgs_task.order_drain.queue import streams_of
 from pgs_task.payment.models import Refund
 from pgs_task.payment.states import RefundState
 from pgs_task.reconciliation.reach import find_unreachable
+from pgs_task.rescue.models import Rescue
+from pgs_task.rescue.states import UNFINISHED
 from pgs_web.display.activity.models import ActivityStock
 from pgs_web.trade.intake.keys import INTAKE_GROUP, flow_key, intake_key
 from pgs_web.trade.order.models import Order
@@ -79,6 +81,9 @@ def _restless_nodes() -> list[str]:
         refunds = Refund.objects.on_node(alias).exclude(Q(state=RefundState.SUCCEEDED) | Q(state=RefundState.MANUAL))
         if waiting := refunds.count():
             restless.append(f"{alias}: {waiting} refunds are under way")
+        rescues = Rescue.objects.on_node(alias).filter(state__in=UNFINISHED)
+        if waiting := rescues.count():
+            restless.append(f"{alias}: {waiting} paid orders look for another place")
         # The bus carries shipments outside of the outbox.
         if waiting := Order.objects.on_node(alias).filter(state=OrderState.TO_SHIP).count():
             restless.append(f"{alias}: {waiting} orders are about to be shipped")

@@ -14,7 +14,7 @@ from pgs_task.reconciliation.pages import keyset_pages
 from pgs_task.reconciliation.scripts import counted_keys
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.states import LOCKED, SOLD, OrderState
-from pgs_web.trade.stock.holds import Hold, HoldState
+from pgs_web.trade.stock.holds import FINAL, Hold, HoldState
 from pgs_web.trade.stock.keys import away_key, away_open_key
 from pgs_web.trade.stock.messages import SettleMovement
 from pgs_web.trade.stock.scans import iterate_holds
@@ -179,6 +179,13 @@ def _hold_of(order: Order) -> Hold:
         ticket=0,
         position=0,
         eta_seconds=0,
-        reason=order.reason if held is HoldState.REJECTED else "",
+        reason=_reason_of(order, held),
         wishes=order.wishes,
     )
+
+
+def _reason_of(order: Order, held: HoldState) -> str:
+    if held is HoldState.REJECTED:
+        return order.reason
+    # A cancelled order may be taken up again, one that was refunded may not.
+    return FINAL if order.state == OrderState.REFUNDED else ""

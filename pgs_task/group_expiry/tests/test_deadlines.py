@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from pgs_data.sharding.slots import alias_of_id
 from pgs_task.group_expiry import services
 from pgs_task.group_expiry.services import cancel_overdue_orders, fail_overdue_groups
+from pgs_task.payment.services import CloseReport
 from pgs_web.trade.group.models import Group
 from pgs_web.trade.group.services import fail_expired_groups
 from pgs_web.trade.group.services.ending import expired_groups
@@ -83,7 +84,12 @@ def test_a_clock_that_were_the_workers_would_be_noticed(monkeypatch):
 def test_payment_is_closed_before_an_order_is_cancelled():
     order = make_order(pay_within=-10 * SECOND)
     seen: list[list[str]] = []
-    with patch.object(services, "close_open_payments", lambda *, order_ids: seen.append([*order_ids, *states(order)])):
+
+    def close(*, order_ids):
+        seen.append([*order_ids, *states(order)])
+        return CloseReport()
+
+    with patch.object(services, "close_open_payments", close):
         assert cancel_overdue_orders() == 1
     assert seen == [[order.pk, "UNPAID"]]
 
@@ -93,10 +99,21 @@ def test_an_order_that_the_gateway_says_is_paid_is_not_cancelled():
 
     def close(*, order_ids):
         Order.objects.filter(pk=order.pk).update(state="TO_SHIP")
+        return CloseReport(paid=[order.pk])
 
     with patch.object(services, "close_open_payments", close):
         assert cancel_overdue_orders() == 0
     assert states(order) == ["TO_SHIP"]
+
+
+def test_a_gateway_that_does_not_answer_is_waited_for_but_not_for_ever(settings):
+    settings.UNPAID_GRACE_SECONDS, settings.UNPAID_CLOSE_SECONDS = 1, 20
+    asked, waited = make_order(pay_within=-10 * SECOND), make_order(pay_within=-22 * SECOND)
+    free = make_order(pay_within=-10 * SECOND)
+    with patch.object(services, "close_open_payments", lambda *, order_ids: CloseReport(unknown=[asked.pk, waited.pk])):
+        assert cancel_overdue_orders() == 2
+    assert states(asked, waited, free) == ["UNPAID", "CANCELLED", "CANCELLED"]
+    assert cancel_overdue_orders() == 1
 
 
 def test_more_than_a_batch_is_worked_off_in_one_run(monkeypatch):

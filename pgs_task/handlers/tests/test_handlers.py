@@ -22,6 +22,7 @@ from pgs_task.handlers.tests.making import (
     waiting_messages,
     waiting_topics,
 )
+from pgs_task.payment.messages import PaymentTopic
 from pgs_task.routes import ROUTES
 from pgs_web.trade.after_sale.messages import AfterSaleTopic
 from pgs_web.trade.group.messages import GroupTopic
@@ -240,7 +241,7 @@ def test_units_wait_for_the_rebuild_of_a_lost_stock(group):
 
 
 def test_every_topic_has_a_route():
-    assert set(ROUTES) == {*OrderTopic, *GroupTopic, *AfterSaleTopic}
+    assert set(ROUTES) == {*OrderTopic, *GroupTopic, *PaymentTopic, *AfterSaleTopic}
 
 
 def test_a_failed_group_without_members_is_settled(group):

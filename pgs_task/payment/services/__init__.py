@@ -3,6 +3,7 @@
 from pgs_task.payment.services.anomaly_tracing import explain_anomaly, refund_anomaly, trace_again, trace_anomalies
 from pgs_task.payment.services.by_hand import claim_paid_by_hand, confirm_paid_by_hand
 from pgs_task.payment.services.closing import CloseOutcome, CloseReport, close_open_payments, close_payment
+from pgs_task.payment.services.late import accept_late_payment, return_late_payment
 from pgs_task.payment.services.missing_journal import write_missing_journal
 from pgs_task.payment.services.notices import receive_notice, refuse_notice
 from pgs_task.payment.services.queries import QueryReport, query_waiting_payments
@@ -22,6 +23,7 @@ __all__ = [
     "QueryReport",
     "RefundWish",
     "StartedPayment",
+    "accept_late_payment",
     "claim_paid_by_hand",
     "close_open_payments",
     "close_payment",
@@ -36,6 +38,7 @@ __all__ = [
     "request_refund",
     "request_refunds",
     "retry_refund",
+    "return_late_payment",
     "send_refund",
     "start_payment",
     "trace_again",

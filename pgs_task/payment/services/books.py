@@ -38,6 +38,12 @@ def reference_of_trade(gateway: str, trade_no: str) -> str:
     return f"{gateway}:{trade_no}"
 
 
+def book_late_accepted(*, payment: Payment, at: datetime) -> None:
+    """A late payment pays its order after all; once a payment."""
+    amounts = {MovementCause.LATE_ACCEPTED: payment.amount_fen}
+    record_movements(_movements(payment, str(payment.pk), amounts, at, gateway=payment.gateway))
+
+
 def movements_of_payment(*, payment: Payment, cause: MovementCause, at: datetime) -> list[Movement]:
     """What book_taken writes."""
     fee_fen = fee_of(gateway=payment.gateway, amount_fen=payment.amount_fen)

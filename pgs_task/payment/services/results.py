@@ -15,14 +15,12 @@ from pgs_task.payment.errors import NumberTaken, WrongAmount
 from pgs_task.payment.gateways.contract import TradeAnswer, VerifiedNotice
 from pgs_task.payment.models import Notice, Payment
 from pgs_task.payment.services.books import book_taken
+from pgs_task.payment.services.late import settle_late_payment
 from pgs_task.payment.services.moves import clamp, lock_order, lock_payment, move_payment
 from pgs_task.payment.services.numbers import claim_numbers
-from pgs_task.payment.services.refunds import insert_refund
 from pgs_task.payment.states import ANOMALIES, TAKEN, NoticeOutcome, NoticeStatus, PaymentState
+from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.services import mark_paid
-
-# Reason of the refund of a late payment.
-LATE_REASON = "late_payment"
 
 # What the tracing of anomalies calls what a notice did.
 ANOMALY_KINDS = {
@@ -54,14 +52,14 @@ def apply_notice(*, payment: Payment, notice: VerifiedNotice, raw: str, is_notic
         _record(AnomalyKind.FOREIGN_NUMBER, payment, notice, raw=raw, now=database_now(alias_of_id(payment.pk)))
         raise
     with node_transaction(payment.pk) as alias:
-        lock_order(order_id=payment.order_id)
+        order = lock_order(order_id=payment.order_id)
         payment = lock_payment(payment_id=payment.pk)
         known = Notice.objects.filter(
             payment_id=payment.pk, gateway=payment.gateway, notice_id=notice.notice_id
         ).first()
         if known is None:
             now = database_now(alias)
-            outcome = _apply(payment, notice, now)
+            outcome = _apply(payment, notice, order, now)
             _store(payment, notice, outcome=outcome, raw=raw, now=now)
             if outcome in ANOMALY_KINDS:
                 _record(ANOMALY_KINDS[outcome], payment, notice, raw=raw, now=now)
@@ -88,12 +86,12 @@ def apply_trade_answer(*, payment: Payment, answer: TradeAnswer) -> Applied:
     return apply_notice(payment=payment, notice=notice, raw=repr(answer), is_notice=False)
 
 
-def _apply(payment: Payment, notice: VerifiedNotice, now: datetime) -> NoticeOutcome:
+def _apply(payment: Payment, notice: VerifiedNotice, order: Order | None, now: datetime) -> NoticeOutcome:
     if (notice.amount_fen, notice.currency) != (payment.amount_fen, payment.currency):
         return NoticeOutcome.WRONG_AMOUNT
     match notice.status:
         case NoticeStatus.SUCCESS:
-            return _apply_success(payment, notice, now)
+            return _apply_success(payment, notice, order, now)
         case NoticeStatus.CLOSED if payment.state == PaymentState.WAITING:
             move_payment(payment=payment, to_state=PaymentState.CLOSED)
             return NoticeOutcome.CLOSED
@@ -102,7 +100,7 @@ def _apply(payment: Payment, notice: VerifiedNotice, now: datetime) -> NoticeOut
     return NoticeOutcome.IGNORED
 
 
-def _apply_success(payment: Payment, notice: VerifiedNotice, now: datetime) -> NoticeOutcome:
+def _apply_success(payment: Payment, notice: VerifiedNotice, order: Order | None, now: datetime) -> NoticeOutcome:
     if payment.state in TAKEN:
         return NoticeOutcome.DUPLICATE if payment.trade_no == notice.trade_no else NoticeOutcome.SECOND_TRADE
     paid_at = clamp(notice.paid_at or now, earliest=payment.created_at, latest=now)
@@ -119,7 +117,7 @@ def _apply_success(payment: Payment, notice: VerifiedNotice, now: datetime) -> N
         return NoticeOutcome.PAID
     move_payment(payment=payment, to_state=PaymentState.LATE, trade_no=notice.trade_no, paid_at=paid_at)
     book_taken(payment=payment, cause=MovementCause.LATE_PAID, at=paid_at)
-    insert_refund(payment=payment, reason=LATE_REASON, now=now)
+    settle_late_payment(payment=payment, order=order, now=now)
     return NoticeOutcome.LATE
 
 

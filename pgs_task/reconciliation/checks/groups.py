@@ -120,7 +120,7 @@ def _paid_in_vain(alias: str) -> Iterator[str]:
         yield f"group {group_id} on {alias} is decided and {seats} of its seats are still PAID"
 
 
-@make_check("G3", When.QUIET, _("FAILED ⇒ every paid member refunded, every unit given back once"))
+@make_check("G3", When.QUIET, _("FAILED ⇒ every paid member refunded or seated elsewhere, every unit given back once"))
 def failure_is_settled() -> Iterator[str]:
     for alias in node_aliases():
         groups = Group.objects.on_node(alias).filter(state__in=[GroupState.FAILED, GroupState.SETTLED]).order_by("id")
@@ -132,7 +132,10 @@ def failure_is_settled() -> Iterator[str]:
             open_orders = defaultdict(list)
             for node, order_ids in ids_by_node(owners).items():
                 orders = Order.objects.on_node(node).filter(id__in=order_ids).exclude(state__in=MADE_WHOLE)
-                for order_id, state in orders.values_list("id", "state"):
+                for order_id, state, group_id in orders.values_list("id", "state", "group_id"):
+                    if group_id != owners[order_id]:
+                        # It has a seat in another group, which is judged there.
+                        continue
                     # A refund on its way is no offence before its latest-by time (O7), but the group isn't settled yet.
                     if state != OrderState.REFUNDING or page[owners[order_id]] == GroupState.SETTLED:
                         open_orders[owners[order_id]].append(f"{order_id} {state}")

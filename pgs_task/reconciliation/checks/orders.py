@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from pgs_data.clock import database_now
 from pgs_data.sharding.slots import alias_of_id, node_aliases, slot_of_id, slot_of_key
 from pgs_task.reconciliation.contract import When, make_check
-from pgs_task.reconciliation.grace import UNPAID_GRACE
+from pgs_task.reconciliation.grace import RESCUE_GRACE, UNPAID_GRACE
 from pgs_task.reconciliation.pages import keyset_pages
 from pgs_web.display.activity.models import Activity, ActivityLog
 from pgs_web.trade.order.models import Order, OrderLog
@@ -154,6 +154,8 @@ def nothing_stuck() -> Iterator[str]:
         for order in orders.filter(overdue, state=OrderState.REFUNDING).iterator(CHUNK):
             promised = f"{order.refund_by:%F %T} UTC" if order.refund_by else "nobody knows when"
             yield f"order {order.pk} is still REFUNDING, its money was promised by {promised}"
+        for order in orders.filter(decide_by__lt=now - RESCUE_GRACE).iterator(CHUNK):
+            yield f"order {order.pk} looks for another place, which was to be decided by {order.decide_by:%F %T} UTC"
         for order in orders.filter(state=OrderState.ACCEPTED).iterator(CHUNK):
             yield f"order {order.pk} is written down and still ACCEPTED: nobody can pay for it"
 

@@ -165,7 +165,11 @@ def copy_matches_redis() -> Iterator[str]:
                 yield f"activity {activity_id}: the database has {row or 'no row'}, Redis {redis or 'no stock'}"
 
 
-@make_check("S6", When.QUIET, _("stock ledger: one RESERVE an order, then at most one of CONFIRM or RELEASE"))
+@make_check(
+    "S6",
+    When.QUIET,
+    _("stock ledger: one RESERVE an order, then at most one of CONFIRM or RELEASE, a RETAKE only after that"),
+)
 def ledger_is_complete() -> Iterator[str]:
     for alias in node_aliases():
         yield from _wrong_movements(alias)
@@ -191,9 +195,11 @@ def _wrong_movements(alias: str) -> Iterator[str]:
     wrong = counted.exclude(
         Q(least=F("most"))
         & (
-            Q(RESERVE=1, CONFIRM=0, RELEASE=0, RETURN=0)
-            | Q(RESERVE=1, CONFIRM=1, RELEASE=0, RETURN__lte=1)
-            | Q(RESERVE=1, CONFIRM=0, RELEASE=1, RETURN=0)
+            Q(RESERVE=1, CONFIRM=0, RELEASE=0, RETURN=0, RETAKE=0)
+            | Q(RESERVE=1, CONFIRM=1, RELEASE=0, RETURN__lte=1, RETAKE=0)
+            | Q(RESERVE=1, CONFIRM=0, RELEASE=1, RETURN=0, RETAKE=0)
+            # Cancelled, and taken up again for a payment that came too late.
+            | Q(RESERVE=1, CONFIRM=0, RELEASE=1, RETAKE=1, RETURN__lte=1)
         )
     )
     for row in wrong.iterator(CHUNK):

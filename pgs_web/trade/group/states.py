@@ -22,7 +22,7 @@ class SeatState(StrEnum):
     HELD = "HELD"  # waits for the member's payment
     PAID = "PAID"  # paid; waits for the others
     CONFIRMED = "CONFIRMED"  # the group succeeded
-    RELEASED = "RELEASED"  # given back unpaid
+    RELEASED = "RELEASED"  # given back; no money goes back with it
     REFUNDED = "REFUNDED"  # given back with the money
 
 
@@ -39,9 +39,11 @@ GROUP_MOVES: dict[GroupState, frozenset[GroupState]] = {
 }
 SEAT_MOVES: dict[SeatState, frozenset[SeatState]] = {
     SeatState.HELD: frozenset({SeatState.PAID, SeatState.RELEASED, SeatState.REFUNDED}),
-    SeatState.PAID: frozenset({SeatState.CONFIRMED, SeatState.REFUNDED}),
+    # Released with its money when the order takes a place elsewhere.
+    SeatState.PAID: frozenset({SeatState.CONFIRMED, SeatState.REFUNDED, SeatState.RELEASED}),
     SeatState.CONFIRMED: frozenset(),
-    SeatState.RELEASED: frozenset(),
+    # Again, when a cancelled order was taken up again.
+    SeatState.RELEASED: frozenset({SeatState.PAID, SeatState.REFUNDED}),
     SeatState.REFUNDED: frozenset(),
 }
 ACTIVE_SEATS = frozenset({SeatState.HELD, SeatState.PAID, SeatState.CONFIRMED})

@@ -11,7 +11,8 @@ from pgs_web.trade.order.states import OrderState
 
 class OrderTopic(StrEnum):
     UNPAID = "order.unpaid"  # persisted by the drain
-    PAID = "order.paid"  # left UNPAID with money
+    PAID = "order.paid"  # has money, and a seat that should count, if it has one
+    RESEATED = "order.reseated"  # its seat is in another group from now on
     TO_SHIP = "order.to_ship"
     SHIPPED = "order.shipped"
     COMPLETED = "order.completed"
@@ -37,7 +38,7 @@ _TOPIC_OF_ARRIVAL: dict[OrderState, OrderTopic] = {
 def topics_of_move(*, from_state: OrderState, to_state: OrderState) -> tuple[OrderTopic, ...]:
     """Topics that a move is told under; an order bought alone is paid and ready to ship in one move."""
     arrival = _TOPIC_OF_ARRIVAL[to_state]
-    if from_state == OrderState.UNPAID and to_state == OrderState.TO_SHIP:
+    if from_state in {OrderState.UNPAID, OrderState.CANCELLED} and to_state == OrderState.TO_SHIP:
         return (OrderTopic.PAID, arrival)
     return (arrival,)
 
@@ -58,3 +59,14 @@ def describe_order(order: Order, *, at: datetime) -> dict[str, Any]:
         "at_ms": to_ms(at),
         "paid_at_ms": to_ms(order.paid_at) if order.paid_at else None,
     }
+
+
+def payload_of(order: Order, *, from_state: OrderState, at: datetime) -> dict[str, Any]:
+    """Payload of a move: `is_revived` where a cancelled order was taken up again, whose seat may be given up."""
+    payload = describe_order(order, at=at)
+    return {**payload, "is_revived": True} if from_state == OrderState.CANCELLED else payload
+
+
+def describe_new_seat(order: Order, *, lost_group_id: int, group: dict[str, int]) -> dict[str, Any]:
+    """Payload of `order.reseated`: the group as it was opened, so that whoever hears it first can write it down."""
+    return {"order_id": order.pk, "group_id": order.group_id, "lost_group_id": lost_group_id, "group": group}

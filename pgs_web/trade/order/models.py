@@ -41,6 +41,8 @@ class Order(ShardedModel):
     wishes = models.PositiveSmallIntegerField(default=0, db_default=0)
     # Set while REFUNDING: until then the shopper has the money back, or somebody is called (invariant O7).
     refund_by = models.DateTimeField(_("refunded by"), null=True)
+    # Set while it is tried to find a paid order another place: until then it has one, or its money is on its way back.
+    decide_by = models.DateTimeField(_("decided by"), null=True)
     created_at = models.DateTimeField(_("persisted at"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed at"), auto_now=True)
 

@@ -72,6 +72,14 @@ class OrderSerializer(serializers.Serializer[Order]):
     refund_by = serializers.DateTimeField(
         default_timezone=UTC, allow_null=True, help_text=_("While REFUNDING: until then you have your money back.")
     )
+    decide_by = serializers.DateTimeField(
+        default_timezone=UTC,
+        allow_null=True,
+        help_text=_(
+            "While we look for another place for your paid order, as you wished: until then it has one, or your money "
+            "is on its way back."
+        ),
+    )
     queue = QueueSerializer(
         allow_null=True, help_text=_("While ACCEPTED: how long until you can pay; null afterwards.")
     )

@@ -28,13 +28,15 @@ class CancelReason(StrEnum):
 MOVES: dict[OrderState, frozenset[OrderState]] = {
     OrderState.ACCEPTED: frozenset({OrderState.UNPAID, OrderState.REJECTED}),
     OrderState.UNPAID: frozenset({OrderState.AWAITING_GROUP, OrderState.TO_SHIP, OrderState.CANCELLED}),
-    OrderState.AWAITING_GROUP: frozenset({OrderState.TO_SHIP, OrderState.REFUNDING}),
+    # To itself: its seat is in another group from now on.
+    OrderState.AWAITING_GROUP: frozenset({OrderState.AWAITING_GROUP, OrderState.TO_SHIP, OrderState.REFUNDING}),
     OrderState.TO_SHIP: frozenset({OrderState.SHIPPED, OrderState.REFUNDING}),
     # REFUNDING after shipping: as operators refunded before there was after-sale service, which leaves the order alone.
     OrderState.SHIPPED: frozenset({OrderState.COMPLETED, OrderState.REFUNDING}),
     OrderState.COMPLETED: frozenset({OrderState.REFUNDING}),
     OrderState.REFUNDING: frozenset({OrderState.REFUNDED}),
-    OrderState.CANCELLED: frozenset(),
+    # Taken up again for a payment that came too late.
+    OrderState.CANCELLED: frozenset({OrderState.AWAITING_GROUP, OrderState.TO_SHIP}),
     OrderState.REFUNDED: frozenset(),
     OrderState.REJECTED: frozenset(),
 }
@@ -49,6 +51,11 @@ SOLD = frozenset(
         OrderState.REFUNDING,
     }
 )
+
+
+class RescueReason(StrEnum):
+    LATE_PAYMENT = "late_payment"  # taken up again after its cancellation
+    MOVED = "moved"  # into another group
 
 
 class RefundReason(StrEnum):

@@ -13,6 +13,9 @@ from typing import NamedTuple, Self
 from pgs_data.ids.layout import EPOCH_MS
 from pgs_web.trade.stock.terms import OwnTerms
 
+# The reason of a hold GIVEN_BACK for good: its order was refunded, or will not be taken up again.
+FINAL = "final"
+
 
 class HoldState(StrEnum):
     LOCKED = "L"  # units in lock

@@ -42,3 +42,4 @@ class SettleMovement(StrEnum):
     RELEASE = "RELEASE"  # lock → remain
     RETURN = "RETURN"  # sold → remain
     REJECT = "REJECT"  # lock → remain, and the shopper sees the reason
+    FORGO = "FORGO"  # sold → remain, if it is; and what was released isn't taken up again

@@ -11,6 +11,8 @@ class Movement(models.TextChoices):
     CONFIRM = "CONFIRM", _("lock → sold, at payment")
     RELEASE = "RELEASE", _("lock → remain, at cancellation")
     RETURN = "RETURN", _("sold → remain, at refund")
+    # Only after a RELEASE: the money came too late, and there was still something to sell.
+    RETAKE = "RETAKE", _("remain → sold, at a late payment")
 
 
 class StockEntry(ShardedModel):

@@ -11,6 +11,7 @@ from pgs_web.trade.group.services.guaranteeing import settle_guarantees
 from pgs_web.trade.group.services.leaving import (
     LeaveOutcome,
     SeatOfOrder,
+    hand_over_seats,
     leave_group,
     refund_seats,
     release_seats,
@@ -27,6 +28,7 @@ __all__ = [
     "fail_group",
     "fail_groups",
     "fail_withdrawn_groups",
+    "hand_over_seats",
     "leave_group",
     "refund_seats",
     "release_seats",

@@ -50,8 +50,7 @@ def move_seats(alias: str, seats: Sequence[Seat], *, to_state: SeatState, now: d
     for seat in seats:
         by_state[SeatState(seat.state)].append(seat)
     changes: dict[str, object] = {"state": to_state, "changed_at": now}
-    if to_state not in ACTIVE_SEATS:
-        changes["active_member_id"] = None
+    changes["active_member_id"] = F("member_id") if to_state in ACTIVE_SEATS else None
     for from_state, moving in by_state.items():
         if to_state not in SEAT_MOVES[from_state]:
             raise ValueError(f"No seat goes from {from_state} to {to_state}.")
@@ -62,8 +61,7 @@ def move_seats(alias: str, seats: Sequence[Seat], *, to_state: SeatState, now: d
             raise GroupChangedMeanwhile(f"{len(moving)} seats were {from_state} on {alias}, {changed} moved.")
     for seat in seats:
         seat.state = to_state
-        if to_state not in ACTIVE_SEATS:
-            seat.active_member_id = None
+        seat.active_member_id = seat.member_id if to_state in ACTIVE_SEATS else None
 
 
 def move_groups(

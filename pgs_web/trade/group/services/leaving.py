@@ -56,6 +56,14 @@ def refund_seats(*, seats: Sequence[SeatOfOrder]) -> list[int]:
     return _give_up(seats, from_states={SeatState.HELD, SeatState.PAID}, to_state=SeatState.REFUNDED)
 
 
+def hand_over_seats(*, seats: Sequence[SeatOfOrder]) -> list[int]:
+    """Gives back the seats of paid orders that have taken a place elsewhere; returns those not written down yet.
+
+    A failed group in which nobody is left is settled.
+    """
+    return _give_up(seats, from_states={SeatState.HELD, SeatState.PAID}, to_state=SeatState.RELEASED)
+
+
 def leave_group(*, group_id: int, order_id: int) -> LeaveOutcome:
     """Gives up a paid order's seat while the group is FORMING, and tells it (`seat.left`), both or neither.
 
@@ -70,7 +78,8 @@ def leave_group(*, group_id: int, order_id: int) -> LeaveOutcome:
             return LeaveOutcome.SUCCEEDED
         if group.state != GroupState.FORMING:
             return LeaveOutcome.FAILED
-        if seat.state in {SeatState.HELD, SeatState.PAID}:
+        # RELEASED: a cancelled order that was taken up again, and whose payment is not counted yet.
+        if seat.state in {SeatState.HELD, SeatState.PAID, SeatState.RELEASED}:
             now = database_now(alias)
             _leave(alias, {group_id: group}, [seat], to_state=SeatState.REFUNDED, now=now)
             draft = OutboxDraft(topic=GroupTopic.SEAT_LEFT, shard_key=group_id, payload=describe_seat(seat, at=now))

@@ -1,7 +1,7 @@
 """Seats are paid, and the payment of the last one completes the group."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -19,11 +19,15 @@ from pgs_web.trade.group.states import GroupState, SeatState
 
 @dataclass(frozen=True, kw_only=True)
 class PaidSeat:
-    """An order was paid at this moment, and its seat should count."""
+    """An order was paid at this moment, and its seat should count.
+
+    `is_revived`: the order was cancelled and taken up again, its seat may be RELEASED; the ledger holds its place.
+    """
 
     group_id: int
     order_id: int
     paid_at: datetime
+    is_revived: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +62,8 @@ def _count_on_node(alias: str, payments: Mapping[int, Sequence[PaidSeat]]) -> Pa
     groups = lock_groups(alias, payments)
     order_ids = [payment.order_id for of_group in payments.values() for payment in of_group]
     seats = read_seats(alias, group_ids=payments, order_ids=order_ids)
+    revived = {payment.order_id for of_group in payments.values() for payment in of_group if payment.is_revived}
+    countable = _countable(alias, seats, revived)
     report = PaymentsReport()
     counting: dict[int, list[Seat]] = {}
     for group_id, of_group in payments.items():
@@ -65,7 +71,7 @@ def _count_on_node(alias: str, payments: Mapping[int, Sequence[PaidSeat]]) -> Pa
         if group is None:
             report.missing.extend(payment.order_id for payment in of_group)
         else:
-            counted = _judge(group, of_group, seats, report)
+            counted = _judge(group, of_group, seats, countable, report)
             if counted:
                 counting[group_id] = counted
     if counting:
@@ -76,7 +82,31 @@ def _count_on_node(alias: str, payments: Mapping[int, Sequence[PaidSeat]]) -> Pa
     return report
 
 
-def _judge(group: Group, payments: Sequence[PaidSeat], seats: Mapping[int, Seat], report: PaymentsReport) -> list[Seat]:
+def _countable(alias: str, seats: Mapping[int, Seat], revived: Collection[int]) -> set[int]:
+    """Orders whose seat a payment may win: it is HELD, or was released by a cancellation that is undone.
+
+    Released, it is nobody's meanwhile: another order of the same member may have come in.
+    """
+    released = {order_id: seats[order_id] for order_id in revived if order_id in seats}
+    released = {order_id: seat for order_id, seat in released.items() if seat.state == SeatState.RELEASED}
+    taken: set[tuple[int, int]] = set()
+    if released:
+        rows = Seat.objects.on_node(alias).filter(
+            group_id__in={seat.group_id for seat in released.values()},
+            active_member_id__in={seat.member_id for seat in released.values()},
+        )
+        taken = set(rows.values_list("group_id", "member_id"))
+    held = {order_id for order_id, seat in seats.items() if seat.state == SeatState.HELD}
+    return held | {order_id for order_id, seat in released.items() if (seat.group_id, seat.member_id) not in taken}
+
+
+def _judge(
+    group: Group,
+    payments: Sequence[PaidSeat],
+    seats: Mapping[int, Seat],
+    countable: Collection[int],
+    report: PaymentsReport,
+) -> list[Seat]:
     """The seats of one locked group that these payments win; first paid, first served."""
     won: list[Seat] = []
     once = {payment.order_id: payment for payment in payments}
@@ -84,7 +114,7 @@ def _judge(group: Group, payments: Sequence[PaidSeat], seats: Mapping[int, Seat]
         seat = seats.get(payment.order_id)
         if seat is None:
             report.missing.append(payment.order_id)
-        elif seat.state == SeatState.HELD:
+        elif payment.order_id in countable:
             # The group is locked, so its deadline doesn't move; what others change is judged by the UPDATE again.
             in_time = payment.paid_at < group.deadline
             if group.state == GroupState.FORMING and in_time and group.paid_count + len(won) < group.size:

@@ -9,6 +9,7 @@ from pgs_web.trade.order.services.buying import (
 )
 from pgs_web.trade.order.services.door import move_order, move_orders
 from pgs_web.trade.order.services.refunding import finish_refund, request_refund, start_refund, start_refunds
+from pgs_web.trade.order.services.rescuing import lock_unseated, reseat_order, revive_order, set_decide_by
 from pgs_web.trade.order.services.shipping import confirm_own_receipt, confirm_receipt, mark_shipped, mark_to_ship
 
 __all__ = [
@@ -19,12 +20,16 @@ __all__ = [
     "confirm_own_receipt",
     "confirm_receipt",
     "finish_refund",
+    "lock_unseated",
     "mark_paid",
     "mark_shipped",
     "mark_to_ship",
     "move_order",
     "move_orders",
     "request_refund",
+    "reseat_order",
+    "revive_order",
+    "set_decide_by",
     "start_refund",
     "start_refunds",
 ]

@@ -1,6 +1,6 @@
 """What happens to an unpaid order: it is paid, or it is cancelled."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -65,24 +65,36 @@ def cancel_orders(*, order_ids: Iterable[int], reason: CancelReason, actor: str)
     )
 
 
-def cancel_unpaid_orders(*, limit: int = 500, prepare: Callable[[Sequence[int]], object] | None = None) -> int:
+def cancel_unpaid_orders(*, limit: int = 500, prepare: Callable[[Sequence[int]], Collection[int]] | None = None) -> int:
     """Cancels up to limit orders a node whose time to pay is over; costs what is due. Returns how many.
 
     Only the database's clock counts. `prepare` gets the orders first, outside of transactions: payment closes them at
-    the gateway. A payment that comes before the move keeps its order. Every node is served before an outage is raised.
+    the gateway. Those that it returns couldn't be closed: they are left for the next run, UNPAID_CLOSE_SECONDS at most,
+    because a gateway that is away must not keep units from others. A payment that comes before the move keeps its
+    order. Every node is served before an outage is raised.
     """
     cancelled, outages = 0, []
     for alias in node_aliases():
         try:
             order_ids = due_orders(alias, limit=limit)
             if order_ids and prepare is not None:
-                prepare(order_ids)
+                order_ids = _without_open(alias, order_ids, prepare(order_ids))
             cancelled += len(cancel_orders(order_ids=order_ids, reason=CancelReason.UNPAID, actor="clock"))
         except OperationalError as error:
             outages.append(error)
     if outages:
         raise outages[0]
     return cancelled
+
+
+def _without_open(alias: str, order_ids: Sequence[int], unclosed: Collection[int]) -> list[int]:
+    """The orders but those whose payment is still open at the gateway, unless they have waited for it long enough."""
+    waiting = set(unclosed)
+    if waiting:
+        patience = timedelta(seconds=settings.UNPAID_GRACE_SECONDS + settings.UNPAID_CLOSE_SECONDS)
+        late = Order.objects.on_node(alias).filter(pk__in=waiting, pay_by__lte=DatabaseNow(after=-patience))
+        waiting -= set(late.values_list("pk", flat=True))
+    return [order_id for order_id in order_ids if order_id not in waiting]
 
 
 def due_orders(alias: str, *, limit: int) -> list[int]:

@@ -13,7 +13,7 @@ from pgs_data.messaging.outbox import OutboxDraft, append_messages
 from pgs_data.sharding.slots import ids_by_node
 from pgs_data.sharding.transactions import node_transaction
 from pgs_web.trade.order.errors import OrderMovedMeanwhile
-from pgs_web.trade.order.messages import describe_order, topics_of_move
+from pgs_web.trade.order.messages import payload_of, topics_of_move
 from pgs_web.trade.order.models import Order, OrderLog
 from pgs_web.trade.order.states import MOVES, SOLD, OrderState
 from pgs_web.trade.stock.models import Movement, StockEntry
@@ -31,10 +31,17 @@ def move_order(
     actor: str,
     reason: str = "",
     paid_at: datetime | None = None,
+    group_id: int | None = None,
 ) -> Order | None:
     """Moves one order; None when it does not exist or is in another state (somebody else was first)."""
     moved = move_orders(
-        order_ids=[order_id], from_states=from_states, to_state=to_state, actor=actor, reason=reason, paid_at=paid_at
+        order_ids=[order_id],
+        from_states=from_states,
+        to_state=to_state,
+        actor=actor,
+        reason=reason,
+        paid_at=paid_at,
+        group_id=group_id,
     )
     return moved[0] if moved else None
 
@@ -47,21 +54,24 @@ def move_orders(
     actor: str,
     reason: str = "",
     paid_at: datetime | None = None,
+    group_id: int | None = None,
 ) -> list[Order]:
     """Moves those of the orders that are in one of from_states and returns just them, as they are now.
 
     One transaction a node and 500 orders: a crash in between leaves some moved with all that belongs to it and the
-    others untouched, and the same call again moves the rest. Without a reason an order keeps the one that it has.
+    others untouched, and the same call again moves the rest. Without a reason an order keeps the one that it has, and
+    without a group its group.
     """
     refused = [state for state in from_states if to_state not in MOVES[state]]
     if refused:
         raise ValueError(f"No order goes from {', '.join(refused)} to {to_state}.")
     moved: list[Order] = []
+    told = {"reason": reason, "paid_at": paid_at, "group_id": group_id}
+    changes: dict[str, Any] = {"state": to_state, "decide_by": None}
+    changes |= {field: value for field, value in told.items() if value}
     for alias, ids in _chunks(order_ids):
         with node_transaction(alias):
-            moved += _move_on_node(
-                alias, ids, from_states=from_states, to_state=to_state, actor=actor, reason=reason, paid_at=paid_at
-            )
+            moved += _move_on_node(alias, ids, from_states=from_states, changes=changes, actor=actor)
     return moved
 
 
@@ -76,22 +86,20 @@ def _move_on_node(
     ids: list[int],
     *,
     from_states: Collection[OrderState],
-    to_state: OrderState,
+    changes: dict[str, Any],
     actor: str,
-    reason: str,
-    paid_at: datetime | None,
 ) -> list[Order]:
     moving = [order for order in _lock_orders(alias, ids) if order.state in from_states]
     if not moving:
         return []
     now = database_now(alias)
-    changes = _changes(to_state=to_state, reason=reason, paid_at=paid_at, now=now)
+    changes = {**changes, "updated_at": now, **_promise(to_state=changes["state"], now=now)}
     by_state: dict[OrderState, list[Order]] = defaultdict(list)
     for order in moving:
         by_state[OrderState(order.state)].append(order)
     for from_state, orders in by_state.items():
         _update(alias, orders, from_state=from_state, changes=changes)
-        _tell(orders, from_state=from_state, changes=changes, actor=actor, reason=reason, now=now)
+        _tell(orders, from_state=from_state, changes=changes, actor=actor, now=now)
     return moving
 
 
@@ -105,17 +113,10 @@ def _lock_orders(alias: str, ids: list[int]) -> list[Order]:
     return list(Order.objects.on_node(alias).select_for_update().filter(pk__in=ids).order_by("pk"))
 
 
-def _changes(*, to_state: OrderState, reason: str, paid_at: datetime | None, now: datetime) -> dict[str, Any]:
-    changes: dict[str, Any] = {"state": to_state, "updated_at": now}
-    if reason:
-        changes["reason"] = reason
-    if paid_at is not None:
-        changes["paid_at"] = paid_at
+def _promise(*, to_state: OrderState, now: datetime) -> dict[str, Any]:
     if to_state == OrderState.REFUNDING:
-        changes["refund_by"] = now + timedelta(seconds=settings.REFUND_WITHIN_SECONDS)
-    if to_state == OrderState.REFUNDED:
-        changes["refund_by"] = None
-    return changes
+        return {"refund_by": now + timedelta(seconds=settings.REFUND_WITHIN_SECONDS)}
+    return {"refund_by": None} if to_state == OrderState.REFUNDED else {}
 
 
 def _update(alias: str, orders: list[Order], *, from_state: OrderState, changes: dict[str, Any]) -> None:
@@ -128,9 +129,7 @@ def _update(alias: str, orders: list[Order], *, from_state: OrderState, changes:
         raise OrderMovedMeanwhile(f"{len(orders)} orders were locked as {from_state} on {alias}, {changed} moved.")
 
 
-def _tell(
-    orders: list[Order], *, from_state: OrderState, changes: dict[str, Any], actor: str, reason: str, now: datetime
-) -> None:
+def _tell(orders: list[Order], *, from_state: OrderState, changes: dict[str, Any], actor: str, now: datetime) -> None:
     """Log, outbox and stock ledger of a move; the rows in memory become what the database now has."""
     to_state: OrderState = changes["state"]
     for order in orders:
@@ -143,14 +142,14 @@ def _tell(
             sequence=order.log_count,
             from_state=from_state,
             to_state=to_state,
-            reason=reason or order.reason,
+            reason=order.reason,
             actor=actor,
             at=now,
         )
         for order in orders
     )
     append_messages(
-        OutboxDraft(topic=topic, shard_key=order.pk, payload=describe_order(order, at=now))
+        OutboxDraft(topic=topic, shard_key=order.pk, payload=payload_of(order, from_state=from_state, at=now))
         for order in orders
         for topic in topics_of_move(from_state=from_state, to_state=to_state)
     )
@@ -168,4 +167,6 @@ def _movement(*, from_state: OrderState, to_state: OrderState) -> Movement | Non
     """What a move does to the activity's stock (invariant S6)."""
     if from_state == OrderState.UNPAID:
         return Movement.CONFIRM if to_state in SOLD else Movement.RELEASE
+    if from_state == OrderState.CANCELLED:
+        return Movement.RETAKE
     return Movement.RETURN if to_state == OrderState.REFUNDED else None

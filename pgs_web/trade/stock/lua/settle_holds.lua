@@ -2,7 +2,8 @@
 -- KEYS changed      set of activities whose stock the database has not seen
 -- KEYS news         stream of activities whose sale changed for those who keep them in memory
 -- ARGV settlements  msgpack list of {activity id, order id, movement, reason}; movements are
---                   CONFIRM lock → sold, RELEASE lock → remain, RETURN sold → remain, REJECT lock → remain with a reason
+--                   CONFIRM lock → sold, RELEASE lock → remain, RETURN sold → remain, REJECT lock → remain with a reason,
+--                   FORGO sold → remain, if it is; after RETURN and FORGO an order can't be taken up again
 -- DERIVES stock:<activity>   hash total, remain, lock, sold, version, told_sold_out
 -- DERIVES bought:<activity>  hash member → units
 -- DERIVES holds:<activity>   hash order → packed hold
@@ -40,11 +41,11 @@ local function hold_of(activity_id, order_id)
     if holds[place] == nil then
         local packed = redis.call("HGET", tag .. "holds:" .. activity_id, order_id)
         -- An older version wrote one sign more.
-        local state, sign, quantity, member, group, rest =
-            string.match(packed or "", "^(%u)(|?)(%d+)|(%d+)|(%d*)|(.*)|[^|]*$")
+        local state, sign, quantity, member, group, rest, reason =
+            string.match(packed or "", "^(%u)(|?)(%d+)|(%d+)|(%d*)|(.*)|([^|]*)$")
         holds[place] = state and { key = tag .. "holds:" .. activity_id, order_id = order_id, state = state,
             quantity = tonumber(quantity), member = member, group = group,
-            body = sign .. quantity .. "|" .. member .. "|" .. group .. "|" .. rest, reason = "" } or false
+            body = sign .. quantity .. "|" .. member .. "|" .. group .. "|" .. rest, reason = reason } or false
     end
     return holds[place]
 end
@@ -110,19 +111,30 @@ local function leave_seat(hold)
     end
 end
 
-local NEXT = { CONFIRM = "S", RELEASE = "R", RETURN = "R", REJECT = "X" }
+local NEXT = { CONFIRM = "S", RELEASE = "R", RETURN = "R", REJECT = "X", FORGO = "R" }
+-- The reason of a hold that take_place must not take up again; holds.py has it too.
+local FINAL = "final"
 local function settle(activity_id, order_id, movement, reason)
     local hold = hold_of(activity_id, order_id)
     if not hold then
         return "UNKNOWN"
     end
     local target = NEXT[movement]
+    if movement == "FORGO" and (hold.state == "R" or hold.state == "L") then
+        -- What is still locked goes when its RELEASE comes, which is not before its seat is free in the database.
+        hold.changed = hold.changed or hold.reason ~= FINAL
+        hold.reason = FINAL
+        return "APPLIED"
+    end
     if hold.state == target or (target == "R" and hold.state == "X") then
         return "REPEATED"
     end
+    if target == "R" and (movement ~= "RELEASE" or hold.reason == FINAL) then
+        reason = FINAL
+    end
     -- A RETURN that overtook its CONFIRM takes the units out of lock; the CONFIRM then finds them gone.
     local from_lock = hold.state == "L"
-    local from_sold = hold.state == "S" and movement == "RETURN"
+    local from_sold = hold.state == "S" and (movement == "RETURN" or movement == "FORGO")
     if not (from_lock or from_sold) then
         return "REFUSED"
     end

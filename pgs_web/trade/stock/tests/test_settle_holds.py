@@ -18,7 +18,7 @@ from pgs_web.trade.stock.tests.making import make_sale
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
-CONFIRM, RELEASE, RETURN, REJECT = SettleMovement
+CONFIRM, RELEASE, RETURN, REJECT, FORGO = SettleMovement
 APPLIED, REPEATED, REFUSED = SettleReply.APPLIED, SettleReply.REPEATED, SettleReply.REFUSED
 
 
