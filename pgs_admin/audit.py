@@ -32,7 +32,11 @@ def record_act(
     Write it before the act: an act without its row must not exist. A process that dies in the act leaves a row without
     an outcome; `target_id` is None for a row that is about to be made.
     """
-    actions = {"unmask": LogEntry.Action.ACCESS, "add": LogEntry.Action.CREATE}
+    actions = {
+        "unmask": LogEntry.Action.ACCESS,
+        "unmask_notices": LogEntry.Action.ACCESS,
+        "add": LogEntry.Action.CREATE,
+    }
     return LogEntry.objects.create(
         content_type=ContentType.objects.get_for_model(model),
         object_pk="" if target_id is None else str(target_id),

@@ -20,6 +20,7 @@ ACTS: Mapping[str, Mapping[str, str]] = {
     "after_sale.aftersalerequest": {"decide_request": gettext_noop("Can approve and refuse after-sale requests")},
     "payment.refund": {
         "retry_refund": gettext_noop("Can let a refund be tried again"),
+        "unmask_notice": gettext_noop("Can see gateways' notices with secrets and personal data"),
         "settle_by_hand": gettext_noop("Can say and confirm that a refund was paid by hand"),
     },
     "payment_configuration.configurationversion": {
@@ -71,7 +72,7 @@ ROLES: Mapping[str, frozenset[str]] = {
     "finance": _VIEW
     | {"order.refund_order", "payment.retry_refund", "messaging.check_invariants", "auditlog.view_logentry"}
     | {"payment_configuration.configure_gateways", "anomalies.settle_anomaly", "after_sale.decide_request"}
-    | {"payment.settle_by_hand"},
+    | {"payment.settle_by_hand", "payment.unmask_notice"},
 }
 
 

@@ -7,10 +7,13 @@ from pgs_admin.flow.views import show_flow, show_invariants
 from pgs_admin.group.guarantees import show_guarantees
 from pgs_admin.payment.faults import show_faults
 from pgs_admin.payment.gateways import show_gateways
+from pgs_admin.payment.story_page import find_story, show_story
 
 app_name = "back_office"
 urlpatterns = [
     path("guarantees/", admin.site.admin_view(show_guarantees), name="guarantees"),
+    path("money/", admin.site.admin_view(find_story), name="find_story"),
+    path("money/<id:order_id>/", admin.site.admin_view(show_story), name="story"),
     path("flow/", admin.site.admin_view(show_flow), name="flow"),
     path("sandbox-faults/", admin.site.admin_view(show_faults), name="sandbox_faults"),
     path("gateways/", admin.site.admin_view(show_gateways), name="gateways"),

@@ -71,6 +71,13 @@ WORDS: Mapping[str, object] = {
     "second_trade": pgettext_lazy("code", "second_trade"),
     "foreign_number": pgettext_lazy("code", "foreign_number"),
     "unknown_payment": pgettext_lazy("code", "unknown_payment"),
+    # What gateways were asked, and what they answered.
+    "query": pgettext_lazy("code", "query"),
+    "close": pgettext_lazy("code", "close"),
+    "refund": pgettext_lazy("code", "refund"),
+    "query_refund": pgettext_lazy("code", "query_refund"),
+    "UNKNOWN": pgettext_lazy("code", "UNKNOWN"),
+    "no_answer": pgettext_lazy("code", "no_answer"),
     # Members.
     "ACTIVE": pgettext_lazy("code", "ACTIVE"),
     "BLOCKED": pgettext_lazy("code", "BLOCKED"),
@@ -111,6 +118,7 @@ WORDS: Mapping[str, object] = {
     "cancel_order": pgettext_lazy("code", "cancel_order"),
     "refund_order": pgettext_lazy("code", "refund_order"),
     "retry_refund": pgettext_lazy("code", "retry_refund"),
+    "unmask_notices": pgettext_lazy("code", "unmask_notices"),
     "claim_by_hand": pgettext_lazy("code", "claim_by_hand"),
     "confirm_by_hand": pgettext_lazy("code", "confirm_by_hand"),
     "ask_after_sale": pgettext_lazy("code", "ask_after_sale"),

@@ -99,6 +99,7 @@ UNFOLD: dict[str, Any] = {
             {
                 "title": _("Money"),
                 "items": [
+                    _link(_("An order's money"), "manage_search", "back_office:find_story", "payment.view_payment"),
                     _link(_("Payments"), "payments", "payment_payment_changelist", "payment.view_payment"),
                     _link(_("Refunds"), "currency_exchange", "payment_refund_changelist", "payment.view_refund"),
                     _link(

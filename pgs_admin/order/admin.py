@@ -13,7 +13,9 @@ from pgs_admin.acts import make_act
 from pgs_admin.after_sale.acts import AskForm, ask_for_shopper
 from pgs_admin.audit import actor_of
 from pgs_admin.filters import make_filter
+from pgs_admin.order.colours import STATE_COLOURS
 from pgs_admin.sharded import ShardedAdmin
+from pgs_admin.story_links import show_story_link
 from pgs_admin.tables import link, show_table, show_yuan
 from pgs_admin.words import say, show_code
 from pgs_task.payment.models import Payment, Refund
@@ -25,17 +27,6 @@ from pgs_web.trade.order.services import cancel_order, start_refund
 from pgs_web.trade.order.services.refunding import REFUNDABLE_BY_OPERATOR
 from pgs_web.trade.order.states import CancelReason, OrderState, RefundReason
 from pgs_web.trade.stock.models import StockEntry
-
-STATE_COLOURS = {
-    OrderState.UNPAID.value: "warning",
-    OrderState.AWAITING_GROUP.value: "info",
-    OrderState.TO_SHIP.value: "info",
-    OrderState.SHIPPED.value: "success",
-    OrderState.COMPLETED.value: "success",
-    OrderState.REFUNDING.value: "warning",
-    OrderState.CANCELLED.value: "danger",
-    OrderState.REFUNDED.value: "danger",
-}
 
 
 def _cancel(request: HttpRequest, order_id: int, values: dict[str, Any]) -> str:
@@ -77,6 +68,7 @@ class OrderAdmin(ShardedAdmin):
         "show_ledger",
         "show_payments",
         "show_refunds",
+        "show_story",
         "show_shipment",
     )
 
@@ -188,6 +180,10 @@ class OrderAdmin(ShardedAdmin):
                 for row in rows
             ),
         )
+
+    @display(description=gettext_lazy("money"))
+    def show_story(self, order: Order) -> SafeString:
+        return show_story_link(order.pk)
 
     @display(description=gettext_lazy("shipment"))
     def show_shipment(self, order: Order) -> SafeString:

@@ -15,8 +15,10 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from pgs_admin.acts import ReasonForm, make_act
 from pgs_admin.audit import actor_of
 from pgs_admin.filters import make_filter
+from pgs_admin.payment.raw import show_masked, unmask_notices
 from pgs_admin.sharded import ShardedAdmin
-from pgs_admin.tables import ROWS_SHOWN, link, show_raw, show_table, show_yuan
+from pgs_admin.story_links import show_story_link
+from pgs_admin.tables import ROWS_SHOWN, link, show_table, show_yuan
 from pgs_admin.words import say, show_code
 from pgs_task.payment.models import Notice, Payment, Refund
 from pgs_task.payment.services import claim_paid_by_hand, confirm_paid_by_hand, retry_refund
@@ -93,7 +95,7 @@ class PaymentAdmin(ShardedAdmin):
     )
     search_fields = ("id", "order_id", "member_id")
     search_help_text = gettext_lazy("Number of a payment, an order or a member")
-    actions_detail = ["retry_refund", "claim_by_hand", "confirm_by_hand"]
+    actions_detail = ["retry_refund", "claim_by_hand", "confirm_by_hand", "unmask_notices"]
     fields = (
         ("id", "show_state"),
         ("show_order", "show_member"),
@@ -103,6 +105,7 @@ class PaymentAdmin(ShardedAdmin):
         ("expires_at", "currency"),
         "show_refunds",
         "show_notices",
+        "show_story",
     )
 
     retry_refund = make_act(
@@ -136,6 +139,16 @@ class PaymentAdmin(ShardedAdmin):
         icon="task_alt",
         question=gettext_lazy("Not by who said that it was paid. Look at the evidence first."),
         is_grave=True,
+    )
+
+    unmask_notices = make_act(
+        name="unmask_notices",
+        title=gettext_lazy("Show raw notices"),
+        permission="payment.unmask_notice",
+        model=Payment,
+        deed=unmask_notices,
+        icon="visibility",
+        question=gettext_lazy("Shown once. Who saw what, when and why is kept."),
     )
 
     @display(description=gettext_lazy("state"))
@@ -188,10 +201,14 @@ class PaymentAdmin(ShardedAdmin):
         return show_table(
             [_("received at"), _("status"), _("amount"), _("outcome"), _("raw text")],
             (
-                [row.received_at, say(row.status), show_yuan(row.amount_fen), say(row.outcome), show_raw(row.raw)]
+                [row.received_at, say(row.status), show_yuan(row.amount_fen), say(row.outcome), show_masked(row.raw)]
                 for row in rows
             ),
         )
+
+    @display(description=gettext_lazy("money"))
+    def show_story(self, payment: Payment) -> SafeString:
+        return show_story_link(payment.order_id)
 
 
 class _PartOfPayment(ShardedAdmin):

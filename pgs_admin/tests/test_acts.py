@@ -47,6 +47,7 @@ PRESSED_BY = {
     "anomalies_anomaly_refund_anomaly": {"finance"},
     "anomalies_anomaly_explain_anomaly": {"finance"},
     "anomalies_anomaly_trace_anomaly": {"finance"},
+    "payment_payment_unmask_notices": {"finance"},
     "payment_payment_claim_by_hand": {"finance"},
     "payment_payment_confirm_by_hand": {"finance"},
     "member_member_unmask": {"service"},

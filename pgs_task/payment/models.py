@@ -4,7 +4,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from pgs_data.sharding.models import ShardedModel
-from pgs_task.payment.states import NoticeOutcome, PaymentState, RefundState
+from pgs_task.payment.states import CallKind, NoticeOutcome, PaymentState, RefundState
 
 
 class Payment(ShardedModel):
@@ -130,6 +130,30 @@ class Refund(ShardedModel):
 
     def __str__(self) -> str:
         return self.refund_no
+
+
+class GatewayCall(ShardedModel):
+    """What a gateway was asked about a payment and what it answered: for people, nothing is decided by it."""
+
+    shard_field = "payment_id"
+
+    id = models.BigAutoField(primary_key=True)
+    payment_id = models.BigIntegerField(_("payment"))
+    refund_no = models.CharField(_("refund number"), max_length=64, blank=True)
+    kind = models.CharField(_("kind"), max_length=16, choices=[(kind.value, kind.value) for kind in CallKind])
+    asked_by = models.CharField(_("asked by"), max_length=80)
+    answer = models.CharField(_("answer"), max_length=16)
+    detail = models.CharField(_("detail"), max_length=200, blank=True)
+    answered_at = models.DateTimeField(_("answered at"))
+
+    class Meta:
+        db_table = "pay_gateway_call"
+        verbose_name = _("gateway call")
+        verbose_name_plural = _("gateway calls")
+        indexes = [models.Index(fields=["payment_id"], name="gateway_call_of_payment")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.payment_id}"
 
 
 class GatewayNumber(models.Model):

@@ -40,6 +40,15 @@ class NoticeOutcome(StrEnum):
     SECOND_TRADE = "anomaly_second_trade"  # a paid payment paid by another trade: nothing changes, somebody is called
 
 
+class CallKind(StrEnum):
+    """What a gateway was asked."""
+
+    QUERY = "query"  # is it paid?
+    CLOSE = "close"  # take no money for it any more
+    REFUND = "refund"  # send money back
+    QUERY_REFUND = "query_refund"  # is the money back?
+
+
 PAYMENT_MOVES: dict[PaymentState, frozenset[PaymentState]] = {
     PaymentState.WAITING: frozenset({PaymentState.SUCCEEDED, PaymentState.CLOSED, PaymentState.LATE}),
     PaymentState.CLOSED: frozenset({PaymentState.LATE}),

@@ -20,9 +20,10 @@ from pgs_task.payment.errors import AnomalyNotManual, AnomalyWithoutPayment
 from pgs_task.payment.gateways.contract import GatewayUnavailable, TradeAnswer, TradeState
 from pgs_task.payment.gateways.registry import make_gateway
 from pgs_task.payment.models import Payment, Refund
+from pgs_task.payment.services.calls import call_gateway
 from pgs_task.payment.services.moves import lock_order, lock_payment
 from pgs_task.payment.services.refunds import insert_refund
-from pgs_task.payment.states import TAKEN, RefundState
+from pgs_task.payment.states import TAKEN, CallKind, RefundState
 from pgs_web.api.errors import OUTAGES
 
 # Seconds between questions about money that the gateway doesn't name; after the last one a person decides.
@@ -142,7 +143,10 @@ def _trace(anomaly: Anomaly) -> None:
         _call_somebody(anomaly, "")
         return
     try:
-        answer = make_gateway(anomaly.gateway).query(payment_id=payment.pk)
+        gateway = make_gateway(anomaly.gateway)
+        answer = call_gateway(
+            lambda: gateway.query(payment_id=payment.pk), payment_id=payment.pk, kind=CallKind.QUERY, asked_by=SYSTEM
+        )
     except GatewayUnavailable:
         _ask_later(anomaly, "the gateway doesn't answer")
         return

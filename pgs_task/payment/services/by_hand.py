@@ -9,9 +9,10 @@ from pgs_task.payment.gateways.contract import GatewayUnavailable, RefundAnswerS
 from pgs_task.payment.gateways.registry import make_gateway
 from pgs_task.payment.models import Payment, Refund
 from pgs_task.payment.services.books import book_given_back
+from pgs_task.payment.services.calls import call_gateway
 from pgs_task.payment.services.moves import lock_order, lock_payment, move_refund
 from pgs_task.payment.services.refund_settling import settle_refund
-from pgs_task.payment.states import BY_HAND, RefundState
+from pgs_task.payment.states import BY_HAND, CallKind, RefundState
 from pgs_web.api.errors import Unavailable
 
 LONGEST_EVIDENCE = 200
@@ -25,7 +26,7 @@ def claim_paid_by_hand(*, payment_id: int, refund_no: str, evidence: str, actor:
     Raises RefundNotManual, RefundAtGateway when the gateway did it or does it, Unavailable while it doesn't say.
     """
     refund = _manual(payment_id, refund_no)
-    _require_undone(refund)
+    _require_undone(refund, actor)
     with node_transaction(payment_id):
         changes = {"evidence": evidence[:LONGEST_EVIDENCE], "claimed_by": actor}
         # The first claim stands until somebody tries the refund again: its evidence is what the second person judged.
@@ -46,7 +47,7 @@ def confirm_paid_by_hand(*, payment_id: int, refund_no: str, actor: str) -> Refu
     refund = _manual(payment_id, refund_no)
     if refund.claimed_by in {None, actor}:
         raise RefundNotClaimed
-    _require_undone(refund)
+    _require_undone(refund, actor)
     with node_transaction(payment_id) as alias:
         lock_order(order_id=refund.order_id)
         payment = lock_payment(payment_id=payment_id)
@@ -76,9 +77,16 @@ def _manual(payment_id: int, refund_no: str) -> Refund:
     return refund
 
 
-def _require_undone(refund: Refund) -> None:
+def _require_undone(refund: Refund, actor: str) -> None:
     try:
-        answer = make_gateway(refund.gateway).query_refund(payment_id=refund.payment_id, refund_no=refund.refund_no)
+        gateway = make_gateway(refund.gateway)
+        answer = call_gateway(
+            lambda: gateway.query_refund(payment_id=refund.payment_id, refund_no=refund.refund_no),
+            payment_id=refund.payment_id,
+            kind=CallKind.QUERY_REFUND,
+            refund_no=refund.refund_no,
+            asked_by=actor,
+        )
     except GatewayUnavailable as error:
         # A try that it didn't answer may have been done: nobody pays beside it before that is known.
         raise Unavailable from error

@@ -13,8 +13,9 @@ from pgs_task.payment.errors import NoticeRefused, WrongAmount
 from pgs_task.payment.gateways.contract import GatewayUnavailable, TradeState
 from pgs_task.payment.gateways.registry import make_gateway
 from pgs_task.payment.models import Payment
+from pgs_task.payment.services.calls import call_gateway
 from pgs_task.payment.services.results import apply_trade_answer
-from pgs_task.payment.states import PaymentState
+from pgs_task.payment.states import CallKind, PaymentState
 from pgs_web.api.errors import OUTAGES
 
 # Orders asked for in one query.
@@ -93,7 +94,8 @@ def _close_on_node(alias: str, order_ids: list[int], report: CloseReport, stop_a
 
 def _close_at_gateway(payment: Payment) -> CloseOutcome:
     try:
-        answer = make_gateway(payment.gateway).close(payment_id=payment.pk)
+        gateway = make_gateway(payment.gateway)
+        answer = call_gateway(lambda: gateway.close(payment_id=payment.pk), payment_id=payment.pk, kind=CallKind.CLOSE)
         if answer.state == TradeState.PAID:
             apply_trade_answer(payment=payment, answer=answer)
             return CloseOutcome.PAID

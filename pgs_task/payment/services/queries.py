@@ -16,9 +16,10 @@ from pgs_task.payment.errors import WrongAmount
 from pgs_task.payment.gateways.contract import TradeState
 from pgs_task.payment.gateways.registry import make_gateway
 from pgs_task.payment.models import Payment
+from pgs_task.payment.services.calls import call_gateway
 from pgs_task.payment.services.closing import UNANSWERED, CloseOutcome, close_payment
 from pgs_task.payment.services.results import apply_trade_answer
-from pgs_task.payment.states import PaymentState
+from pgs_task.payment.states import CallKind, PaymentState
 from pgs_web.api.errors import OUTAGES
 
 # Stops asking after this, so that a slow gateway doesn't stretch one run without end.
@@ -92,7 +93,8 @@ def _ask(payment: Payment, now: datetime, report: QueryReport) -> None:
         report.unanswered += outcome == CloseOutcome.UNKNOWN
         return
     try:
-        answer = make_gateway(payment.gateway).query(payment_id=payment.pk)
+        gateway = make_gateway(payment.gateway)
+        answer = call_gateway(lambda: gateway.query(payment_id=payment.pk), payment_id=payment.pk, kind=CallKind.QUERY)
         if answer.state == TradeState.PAID:
             apply_trade_answer(payment=payment, answer=answer)
             report.paid += 1

@@ -24,9 +24,10 @@ from pgs_task.payment.gateways.contract import (
 from pgs_task.payment.gateways.registry import make_gateway
 from pgs_task.payment.models import Payment, Refund
 from pgs_task.payment.services.books import book_given_back
+from pgs_task.payment.services.calls import call_gateway
 from pgs_task.payment.services.moves import clamp, lock_order, lock_payment, move_refund
 from pgs_task.payment.services.refund_settling import settle_refund
-from pgs_task.payment.states import UNFINISHED_REFUNDS, RefundState
+from pgs_task.payment.states import UNFINISHED_REFUNDS, CallKind, RefundState
 from pgs_web.api.errors import OUTAGES
 
 # A refund that was picked and never reported is due again after this; longer than any call to a gateway.
@@ -127,19 +128,28 @@ def _pick_due(alias: str, limit: int) -> Sequence[Refund]:
 
 def _ask_gateway(gateway: Gateway, refund: Refund, payment: Payment) -> RefundAnswer:
     if refund.attempts > 1:
-        answer = gateway.query_refund(payment_id=refund.payment_id, refund_no=refund.refund_no)
+        answer = call_gateway(
+            lambda: gateway.query_refund(payment_id=refund.payment_id, refund_no=refund.refund_no),
+            payment_id=refund.payment_id,
+            kind=CallKind.QUERY_REFUND,
+            refund_no=refund.refund_no,
+        )
         if answer.state in {RefundAnswerState.SUCCEEDED, RefundAnswerState.PROCESSING}:
             return answer
-    return gateway.refund(
-        RefundRequest(
-            payment_id=refund.payment_id,
-            trade_no=refund.trade_no or payment.trade_no or "",
-            refund_no=refund.refund_no,
-            amount_fen=refund.amount_fen,
-            # Another trade's money is given back whole.
-            paid_fen=payment.amount_fen if refund.trade_no is None else refund.amount_fen,
-            reason=refund.reason,
-        )
+    wish = RefundRequest(
+        payment_id=refund.payment_id,
+        trade_no=refund.trade_no or payment.trade_no or "",
+        refund_no=refund.refund_no,
+        amount_fen=refund.amount_fen,
+        # Another trade's money is given back whole.
+        paid_fen=payment.amount_fen if refund.trade_no is None else refund.amount_fen,
+        reason=refund.reason,
+    )
+    return call_gateway(
+        lambda: gateway.refund(wish),
+        payment_id=refund.payment_id,
+        kind=CallKind.REFUND,
+        refund_no=refund.refund_no,
     )
 
 

@@ -91,7 +91,7 @@ def test_a_retry_takes_the_claim_away_also_in_the_moment_of_the_confirmation(set
     payment = make_manual(settings)
     claim(payment)
 
-    def retry_meanwhile(refund: Refund) -> None:
+    def retry_meanwhile(refund: Refund, _actor: str) -> None:
         retry_refund(payment_id=payment.pk, refund_no=refund.refund_no)
 
     monkeypatch.setattr(by_hand, "_require_undone", retry_meanwhile)
