@@ -89,10 +89,11 @@ class ShopClient:
         quantity: int = 1,
         group_id: str | None = None,
         mode: str = "group",
+        **wishes: str,
     ) -> Answer:
-        """Opens a group, joins one, or buys alone; the same key again is safe."""
+        """Opens a group, joins one, or buys alone, with `on_late_payment=` and so on; the same key again is safe."""
         body: dict[str, Any] = {"activity_id": activity_id, "quantity": quantity, "address_id": shopper.address_id}
-        body |= {"mode": mode} | ({"group_id": group_id} if group_id else {})
+        body |= {"mode": mode, **wishes} | ({"group_id": group_id} if group_id else {})
         return await self.call(
             "order", "POST", "/api/v1/orders/", shopper=shopper, body=body, headers={"Idempotency-Key": key}
         )
@@ -109,6 +110,11 @@ class ShopClient:
 
     async def pay(self, shopper: Shopper, order_id: str, *, tries: int = 60) -> Answer:
         """Starts a payment as soon as the order is written down and pays it at the sandbox gateway."""
+        started = await self.start_payment(shopper, order_id, tries=tries)
+        return await self.pay_at_gateway(started.body["payment_id"], tries=tries) if started.is_ok else started
+
+    async def start_payment(self, shopper: Shopper, order_id: str, *, tries: int = 60) -> Answer:
+        """An open payment of the order, as soon as it is written down."""
         for attempt in range(tries):
             started = await self.call(
                 "payment",
@@ -117,14 +123,13 @@ class ShopClient:
                 shopper=shopper,
                 body={"order_id": order_id, "gateway": "sandbox"},
             )
-            if started.is_ok:
-                return await self._pay_at_gateway(started.body["payment_id"], tries=tries)
-            if started.code not in ("not_ready", "unavailable", "no_answer", "too_many_requests"):
-                return started
+            if started.is_ok or started.code not in ("not_ready", "unavailable", "no_answer", "too_many_requests"):
+                break
             await asyncio.sleep(POLL_SECONDS[min(attempt, len(POLL_SECONDS) - 1)])
         return started
 
-    async def _pay_at_gateway(self, payment_id: str, *, tries: int) -> Answer:
+    async def pay_at_gateway(self, payment_id: str, *, tries: int = 60) -> Answer:
+        """Pays at the sandbox gateway, whose notice the shop may hear or not; more tries than one send it again."""
         for attempt in range(tries):
             paid = await self.call("gateway", "POST", f"/sandbox-gateway/payments/{payment_id}/pay/")
             if paid.is_ok or 400 <= paid.status < 500:
