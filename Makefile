@@ -12,7 +12,7 @@ CHECK_ENV := PGS_ENV_FILE=/dev/null SQLITE_FOLDER=build/check LOG_LEVEL=WARNING
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-clean test test-fast check lock format coverage debian-packages messages \
-	bench bench-engine bench-intake bench-drain bench-scale bench-flow bench-memory bench-packages
+	bench drill-money bench-engine bench-intake bench-drain bench-scale bench-flow bench-memory bench-packages
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,6 +81,9 @@ bench-flow: $(VENV)/.bench bench-packages ## Accept and drain together at a fixe
 
 bench-memory: $(VENV)/.bench bench-packages ## Ten minutes at 10,000 orders a second: what memory does
 	$(BIN)/python -m benchmarks.bench_memory $(BENCH)
+
+drill-money: $(VENV)/.bench bench-packages ## Twenty thousand orders on the gateway's worst day: do the books agree? (DRILL="--orders 2000")
+	$(BIN)/python -m benchmarks.drill_money $(DRILL)
 
 bench-packages: debian-packages
 	@bash .ci/debian_packages wrk
