@@ -95,9 +95,9 @@ def _tell_stories(report: Report, crowd: "Crowd") -> None:
 
 
 def _judge(report: Report, shop: PrivateShop) -> None:
-    from benchmarks.money.books import count_states, sum_fen, wait_until_healed
+    from benchmarks.money.books import compare_statements, count_states, sum_fen, wait_until_healed
+    from pgs_task.payment.anomalies.models import Anomaly
     from pgs_task.payment.models import Notice, Payment, Refund
-    from pgs_task.payment.services.statements import compare_all_statements
     from pgs_task.payment.states import TAKEN, RefundState
     from pgs_web.trade.order.models import Order
 
@@ -111,19 +111,22 @@ def _judge(report: Report, shop: PrivateShop) -> None:
         ("payments", Payment, ("state",)),
         ("notices", Notice, ("outcome",)),
         ("refunds", Refund, ("state", "reason")),
+        ("anomalies", Anomaly, ("kind", "state")),
     ):
         for values, rows in sorted(count_states(model, *fields).items()):
             table.add_row(what, " ".join(values), f"{rows:,}")
     report.console.print(table)
-    taken, refunded = sum_fen(Payment, TAKEN), sum_fen(Refund, [RefundState.SUCCEEDED])
-    report.add(Figure("taken", taken, "fen"))
-    report.add(Figure("given back", refunded, "fen"))
-    differences = 0
-    for comparison in compare_all_statements():
-        differences += comparison.difference_count
+    anomalies = sum_fen(Anomaly, ["REFUNDED"])
+    report.add(Figure("taken", sum_fen(Payment, TAKEN) + anomalies, "fen", note=f"{anomalies:,} of it for nothing"))
+    report.add(Figure("given back", sum_fen(Refund, [RefundState.SUCCEEDED]), "fen"))
+    comparisons = list(compare_statements())
+    for comparison in comparisons:
         for difference in comparison.differences[:5]:
             report.say(f"{comparison.day}: {difference}")
-    report.add(Figure("differences against the statement", differences, "lines", at_most=0))
+    lines = sum(comparison.their_lines for comparison in comparisons)
+    differences = sum(comparison.difference_count for comparison in comparisons)
+    report.add(Figure("lines of the gateway's statement", lines, "lines"))
+    report.add(Figure("differences against it, to the fen", differences, "lines", at_most=0))
     if differences:
         report.fail(f"{differences} differences against the gateway's statement")
     report.check_invariants(shop, wait_seconds=300)

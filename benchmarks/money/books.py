@@ -2,16 +2,22 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
 
 from django.db.models import Count, Sum
 
-from pgs_data.clock import DatabaseNow
+from pgs_data.clock import DatabaseNow, database_now
 from pgs_data.sharding.models import ShardedModel
 from pgs_data.sharding.slots import node_aliases
+from pgs_task.payment.anomalies.models import Anomaly
+from pgs_task.payment.anomalies.states import TRACED
+from pgs_task.payment.gateways.statement_days import day_of
 from pgs_task.payment.models import Payment, Refund
 from pgs_task.payment.states import UNFINISHED_REFUNDS, PaymentState
 from pgs_task.reconciliation.quiet import find_restless
+from pgs_task.statements.comparison import StatementComparison
+from pgs_task.statements.services.comparing import compare_statement, first_day
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.states import OrderState
 
@@ -38,6 +44,14 @@ def sum_fen(model: type[ShardedModel], states: Iterable[str]) -> int:
     return sum(fen or 0 for fen in sums)
 
 
+def compare_statements() -> Iterator[StatementComparison]:
+    """Each day of the drill, which may be two at midnight in Shanghai, against the sandbox gateway's statement."""
+    day, last = first_day(gateway_code="sandbox"), day_of(database_now("default"))
+    while day is not None and day <= last:
+        yield compare_statement(day=day)
+        day += timedelta(days=1)
+
+
 def find_unhealed() -> dict[str, int]:
     """What the shop still has to find out or to do, by name; empty when the bank's bad day is over."""
     unhealed: Counter[str] = Counter()
@@ -46,6 +60,7 @@ def find_unhealed() -> dict[str, int]:
         # One that can still be paid is asked about, too; whoever had wanted to pay has done so.
         unhealed["payments nobody knows the end of"] += payments.count()
         unhealed["refunds on their way"] += Refund.objects.on_node(alias).filter(state__in=UNFINISHED_REFUNDS).count()
+        unhealed["anomalies being traced"] += Anomaly.objects.on_node(alias).filter(state__in=TRACED).count()
         orders = Order.objects.on_node(alias)
         unhealed["orders being refunded"] += orders.filter(state=OrderState.REFUNDING).count()
         unhealed["orders past their time to pay"] += orders.filter(

@@ -11,8 +11,6 @@ from django.db.models import F
 from pgs_data.clock import DatabaseNow, database_now
 from pgs_data.sharding.slots import alias_of_id, node_aliases
 from pgs_data.sharding.transactions import node_transaction
-from pgs_task.journal.accounts import MovementCause
-from pgs_task.journal.services import record_movement
 from pgs_task.payment.anomalies.models import Anomaly
 from pgs_task.payment.anomalies.services import move_anomaly
 from pgs_task.payment.anomalies.states import TRACED, AnomalyKind, AnomalyState
@@ -20,6 +18,7 @@ from pgs_task.payment.errors import AnomalyNotManual, AnomalyWithoutPayment
 from pgs_task.payment.gateways.contract import GatewayUnavailable, TradeAnswer, TradeState
 from pgs_task.payment.gateways.registry import make_gateway
 from pgs_task.payment.models import Payment, Refund
+from pgs_task.payment.services.books import book_unexpected
 from pgs_task.payment.services.calls import call_gateway
 from pgs_task.payment.services.moves import lock_order, lock_payment
 from pgs_task.payment.services.refunds import insert_refund
@@ -200,14 +199,8 @@ def _send_back(anomaly: Anomaly, payment: Payment, *, paid_at: datetime, note: s
             trade_no=anomaly.trade_no,
             refund_no=refund_no,
         )
-        record_movement(
-            payment_id=payment.pk,
-            order_id=payment.order_id,
-            gateway=anomaly.gateway,
-            cause=MovementCause.UNEXPECTED_PAID,
-            reference=f"{anomaly.gateway}:{anomaly.trade_no}",
-            amount_fen=anomaly.amount_fen,
-            at=min(paid_at, now),
+        book_unexpected(
+            payment=payment, trade_no=anomaly.trade_no, amount_fen=anomaly.amount_fen, at=min(paid_at, now)
         )
     return True
 

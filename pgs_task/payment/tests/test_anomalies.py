@@ -19,6 +19,7 @@ from pgs_task.payment.errors import (
     UnknownPayment,
     WrongAmount,
 )
+from pgs_task.payment.gateways.statement_days import day_of
 from pgs_task.payment.models import Payment, Refund
 from pgs_task.payment.sandbox_gateway.faults import forget_faults, set_fault
 from pgs_task.payment.sandbox_gateway.models import FaultKind, SandboxRefund, SandboxTrade
@@ -39,6 +40,7 @@ from pgs_task.payment.tests.making import (
     fresh,
     let_time_pass,
     make_payment,
+    now_of,
     order_of,
     pay,
     refunds_of,
@@ -46,6 +48,7 @@ from pgs_task.payment.tests.making import (
     start,
     take_at_gateway,
 )
+from pgs_task.statements.services.comparing import compare_statement
 from pgs_web.trade.order.states import OrderState
 from tests.races.meeting import meet
 
@@ -122,6 +125,9 @@ def test_a_wrong_amount_goes_back_and_the_shopper_pays_again():
     assert second.pk != payment.pk
     assert pay(second).state == PaymentState.SUCCEEDED
     assert len(anomalies()) == 1
+    # To the fen, the fees of both trades included.
+    comparison = compare_statement(day=day_of(now_of(second)))
+    assert (comparison.their_lines, comparison.differences) == (3, [])
 
 
 @EVERYWHERE
