@@ -199,9 +199,7 @@ def _send_back(anomaly: Anomaly, payment: Payment, *, paid_at: datetime, note: s
             trade_no=anomaly.trade_no,
             refund_no=refund_no,
         )
-        book_unexpected(
-            payment=payment, trade_no=anomaly.trade_no, amount_fen=anomaly.amount_fen, at=min(paid_at, now)
-        )
+        book_unexpected(payment=payment, trade_no=anomaly.trade_no, amount_fen=anomaly.amount_fen, at=min(paid_at, now))
     return True
 
 
