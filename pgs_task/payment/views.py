@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import structlog
 from django.http import HttpResponse
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
@@ -45,6 +46,8 @@ from pgs_web.api.parsers import LARGEST_BODY
 from pgs_web.api.schema import ID_SCHEMA, refusals
 from pgs_web.member.authentication import member_of
 from pgs_web.trade.order.errors import WrongState
+
+security_log = structlog.get_logger("pgs.security")
 
 
 class PaymentsView(APIView):
@@ -156,6 +159,8 @@ class NoticesView(APIView):
         # The bytes as they came: a signature is over bytes, and nothing unsigned is parsed.
         body = raw.read(LARGEST_BODY + 1)
         if len(body) > LARGEST_BODY:
+            # Of a server in front of this view that doesn't measure; nothing of it is looked at.
+            security_log.warning("payment_notice_refused", gateway=gateway, code=BodyTooLarge.code, length=len(body))
             raise BodyTooLarge
         reply = receive_notice(
             gateway_code=gateway, headers=raw.headers, body=body, client=raw.META.get("REMOTE_ADDR", "")

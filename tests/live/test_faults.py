@@ -62,6 +62,17 @@ def read_order(shop: RunningShop, shopper: Shopper, order_id: str) -> httpx.Resp
     )
 
 
+def start_payment(shop: RunningShop, shopper: Shopper, order_id: str) -> str:
+    """Where the shopper pays the order."""
+    response = httpx.post(
+        f"{shop.base_url}/api/v1/payments/",
+        json={"order_id": order_id, "gateway": "sandbox"},
+        headers={"Authorization": f"Bearer {shopper.access}"},
+    )
+    assert response.status_code == 201, response.text
+    return str(response.json()["pay"]["url"])
+
+
 def state_of(shop: RunningShop, shopper: Shopper, order_id: str) -> str:
     response = read_order(shop, shopper, order_id)
     return str(response.json().get("state", response.status_code))
@@ -103,6 +114,7 @@ def test_a_node_that_is_away_keeps_its_orders_and_nobody_elses(running_shop: Run
     (early,) = place_at_once(running_shop, [{"shopper": away[0], "activity_id": activity, "key": "early"}])
     early_id = early.body["order_id"]
     wait_for("it is written", lambda: state_of(running_shop, away[0], early_id) == "UNPAID")
+    pay_url = start_payment(running_shop, away[0], early_id)
 
     make_fault = running_shop.frozen if fault == "hangs" else running_shop.held_down
     with make_fault("node1"):
@@ -118,6 +130,8 @@ def test_a_node_that_is_away_keeps_its_orders_and_nobody_elses(running_shop: Run
                 "other nodes' orders flow",
                 lambda buyer=buyer: state_of(running_shop, buyer, order_ids[buyer]) == "UNPAID",
             )
+        # The bank takes the money and tells the shop, which can't write it down: tell it again.
+        assert httpx.post(pay_url, timeout=20).status_code in {502, 503}
         refused = read_order(running_shop, away[0], early_id)
         assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
         assert refused.headers["Retry-After"]
@@ -127,6 +141,7 @@ def test_a_node_that_is_away_keeps_its_orders_and_nobody_elses(running_shop: Run
 
     for buyer in buyers:
         wait_for("it drains", lambda buyer=buyer: state_of(running_shop, buyer, order_ids[buyer]) == "UNPAID")
+    wait_for("the bank tells it again", lambda: state_of(running_shop, away[0], early_id) in {"TO_SHIP", "SHIPPED"})
 
 
 def test_drains_killed_while_a_node_hangs_lose_and_double_nothing(running_shop: RunningShop) -> None:

@@ -183,7 +183,11 @@ def _send_back(anomaly: Anomaly, payment: Payment, *, paid_at: datetime, note: s
                 anomaly=anomaly, to_state=AnomalyState.EXPLAINED, note="paid by it", settled_at=DatabaseNow()
             )
         if not move_anomaly(
-            anomaly=anomaly, to_state=AnomalyState.REFUNDING, refund_no=refund_no, note=note[:200], attempts=0
+            anomaly=anomaly,
+            to_state=AnomalyState.REFUNDING,
+            refund_no=refund_no,
+            note=note[:200],
+            next_try_at=DatabaseNow(after=timedelta(seconds=REFUND_LOOK_SECONDS)),
         ):
             return False
         now = database_now(alias)

@@ -48,6 +48,7 @@ from pgs_task.payment.tests.making import (
     start,
     take_at_gateway,
 )
+from pgs_task.reconciliation.runner import ALL_CHECKS, judge
 from pgs_task.statements.services.comparing import compare_statement
 from pgs_web.trade.order.states import OrderState
 from tests.races.meeting import meet
@@ -128,6 +129,14 @@ def test_a_wrong_amount_goes_back_and_the_shopper_pays_again():
     # To the fen, the fees of both trades included.
     comparison = compare_statement(day=day_of(now_of(second)))
     assert (comparison.their_lines, comparison.differences) == (3, [])
+    assert_books_agree()
+
+
+def assert_books_agree() -> None:
+    """Our books are the gateway's statement, to the fen, and the journal has each movement."""
+    money = {check.id: check for check in ALL_CHECKS if check.id in {"M1", "M2", "M4", "M6", "M7", "M8"}}
+    verdicts = {check_id: judge(check) for check_id, check in money.items()}
+    assert {check_id: verdict.offenders for check_id, verdict in verdicts.items() if not verdict.is_ok} == {}
 
 
 @EVERYWHERE
