@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from pgs_admin.activity import admin as activity
 from pgs_admin.after_sale import admin as after_sale
 from pgs_admin.group import admin as group
-from pgs_admin.group import guarantees
+from pgs_admin.group import extensions, guarantees
 from pgs_admin.member import admin as member
 from pgs_admin.operator import admin as operator
 from pgs_admin.order import admin as order
@@ -18,6 +18,7 @@ __all__ = [
     "activity",
     "after_sale",
     "anomalies",
+    "extensions",
     "group",
     "guarantees",
     "member",

@@ -46,6 +46,7 @@ SHOWN = (
         "order.order",
         "group.group",
         "group.guarantee",
+        "group.deadlineextension",
         "delivery.shipment",
         "payment.payment",
         "payment.refund",
@@ -58,6 +59,7 @@ _VIEW = frozenset(f"{name.split('.')[0]}.view_{name.split('.')[1]}" for name in 
 _EDIT = frozenset(f"product.{act}_{model}" for model in ("merchant", "product", "sku") for act in ("add", "change")) | {
     "activity.add_activity",
     "activity.change_activity",
+    "group.add_deadlineextension",
 }
 
 ROLES: Mapping[str, frozenset[str]] = {

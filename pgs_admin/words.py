@@ -34,6 +34,7 @@ WORDS: Mapping[str, object] = {
     "RESERVED": pgettext_lazy("code", "RESERVED"),
     "USED": pgettext_lazy("code", "USED"),
     "guaranteed": pgettext_lazy("code", "guaranteed"),
+    "extended": pgettext_lazy("code", "extended"),
     # Seats.
     "HELD": pgettext_lazy("code", "HELD"),
     "PAID": pgettext_lazy("code", "PAID"),

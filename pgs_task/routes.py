@@ -4,7 +4,12 @@ from collections.abc import Mapping
 
 from pgs_data.messaging.relay import Handler
 from pgs_task.handlers.acknowledging import acknowledge, in_turn
-from pgs_task.handlers.groups import handle_group_failed, handle_group_succeeded, handle_seat_left
+from pgs_task.handlers.groups import (
+    handle_group_extended,
+    handle_group_failed,
+    handle_group_succeeded,
+    handle_seat_left,
+)
 from pgs_task.handlers.orders import (
     handle_order_cancelled,
     handle_order_paid,
@@ -56,6 +61,8 @@ ROUTES: Mapping[str, Handler] = {
     # Nobody joins any more; its orders are cancelled or refunded.
     GroupTopic.FAILED: handle_group_failed,
     GroupTopic.SETTLED: acknowledge,
+    # The ledger admits until the new deadline.
+    GroupTopic.EXTENDED: handle_group_extended,
     # A paid member left in time: the money goes back.
     GroupTopic.SEAT_LEFT: handle_seat_left,
 }

@@ -24,6 +24,8 @@ JOBS: tuple[Job, ...] = (
     Job("fail_expired_groups", "pgs_task.group_expiry.services.fail_overdue_groups", 1),
     # Running groups of a withdrawn activity give everybody the money back.
     Job("end_withdrawn_groups", "pgs_task.group_expiry.services.end_withdrawn_groups", 1),
+    # Groups that lost minutes to an incident get them back.
+    Job("extend_groups", "pgs_task.group_expiry.services.extend_groups_of_incidents", 5),
     # What a process that died had set aside for guaranteed seats is settled.
     Job("settle_guarantees", "pgs_web.trade.group.services.settle_guarantees", 5),
     # Activities start and end in the back office; admission has the window in Redis and needs no job.

@@ -93,6 +93,12 @@ UNFOLD: dict[str, Any] = {
                     _link(
                         _("Guaranteed completions"), "task_alt", "group_guarantee_changelist", "group.view_guarantee"
                     ),
+                    _link(
+                        _("Extensions"),
+                        "more_time",
+                        "group_deadlineextension_changelist",
+                        "group.view_deadlineextension",
+                    ),
                     _link(_("Shipments"), "local_shipping", "delivery_shipment_changelist", "delivery.view_shipment"),
                 ],
             },

@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 from auditlog.models import LogEntry
 from django.urls import reverse
+from django.utils import timezone
 
 from pgs_admin.audit import record_act
 from pgs_admin.tests.making import PHONE, make_member, make_shop, sign_in
@@ -19,6 +20,8 @@ from pgs_web.display.activity.states import ActivityState
 from pgs_web.display.activity.tests.making import make_activity, make_sku
 from pgs_web.member.states import MemberState
 from pgs_web.trade.after_sale.models import AfterSaleRequest
+from pgs_web.trade.group.models import DeadlineExtension, Group
+from pgs_web.trade.group.services import extend_due_groups
 from pgs_web.trade.order.models import OrderLog
 from pgs_web.trade.order.services import mark_shipped
 from pgs_web.trade.order.states import OrderState
@@ -336,3 +339,32 @@ def test_rules_that_somebody_else_changed_are_kept():
     assert response.status_code == 200
     assert Activity.objects.get().price_fen == 4000
     assert [outcome for _act, outcome in outcomes()] == ["done", "refused: activity_outdated"]
+
+
+@pytest.mark.slow
+def test_an_extension_is_looked_at_twice_and_leaves_its_row():
+    shop, client = make_shop(), sign_in("operations")
+    now = timezone.localtime(database_now("default")).replace(microsecond=0)
+    moments = {"from_at": now - timedelta(hours=1), "to_at": now}
+    form = {
+        f"{name}_{part}": moment.strftime(text)
+        for name, moment in moments.items()
+        for part, text in enumerate(("%Y-%m-%d", "%H:%M:%S"))
+    }
+    form |= {"minutes": 30, "reason": "gateway down", "activity_id": ""}
+    add = reverse("admin:group_deadlineextension_add")
+    Group.objects.filter(pk=shop.group.pk).update(opened_at=now - timedelta(minutes=5))
+    response = client.post(add, form)
+    assert "1 running groups would get 30 minutes more" in response.context["adminform"].form.errors["seen"][0]
+    assert not DeadlineExtension.objects.exists()
+    assert outcomes() == []
+    assert client.post(add, form | {"minutes": 0, "seen": "on"}).status_code == 200
+    assert client.post(add, form | {"seen": "on"}).status_code == 302
+    extension = DeadlineExtension.objects.get()
+    assert (extension.minutes, extension.actor) == (30, f"operator:{client.operator.pk}")
+    entry = LogEntry.objects.get()
+    assert (entry.object_id, entry.additional_data["outcome"]) == (extension.pk, "done")
+    extend_due_groups()
+    page = reverse("admin:group_deadlineextension_change", args=[extension.pk])
+    assert client.get(page).status_code == 200
+    assert client.post(page, form | {"minutes": 5, "seen": "on"}).status_code == 403

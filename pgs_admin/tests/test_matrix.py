@@ -24,6 +24,7 @@ WRITTEN_BY = {
     "product_product": {"operations"},
     "product_sku": {"operations"},
     "activity_activity": {"operations"},
+    "group_deadlineextension": {"operations"},
     "auth_user": set(),
     "auth_group": set(),
 }

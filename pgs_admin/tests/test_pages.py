@@ -12,6 +12,7 @@ pytestmark = pytest.mark.django_db(databases="__all__", transaction=True)
 LISTS = (
     *("product_merchant", "product_product", "product_sku", "activity_activity", "order_order", "group_group"),
     "group_guarantee",
+    "group_deadlineextension",
     *("delivery_shipment", "payment_payment", "payment_refund", "payment_notice", "member_member"),
     "after_sale_aftersalerequest",
     "anomalies_anomaly",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from pgs_task.payment.services import close_open_payments
 from pgs_web.display.activity.services import finish_withdrawals, take_withdrawals
-from pgs_web.trade.group.services import fail_expired_groups, fail_withdrawn_groups
+from pgs_web.trade.group.services import extend_due_groups, fail_expired_groups, fail_withdrawn_groups
 from pgs_web.trade.order.services import cancel_unpaid_orders
 
 # Rows of one batch and node; between batches others get the locks.
@@ -38,6 +38,11 @@ def _end_withdrawn() -> int:
     done = fail_withdrawn_groups(activity_ids=activity_ids, limit=BATCH)
     finish_withdrawals(done.without_groups)
     return done.failed
+
+
+def extend_groups_of_incidents() -> int:
+    """Gives groups the minutes that operators asked for; returns how many got them."""
+    return _until_done(lambda: extend_due_groups(limit=BATCH))
 
 
 def _close_payments(order_ids: Sequence[int]) -> list[int]:

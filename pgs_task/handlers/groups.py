@@ -6,7 +6,7 @@ from pgs_data.messaging.relay import Message
 from pgs_data.sharding.slots import alias_of_id
 from pgs_task.handlers.batches import Leftovers, split_by_node, split_by_partition, split_ids_by_node
 from pgs_task.rescue.services import lose_seats
-from pgs_web.trade.group.scripts import GroupOfActivity, close_groups
+from pgs_web.trade.group.scripts import GroupOfActivity, close_groups, extend_groups
 from pgs_web.trade.group.selectors import orders_with_active_seats
 from pgs_web.trade.group.services import settle_groups
 from pgs_web.trade.order.services import cancel_orders, mark_to_ship, start_refunds
@@ -41,6 +41,21 @@ def handle_group_failed(messages: Sequence[Message]) -> None:
                 _end_orders(of_node, later=later)
                 # A group that nobody is left in has nobody whose leaving would settle it.
                 settle_groups(group_ids=[message.payload["group_id"] for message in of_node])
+    later.raise_if_any()
+
+
+def handle_group_extended(messages: Sequence[Message]) -> None:
+    """`group.extended`: shoppers may join until the new deadline."""
+    later = Leftovers()
+    for of_partition in split_by_partition(messages, key="group_id").values():
+        with later.outages(of_partition):
+            deadlines: dict[GroupOfActivity, int] = {}
+            for message in of_partition:
+                known = message.payload
+                group = GroupOfActivity(activity_id=known["activity_id"], group_id=known["group_id"])
+                # Two extensions of one group: the later deadline has both.
+                deadlines[group] = max(known["deadline_ms"], deadlines.get(group, 0))
+            extend_groups(deadlines=deadlines)
     later.raise_if_any()
 
 

@@ -15,6 +15,7 @@ class GroupTopic(StrEnum):
     SUCCEEDED = "group.succeeded"
     FAILED = "group.failed"
     SETTLED = "group.settled"
+    EXTENDED = "group.extended"  # its deadline was moved
     SEAT_LEFT = "seat.left"  # a paid member asked for the money back before the group was complete
 
 
@@ -47,4 +48,13 @@ def describe_seat(seat: Seat, *, at: datetime) -> dict[str, Any]:
         "order_id": seat.order_id,
         "member_id": seat.member_id,
         "at_ms": to_ms(at),
+    }
+
+
+def describe_extension(group: Group, *, deadline: datetime) -> dict[str, Any]:
+    """Payload of `group.extended`: its new deadline, in ms."""
+    return {
+        "group_id": group.pk,
+        "activity_id": group.activity_id,
+        "deadline_ms": to_ms(deadline),
     }

@@ -114,3 +114,47 @@ class Guarantee(models.Model):
     def cost_fen(self) -> int:
         """What the seats cost the merchant."""
         return self.seats * self.price_fen
+
+
+class DeadlineExtension(models.Model):
+    """Minutes for groups that lost some to an incident: asked for by an operator, given by a job; in `default`."""
+
+    from_at = models.DateTimeField(_("incident began at"))
+    to_at = models.DateTimeField(_("incident ended at"))
+    activity_id = models.BigIntegerField(
+        _("activity"), null=True, blank=True, help_text=_("Number of the activity; empty for all.")
+    )
+    minutes = models.PositiveIntegerField(_("minutes more"))
+    reason = models.CharField(_("reason"), max_length=200)
+    actor = models.CharField(max_length=80)
+    asked_at = models.DateTimeField(_("asked at"))
+    # Until then groups may still come out of a stream.
+    until = models.DateTimeField()
+    done_at = models.DateTimeField(_("done at"), null=True, blank=True)
+
+    class Meta:
+        db_table = "trade_deadline_extension"
+        verbose_name = _("extension of deadlines")
+        verbose_name_plural = _("extensions of deadlines")
+        indexes = [models.Index(fields=["done_at", "id"], name="extension_open")]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class GroupExtension(ShardedModel):
+    """That a group got its minutes of an extension; the unique index makes it once."""
+
+    shard_field = "group_id"
+
+    id = models.BigAutoField(primary_key=True)
+    group_id = models.BigIntegerField(pgettext_lazy("trade", "group"))
+    extension_id = models.BigIntegerField(_("extension of deadlines"))
+    old_deadline = models.DateTimeField()
+    new_deadline = models.DateTimeField()
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "trade_group_extension"
+        indexes = [models.Index(fields=["extension_id"], name="group_extension_of")]
+        constraints = [models.UniqueConstraint(fields=["group_id", "extension_id"], name="group_extension_once")]

@@ -1,7 +1,7 @@
 """Scripts on the groups in the ledger."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pgs_data.lua.blobs import pack
@@ -11,6 +11,7 @@ from pgs_data.redis.replicas import replicated
 from pgs_web.trade.group.keys import groups_key, period_of_group
 
 CLOSE_GROUPS = Script.load("pgs_web.trade.group", "close_groups")
+EXTEND_GROUPS = Script.load("pgs_web.trade.group", "extend_groups")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,3 +41,25 @@ def close_groups(*, groups: Iterable[GroupOfActivity]) -> int:
             )
         closed += int(count)
     return closed
+
+
+def extend_groups(*, deadlines: Mapping[GroupOfActivity, int]) -> int:
+    """Lets shoppers join these groups until the new deadlines (ms); one script a partition. Returns how many moved.
+
+    A deadline that isn't later changes nothing, so messages may come twice and in any order. Raises one of
+    RedisUnavailable.
+    """
+    by_partition: dict[int, list[GroupOfActivity]] = defaultdict(list)
+    for group in deadlines:
+        by_partition[partition_within(group.activity_id, group.group_id)].append(group)
+    moved = 0
+    for partition, groups in by_partition.items():
+        items = [[str(period_of_group(group.group_id)), str(group.group_id), str(deadlines[group])] for group in groups]
+        with replicated(partition) as client:
+            _, count = EXTEND_GROUPS(
+                client,
+                keys={"first": groups_key(activity_id=groups[0].activity_id, group_id=groups[0].group_id)},
+                args={"extended": pack(items)},
+            )
+        moved += int(count)
+    return moved

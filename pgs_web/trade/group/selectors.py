@@ -16,7 +16,7 @@ from pgs_data.sharding.slots import node_aliases
 from pgs_web.api.errors import NotFound
 from pgs_web.display.activity.models import Activity
 from pgs_web.trade.group.admitted import AdmittedGroup, find_admitted_group
-from pgs_web.trade.group.models import Group, Guarantee, Seat
+from pgs_web.trade.group.models import Group, GroupExtension, Guarantee, Seat
 from pgs_web.trade.group.states import ACTIVE_SEATS, GroupState, GuaranteeState, SeatState
 
 # Of the groups of a node, those that end first; among these the fullest come first.
@@ -143,6 +143,29 @@ def count_running_groups(activity_id: int) -> RunningGroups:
         held = Seat.objects.on_node(alias).filter(group_id__in=running.values("pk"), state=SeatState.HELD)
         unpaid += held.count()
     return RunningGroups(groups=groups, paid=paid, unpaid=unpaid)
+
+
+def count_extended_groups(extension_id: int) -> int:
+    """How many groups have got their minutes so far; one count along an index a node. Raises OperationalError."""
+    return sum(
+        GroupExtension.objects.on_node(alias).filter(extension_id=extension_id).count() for alias in node_aliases()
+    )
+
+
+def count_groups_of_incident(*, from_at: datetime, to_at: datetime, activity_id: int | None) -> int:
+    """How many groups an extension would concern now; one count a node. Raises OperationalError."""
+    return sum(
+        groups_of_incident(alias, from_at=from_at, to_at=to_at, activity_id=activity_id).count()
+        for alias in node_aliases()
+    )
+
+
+def groups_of_incident(
+    alias: str, *, from_at: datetime, to_at: datetime, activity_id: int | None
+) -> ShardedQuerySet[Group]:
+    """FORMING groups of a node that were running in [from_at, to_at), found by index."""
+    groups = Group.objects.on_node(alias).filter(state=GroupState.FORMING, opened_at__lt=to_at, deadline__gt=from_at)
+    return groups if activity_id is None else groups.filter(activity_id=activity_id)
 
 
 def orders_with_active_seats(alias: str, group_ids: Iterable[int]) -> dict[int, list[int]]:

@@ -7,6 +7,7 @@ from pgs_web.trade.group.services.ending import (
     fail_withdrawn_groups,
     settle_groups,
 )
+from pgs_web.trade.group.services.extending import ask_extension, extend_due_groups
 from pgs_web.trade.group.services.guaranteeing import settle_guarantees
 from pgs_web.trade.group.services.leaving import (
     LeaveOutcome,
@@ -23,7 +24,9 @@ __all__ = [
     "PaidSeat",
     "PaymentsReport",
     "SeatOfOrder",
+    "ask_extension",
     "count_paid_seats",
+    "extend_due_groups",
     "fail_expired_groups",
     "fail_group",
     "fail_groups",
