@@ -354,7 +354,7 @@ def test_an_extension_is_looked_at_twice_and_leaves_its_row():
     form |= {"minutes": 30, "reason": "gateway down", "activity_id": ""}
     add = reverse("admin:group_deadlineextension_add")
     Group.objects.filter(pk=shop.group.pk).update(opened_at=now - timedelta(minutes=5))
-    response = client.post(add, form)
+    response = client.post(add, form, headers={"accept-language": "en"})
     assert "1 running groups would get 30 minutes more" in response.context["adminform"].form.errors["seen"][0]
     assert not DeadlineExtension.objects.exists()
     assert outcomes() == []
