@@ -31,6 +31,10 @@ class ServerRefuses(redis.ResponseError):
     """The server takes nothing now: its disk fails (MISCONF), it misses replicas (NOREPLICAS), a script runs (BUSY)."""
 
 
+class KeptElsewhere(redis.ConnectionError):
+    """What is looked for lives elsewhere than this process's settings say: others find it, and it may be tried again."""
+
+
 # redis-py knows the other words. What it doesn't know would be a bug to every caller, and end a drain's thread.
 BaseParser.EXCEPTION_CLASSES |= dict.fromkeys(("MISCONF", "NOREPLICAS", "BUSY"), ServerRefuses)
 

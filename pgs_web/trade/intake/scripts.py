@@ -8,6 +8,7 @@ from django.conf import settings
 from pgs_data.lua.blobs import pack
 from pgs_data.lua.loader import Command, Script, run_command
 from pgs_data.redis.connections import ledger
+from pgs_data.redis.partitions import spread_of
 from pgs_web.trade.group.keys import period_of_group
 from pgs_web.trade.intake.keys import claim_bucket, digest_of_key, flow_key, intake_key
 from pgs_web.trade.intake.messages import Admission, AdmitReply, Admitted, Claim, Claimed, ClaimReply
@@ -89,8 +90,18 @@ def admit_orders_command(partition: int, orders: Sequence[Admission]) -> Command
         passed_on += (order.idempotency_key, order.trace_id)
     return _admit_orders.command(
         keys={"intake": intake_key(partition), "flow": flow_key(partition), "changed": changed_key(partition)},
-        args={"orders": pack(judged), "rest": pack(passed_on), "ceiling": settings.INTAKE_BACKLOG_CEILING},
+        args={
+            "orders": pack(judged),
+            "rest": pack(passed_on),
+            "ceiling": settings.INTAKE_BACKLOG_CEILING,
+            "spreads": _spreads_of(orders) if settings.LEDGER_SPREAD else "",
+        },
     )
+
+
+def _spreads_of(orders: Sequence[Admission]) -> bytes | str:
+    spread = {order.activity_id for order in orders if order.activity_id in settings.LEDGER_SPREAD}
+    return pack([text for one in spread for text in (str(one), str(spread_of(one)))]) if spread else ""
 
 
 def read_admit_replies(raw: Any) -> list[Admitted]:

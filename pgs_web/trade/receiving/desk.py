@@ -243,6 +243,9 @@ class Desk:
             self._activities.ask(request.activity_id, partial(self._refuse, passage))
         elif verdict.reply is AdmitReply.UNKNOWN_GROUP:
             self._groups.ask((request.group_id or 0, request.activity_id), partial(self._refuse, passage))
+        elif verdict.reply is AdmitReply.OTHER_SPREAD:
+            logger.error("other_ledger_spread", activity_id=request.activity_id)
+            self._finish(passage, Unavailable())
         elif verdict.reply is AdmitReply.BACKLOG:
             self._finish(passage, Unavailable(retry_after=BACKLOG_SECONDS))
         else:

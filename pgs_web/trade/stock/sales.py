@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from pgs_data.locks import FencedLock, Lease, LockHeld
-from pgs_data.redis.connections import RedisUnavailable, ledger
+from pgs_data.redis.connections import KeptElsewhere, RedisUnavailable, ledger
 from pgs_data.redis.partitions import has_own_redis, partitions_of
 from pgs_web.api.errors import NotFound
 from pgs_web.display.activity.models import Activity
@@ -142,9 +142,10 @@ def _try_to_align(activity_id: int) -> None:
     except NotFound:
         ledger().srem(UNALIGNED_KEY, activity_id)
     except RedisUnavailable as error:
-        if not any(map(has_own_redis, partitions_of(activity_id))):
+        if not isinstance(error, KeptElsewhere) and not any(map(has_own_redis, partitions_of(activity_id))):
             raise
-        # Its partition's own Redis is away: the mark stays, and the others are not kept waiting.
+        # Its partition's own Redis is away, or only a process with another LEDGER_SPREAD can steer it: the mark stays,
+        # and the others are not kept waiting.
         log.warning("sale_not_aligned", activity_id=activity_id, error=repr(error))
 
 

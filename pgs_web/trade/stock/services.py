@@ -9,6 +9,7 @@ from django.conf import settings
 
 from pgs_data.clock import to_ms
 from pgs_data.lua.blobs import LARGEST_EXACT
+from pgs_data.redis.connections import KeptElsewhere
 from pgs_data.redis.partitions import partition_within, partitions_of, spread_of
 from pgs_web.display.activity.models import Activity
 from pgs_web.display.activity.states import ActivityState
@@ -33,7 +34,7 @@ from pgs_web.trade.stock.messages import (
     TotalReply,
 )
 from pgs_web.trade.stock.models import StockEntry
-from pgs_web.trade.stock.selectors import read_holds
+from pgs_web.trade.stock.selectors import read_holds, read_spreads
 
 # Settlements in one call of the script: about 3 ms of the ledger's time.
 SETTLEMENTS_A_CALL = 500
@@ -76,8 +77,12 @@ def make_buckets(activity_id: int, *, total: int, units: int) -> list[tuple[scri
 
 
 def update_activity_facts(*, activity: Activity) -> None:
-    """Lets the next admissions see the activity's rules as they are now; raises RulesOutdated, PriceTooLarge."""
+    """Lets the next admissions see the activity's rules as they are now.
+
+    Raises RulesOutdated, PriceTooLarge, KeptElsewhere.
+    """
     facts = facts_of(activity)
+    check_spread(activity.pk)
     replies = [
         scripts.update_activity_facts(
             activity_id=activity.pk,
@@ -96,7 +101,9 @@ def set_activity_gate(*, activity_id: int, state: ActivityState, fence: int = 0)
     """Lets shoppers in (RUNNING) or keeps them out; raises ActivityOver, StockMissing, GateMovedMeanwhile.
 
     `fence` is the number of the caller's lease on the sale: a caller whose lease ended long ago is refused.
+    KeptElsewhere is raised by a process with another LEDGER_SPREAD, which would close some of the gates.
     """
+    check_spread(activity_id)
     replies = [
         scripts.set_activity_gate(activity_id=activity_id, partition=partition, state=gate_of(state), fence=fence)
         for partition in partitions_of(activity_id)
@@ -110,7 +117,11 @@ def set_activity_gate(*, activity_id: int, state: ActivityState, fence: int = 0)
 
 
 def change_stock_total(*, activity_id: int, difference: int, change_id: str | None = None) -> None:
-    """Adds unsold units or takes some out; a repeated change_id does nothing. Raises StockTooShort, StockMissing."""
+    """Adds unsold units or takes some out; a repeated change_id does nothing.
+
+    Raises StockTooShort, StockMissing, KeptElsewhere.
+    """
+    check_spread(activity_id)
     change_id = change_id or uuid.uuid4().hex
     reply = scripts.change_total(activity_id=activity_id, difference=difference, change_id=change_id)
     if reply is TotalReply.SHORT and spread_of(activity_id) > 1:
@@ -142,9 +153,20 @@ def settle_holds(*, settlements: Sequence[Settlement]) -> list[SettleReply]:
                 settlements=[(one.activity_id, one.order_id, one.movement, one.reason) for one in given],
             )
             replies.update(zip(chunk, answers, strict=True))
+    unknown = {settlements[place].activity_id for place, reply in replies.items() if reply is SettleReply.UNKNOWN}
+    for activity_id in unknown:
+        # Looked for in the wrong place? Then the hold is somewhere, and "unknown" would be a lost settlement.
+        check_spread(activity_id)
     if settings.LEDGER_SPREAD:
         _return_limits([settlements[place] for place, reply in replies.items() if reply in _SETTLED])
     return [replies[place] for place in range(len(settlements))]
+
+
+def check_spread(activity_id: int) -> None:
+    """Raises KeptElsewhere when the activity was loaded over another number of buckets than LEDGER_SPREAD says here."""
+    loaded, here = read_spreads([activity_id]).get(activity_id), spread_of(activity_id)
+    if loaded is not None and loaded != here:
+        raise KeptElsewhere(f"Activity {activity_id} was loaded over {loaded} buckets, LEDGER_SPREAD says {here} here.")
 
 
 def _return_limits(settled: Sequence[Settlement]) -> None:

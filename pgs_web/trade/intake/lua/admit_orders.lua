@@ -7,6 +7,8 @@
 --               none; without any group id the order is bought alone
 -- ARGV rest     flat msgpack list, two values an order: idempotency key, trace id; only passed on
 -- ARGV ceiling  waiting orders of the partition beyond which no more come in
+-- ARGV spreads  msgpack list activity id, number of its buckets, …, as texts, of those that the caller knows to be spread;
+--               else empty
 -- DERIVES activity:<activity>  hash of facts
 -- DERIVES stock:<activity>     hash total, remain, lock, sold, version, told_sold_out
 -- DERIVES bought:<activity>    hash member → units
@@ -20,6 +22,7 @@
 -- REPLY NOT_STARTED       before its window
 -- REPLY ENDED             its window is over, or it was ended or withdrawn
 -- REPLY PAUSED            closed for the moment, or its stock is lost
+-- REPLY OTHER_SPREAD      it was loaded over another number of buckets than the caller knows
 -- REPLY LIMIT_EXCEEDED    the member would have more units than allowed
 -- REPLY UNKNOWN_GROUP     no such group in this activity
 -- REPLY GROUP_CLOSED      its deadline is over, or it is decided
@@ -66,12 +69,25 @@ local since_text = whole(now - EPOCH_MS)
 -- orders of the batch share is read once and kept here, with what the orders before took from it.
 local activities, sequence = {}, {}
 
-local function why_shut(facts, stock)
+local known_spreads = {}
+if spreads ~= "" then
+    local listed = cmsgpack.unpack(spreads)
+    for place = 1, #listed, 2 do
+        known_spreads[listed[place]] = listed[place + 1]
+    end
+end
+
+local function why_shut(id, facts, stock)
     for place = 1, 13 do
         if not facts[place] then
             return "UNKNOWN_ACTIVITY"
         end
     end
+    -- Whoever knows another number counts limits, and looks for orders, where they are not.
+    if (facts[14] or "1") ~= (known_spreads[id] or "1") then
+        return "OTHER_SPREAD"
+    end
+    facts[14] = nil
     local state = facts[1]
     if state == "ENDED" or state == "WITHDRAWN" or now >= tonumber(facts[3]) then
         return "ENDED"
@@ -88,9 +104,9 @@ end
 local function read_activity(id)
     local facts = call("HMGET", tag .. "activity:" .. id, "state", "start_ms", "end_ms", "price_fen",
         "alone_price_fen", "group_size", "member_limit", "group_lasts_ms", "pay_within_ms", "sku_id", "merchant_id",
-        "play", "rules_version")
+        "play", "rules_version", "spread")
     local stock = call("HMGET", tag .. "stock:" .. id, "remain", "lock", "version", "told_sold_out")
-    local activity = { id = id, shut = why_shut(facts, stock), order_ids = {}, member_ids = {}, count = 0, judged = 0 }
+    local activity = { id = id, shut = why_shut(id, facts, stock), order_ids = {}, member_ids = {}, count = 0, judged = 0 }
     if not activity.shut then
         local told, lasts, pay_within = tonumber(stock[4]) or 0, tonumber(facts[8]), tonumber(facts[9])
         activity.member_limit, activity.remain, activity.taken = tonumber(facts[7]), tonumber(stock[1]), 0

@@ -8,15 +8,17 @@ from collections import Counter
 import pytest
 
 from pgs_data.ids.snowflake import new_ids
-from pgs_data.redis.connections import ledger
+from pgs_data.redis.connections import KeptElsewhere, ledger
 from pgs_data.redis.partitions import bucket_of, partition_within, partitions_of
+from pgs_web.display.activity.states import ActivityState
 from pgs_web.trade.group.selectors import get_group_page
+from pgs_web.trade.receiving.tests.asgi_client import OrdersClient, receiving_service
 from pgs_web.trade.stock import limits
 from pgs_web.trade.stock.keys import activity_key, away_key, away_open_key, stock_key
 from pgs_web.trade.stock.limits import sweep_limits
 from pgs_web.trade.stock.messages import SettleMovement, SettleReply
 from pgs_web.trade.stock.selectors import read_holds, read_stock
-from pgs_web.trade.stock.services import Settlement, settle_holds
+from pgs_web.trade.stock.services import Settlement, change_stock_total, set_activity_gate, settle_holds
 from pgs_web.trade.stock.tests.making import make_sale
 from pgs_web.trade.stock.tests.spreading import limit_used, remains, set_remains, spread_next
 
@@ -320,3 +322,32 @@ def test_a_joiner_whose_own_bucket_is_lost(buy, read, members):
         assert code(buy(late, activity, group_id=group_id)) == "paused"
         assert buy(early, activity, group_id=group_id).json()["order_id"] == order_id
     assert limit_used(activity, int(late.member_id)) == 0
+
+
+@pytest.mark.parametrize("wrong", [{}, OVER // 2, OVER * 2], ids=["not", "less", "more"])
+def test_a_process_with_another_spread_sells_and_moves_nothing(buy, members, settings, wrong):
+    """It would count limits, and look for orders, where nobody else does: check S7 only tells it."""
+    activity = make_sale(stock=20, member_limit=1)
+    buyer, others = members(1), [members(bucket) for bucket in range(OVER)]
+    order_id = int(buy(buyer, activity).json()["order_id"])
+    known = settings.LEDGER_SPREAD
+    settings.LEDGER_SPREAD = wrong and dict.fromkeys(known, wrong)
+    with receiving_service() as (thread, service):
+        elsewhere = OrdersClient(thread, service, headers={"Accept-Language": "en"})
+        for other in others:
+            body = {"activity_id": str(activity.pk), "quantity": 1, "address_id": str(other.address_id)}
+            headers = {"Authorization": f"Bearer {other.access}", "Idempotency-Key": "elsewhere"}
+            answer = elsewhere.post("/api/v1/orders/", body, headers=headers, format="json")
+            # A bucket that it takes for one has no facts: as if the sale were not loaded there.
+            assert code(answer) in {"unavailable", "paused"}
+    for act in (
+        lambda: set_activity_gate(activity_id=activity.pk, state=ActivityState.PAUSED),
+        lambda: change_stock_total(activity_id=activity.pk, difference=5),
+        lambda: give_back(activity, order_id),
+    ):
+        with pytest.raises(KeptElsewhere):
+            act()
+    settings.LEDGER_SPREAD = known
+    assert (read_stock(activity.pk).remain, read_stock(activity.pk).lock) == (19, 1)
+    for other in others:
+        assert buy(other, activity).status_code == 202
