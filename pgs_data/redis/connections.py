@@ -32,7 +32,7 @@ class ServerRefuses(redis.ResponseError):
 
 
 class KeptElsewhere(redis.ConnectionError):
-    """What is looked for lives elsewhere than this process's settings say: others find it, and it may be tried again."""
+    """What is looked for lives elsewhere than this process's settings say; others find it, it may be tried again."""
 
 
 # redis-py knows the other words. What it doesn't know would be a bug to every caller, and end a drain's thread.
