@@ -12,7 +12,7 @@ CHECK_ENV := PGS_ENV_FILE=/dev/null SQLITE_FOLDER=build/check LOG_LEVEL=WARNING
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-clean test test-fast check lock format coverage debian-packages messages \
-	bench drill-money bench-engine bench-intake bench-drain bench-scale bench-flow bench-memory bench-packages
+	bench drill-money bench-engine bench-spread bench-intake bench-drain bench-scale bench-flow bench-memory bench-packages
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,12 +60,15 @@ messages: $(VENV)/.fast ## Collect the texts to translate, and compile the trans
 # Each starts servers of its own and ends them; what they find goes to build/bench. See benchmarks/README.md.
 # BENCH="…" hands a benchmark options, such as BENCH="--seconds 30".
 bench: ## Run every benchmark one after the other (half an hour; leave the machine alone meanwhile)
-	@failed=""; for name in engine intake drain scale flow memory; do \
+	@failed=""; for name in engine spread intake drain scale flow memory; do \
 		test ! -f benchmarks/bench_$$name.py || $(MAKE) --no-print-directory bench-$$name || failed="$$failed $$name"; done; \
 		test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
 
 bench-engine: $(VENV)/.bench bench-packages ## Orders a second that the admission script takes, against deduct and append
 	$(BIN)/python -m benchmarks.bench_engine $(BENCH)
+
+bench-spread: $(VENV)/.bench bench-packages ## One activity in buckets on several Redis servers, against the same unspread
+	$(BIN)/python -m benchmarks.bench_spread $(BENCH)
 
 bench-intake: $(VENV)/.bench bench-packages ## Orders a second over HTTP, against a row-lock shop and a constant answer
 	$(BIN)/python -m benchmarks.bench_intake $(BENCH)
