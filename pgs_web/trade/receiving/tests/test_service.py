@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 import time
 from typing import Any
 
@@ -24,6 +25,8 @@ from pgs_web.trade.stock.selectors import read_stock
 from pgs_web.trade.stock.tests.making import make_sale
 
 pytestmark = pytest.mark.django_db(databases="__all__")
+
+FROZEN_SECONDS = 2.0
 
 
 @pytest.fixture
@@ -249,6 +252,24 @@ def test_every_process_says_what_it_has_heard(api, sale):
             return
         assert time.monotonic() < deadline, said
         time.sleep(0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("has_deadline", [True, False], ids=["deadline", "negative control"])
+def test_a_ledger_that_hangs_is_answered_in_time(api, send, redis_server, has_deadline):
+    assert send(idempotency_key=b"before").status_code == 202
+    desk = api.service.reception.desk
+    if not has_deadline:
+        desk._answer_seconds = desk._ledger.main.seconds = 30
+    redis_server.pause()
+    waking = threading.Timer(FROZEN_SECONDS, redis_server.resume)
+    waking.start()
+    started = time.monotonic()
+    answer = send(idempotency_key=b"during")
+    waited = time.monotonic() - started
+    waking.join()
+    # What tests/live asks of a whole shop; without the deadline an order takes as long as the ledger hangs.
+    assert (answer.status_code == 503 and waited < FROZEN_SECONDS - 0.5) is has_deadline
 
 
 @pytest.mark.parametrize("trouble", ["maxmemory", "replica"])
