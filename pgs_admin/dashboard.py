@@ -13,6 +13,8 @@ from pgs_admin.flow.backlogs import read_nodes, read_partitions
 from pgs_admin.tables import link, show_table
 from pgs_admin.words import say
 from pgs_data.sharding.slots import node_aliases
+from pgs_task.payment.anomalies.models import Anomaly
+from pgs_task.payment.anomalies.states import AnomalyState
 from pgs_task.payment.models import Refund
 from pgs_task.payment.states import RefundState
 from pgs_web.api.errors import OUTAGES
@@ -39,6 +41,11 @@ def fill_index(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
                 "state=MANUAL",
             )
         )
+    if may("anomalies.view_anomaly"):
+        undecided = _count_on_nodes(Anomaly, {AnomalyState.MANUAL})
+        cards.append(
+            _card(_("Payment anomalies that somebody must decide"), undecided, "anomalies_anomaly", "state=MANUAL")
+        )
     if may("after_sale.decide_request"):
         undecided = _count_on_nodes(AfterSaleRequest, UNDECIDED)
         cards.append(
@@ -64,7 +71,9 @@ def _tell(count: int | None) -> str:
     return f"{LARGEST_COUNT}+" if count >= LARGEST_COUNT else str(count)
 
 
-def _count_on_nodes(model: type[Refund] | type[AfterSaleRequest], states: Collection[str]) -> int | None:
+def _count_on_nodes(
+    model: type[Refund] | type[Anomaly] | type[AfterSaleRequest], states: Collection[str]
+) -> int | None:
     try:
         return sum(
             model.objects.on_node(alias).filter(state__in=states)[:LARGEST_COUNT].count() for alias in node_aliases()
