@@ -53,7 +53,10 @@ def refund_seats(*, seats: Sequence[SeatOfOrder]) -> list[int]:
 
     A confirmed seat stays: its group succeeded with it. A failed group in which nobody is left is settled.
     """
-    return _give_up(seats, from_states={SeatState.HELD, SeatState.PAID}, to_state=SeatState.REFUNDED)
+    # RELEASED: of an order that was taken up again, and whose group was over when its payment was counted.
+    return _give_up(
+        seats, from_states={SeatState.HELD, SeatState.PAID, SeatState.RELEASED}, to_state=SeatState.REFUNDED
+    )
 
 
 def hand_over_seats(*, seats: Sequence[SeatOfOrder]) -> list[int]:
@@ -113,7 +116,9 @@ def _leave(
     paid = [seat for seat in leaving if seat.state == SeatState.PAID]
     gone: dict[int, set[int]] = defaultdict(set)
     for seat in leaving:
-        gone[seat.group_id].add(seat.member_id)
+        # Who had left before may be in again, with another order.
+        if seat.state in ACTIVE_SEATS:
+            gone[seat.group_id].add(seat.member_id)
     move_seats(alias, leaving, to_state=to_state, now=now)
     _uncount(alias, groups, paid)
 
