@@ -45,6 +45,8 @@ JOBS: tuple[Job, ...] = (
     # Loans between buckets of a spread activity, and limits taken for other buckets, whose process died.
     Job("sweep_loans", "pgs_web.trade.stock.lending.sweep_loans", 2),
     Job("sweep_limits", "pgs_web.trade.stock.limits.sweep_limits", 3),
+    # What members are said not to have paid, and have, or never could: of processes that died.
+    Job("sweep_unpaid", "pgs_web.trade.intake.unpaid.sweep_unpaid", 30, lease_seconds=30),
     # A notice that got lost: the gateway is asked about payments that wait for long.
     Job("query_payments", "pgs_task.payment.services.query_waiting_payments", 30, lease_seconds=90),
     # Money that paid nothing here: the gateway is asked, and what it has goes back.

@@ -1,5 +1,6 @@
 """Production: no defaults for secrets, https everywhere."""
 
+from config.env import env
 from config.settings.base import *  # noqa: F403
 
 PGS_DEPLOYMENT = "production"
@@ -13,3 +14,5 @@ SECURE_HSTS_SECONDS = 31_536_000
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True
+# Units are for who buys them.
+UNPAID_ORDERS_A_MEMBER = env.int("UNPAID_ORDERS_A_MEMBER", default=20)

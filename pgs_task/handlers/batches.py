@@ -9,7 +9,7 @@ import structlog
 
 from pgs_data.messaging.errors import RetryLater, is_outage
 from pgs_data.messaging.relay import Message
-from pgs_data.redis.partitions import partition_within
+from pgs_data.redis.partitions import partition_of, partition_within
 from pgs_data.sharding.slots import alias_of_id
 
 Place = TypeVar("Place", bound=Hashable)
@@ -58,6 +58,11 @@ def split_by_node(messages: Iterable[Message], *, key: str) -> dict[str, list[Me
 def split_by_partition(messages: Iterable[Message], *, key: str) -> dict[int, list[Message]]:
     """Messages by the ledger partition of their activity, where the order or group under this key is found."""
     return _split(messages, lambda message: partition_within(message.payload["activity_id"], message.payload[key]))
+
+
+def split_by_home(messages: Iterable[Message]) -> dict[int, list[Message]]:
+    """Messages by the ledger partition of their member."""
+    return _split(messages, lambda message: partition_of(message.payload["member_id"]))
 
 
 def split_ids_by_node(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from pgs_data.clock import from_ms
 from pgs_data.messaging.relay import Message
-from pgs_task.handlers.batches import Leftovers, split_by_node
+from pgs_task.handlers.batches import Leftovers, split_by_home, split_by_node
 from pgs_task.handlers.seats import write_new_seats
 from pgs_task.handlers.stock import settle_stock
 from pgs_task.rescue.services import lose_seats
@@ -19,6 +19,8 @@ from pgs_web.trade.group.services import (
     refund_seats,
     release_seats,
 )
+from pgs_web.trade.intake.unpaid import UnpaidFate, UnpaidOrder, are_counted, forget_unpaid
+from pgs_web.trade.order.states import CancelReason
 from pgs_web.trade.stock.messages import SettleMovement
 
 SEAT_NOT_WRITTEN = "The seat is not written down on the group's node yet."
@@ -44,6 +46,7 @@ def handle_order_paid(messages: Sequence[Message]) -> None:
             # Dying here: the seat stays as it is in a group that is over, so the next delivery refuses it again.
             lose_seats(groups=_groups_of(of_node, report.refused))
     settle_stock(messages, SettleMovement.CONFIRM, later=later)
+    _forget_unpaid(messages, later=later)
     later.raise_if_any()
 
 
@@ -75,6 +78,8 @@ def _give_back(
             )
             later.add(_of_orders(of_node, missing), SEAT_NOT_WRITTEN)
     settle_stock(later.without(messages), movement, later=later)
+    if movement is SettleMovement.RELEASE:
+        _forget_unpaid(messages, later=later)
     later.raise_if_any()
 
 
@@ -92,6 +97,22 @@ def handle_order_reseated(messages: Sequence[Message]) -> None:
             )
             later.add(_of_orders(of_node, missing), SEAT_NOT_WRITTEN)
     later.raise_if_any()
+
+
+def _forget_unpaid(messages: Sequence[Message], *, later: Leftovers) -> None:
+    """These orders aren't unpaid any more; after their holds have moved, so that a repetition finds out."""
+    if not are_counted():
+        return
+    for of_partition in split_by_home(later.without(messages)).values():
+        with later.outages(of_partition):
+            forget_unpaid(
+                UnpaidOrder(
+                    message.payload["member_id"],
+                    message.payload["order_id"],
+                    UnpaidFate.RAN_OUT if message.payload["reason"] == CancelReason.UNPAID else UnpaidFate.GONE,
+                )
+                for message in of_partition
+            )
 
 
 def _groups_of(messages: Sequence[Message], order_ids: Sequence[int]) -> dict[int, int]:

@@ -61,3 +61,11 @@ class KeyReused(Refusal):
     code = "idempotency_key_reused"
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     detail = _("This Idempotency-Key was used for another order. Send a new key with a new order.")
+
+
+class TooManyUnpaid(Refusal):
+    """The member has as many unpaid orders as one may have; nothing was ordered."""
+
+    code = "too_many_unpaid"
+    status = HTTPStatus.CONFLICT
+    detail = _("You have too many unpaid orders. Pay or cancel one of them, then order again.")

@@ -29,6 +29,11 @@ def set_aside_key(partition: int) -> str:
     return f"{tag(partition)}:set_aside"
 
 
+def unpaid_key(partition: int) -> str:
+    """Hash of what members whose home is the partition have not paid: `order id|activity id|attempts;` each."""
+    return f"{tag(partition)}:unpaid"
+
+
 def claims_key(member_id: int, day: int) -> str:
     """Hash of what keys were used for on a day (days since 1970, UTC), by the members of one bucket of their partition.
 

@@ -11,6 +11,7 @@ class ClaimReply(StrEnum):
     NEW = "NEW"
     SAME = "SAME"
     REUSED = "REUSED"
+    TOO_MANY = "TOO_MANY"
 
 
 class AdmitReply(StrEnum):
@@ -43,6 +44,8 @@ class Claim(msgspec.Struct, frozen=True):
 class Claimed(msgspec.Struct, frozen=True):
     reply: ClaimReply
     order_id: int
+    # Orders that the member let run out lately, where that is counted.
+    strikes: int = 0
 
 
 class Admission(msgspec.Struct, frozen=True):

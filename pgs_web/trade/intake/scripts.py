@@ -50,12 +50,24 @@ def claim_keys_command(partition: int, claims: Sequence[Claim]) -> Command:
             str(one.order_id),
             str(one.activity_id),
         )
-    return _claim_keys.command(keys={"flow": flow_key(partition)}, args={"claims": pack(values)})
+    return _claim_keys.command(
+        keys={"flow": flow_key(partition)},
+        args={
+            "claims": pack(values),
+            "most_unpaid": settings.UNPAID_ORDERS_A_MEMBER,
+            "hours": settings.HOARDER_HOURS if settings.HOARDER_STRIKES else 0,
+        },
+    )
 
 
 def read_claim_replies(raw: Any) -> list[Claimed]:
     """What the script answered, in the order of the claims."""
-    words, order_ids = raw
+    words, order_ids, strikes = raw
+    if strikes:
+        return [
+            Claimed(_CLAIM_REPLIES[word], int(order_id), count)
+            for word, order_id, count in zip(words.decode().split(), order_ids, strikes, strict=True)
+        ]
     return [
         Claimed(_CLAIM_REPLIES[word], int(order_id))
         for word, order_id in zip(words.decode().split(), order_ids, strict=True)

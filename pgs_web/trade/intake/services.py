@@ -71,7 +71,9 @@ def make_claim(request: OrderRequest, order_id: int) -> Claim:
     )
 
 
-def make_admission(request: OrderRequest, *, order_id: int, open_group_id: int | None) -> Admission:
+def make_admission(
+    request: OrderRequest, *, order_id: int, open_group_id: int | None, pay_within_ms: int = 0
+) -> Admission:
     """The admission of a request; `open_group_id`: the id for the group that it opens, on the order's own node."""
     return Admission(
         order_id=order_id,
@@ -84,6 +86,7 @@ def make_admission(request: OrderRequest, *, order_id: int, open_group_id: int |
         idempotency_key=request.idempotency_key,
         trace_id=request.trace_id,
         wishes=request.wishes,
+        pay_within_ms=pay_within_ms,
     )
 
 

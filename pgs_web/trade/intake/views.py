@@ -26,6 +26,7 @@ from pgs_web.trade.intake.errors import (
     NotStarted,
     Paused,
     SoldOut,
+    TooManyUnpaid,
 )
 from pgs_web.trade.intake.selectors import get_own_order, list_own_orders
 from pgs_web.trade.intake.serializers import AcceptedOrderSerializer, OrderRequestSerializer
@@ -96,6 +97,7 @@ class OrdersView(APIView):
                 NotStarted,
                 Ended,
                 Paused,
+                TooManyUnpaid,
                 KeyReused,
                 TooManyRequests,
             ),

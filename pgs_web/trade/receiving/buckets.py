@@ -14,6 +14,7 @@ from pgs_data.lua.loader import Command
 from pgs_data.redis.async_ledger import AWAY, AsyncLedger
 from pgs_data.redis.connections import RedisUnavailable
 from pgs_data.redis.partitions import bucket_of
+from pgs_web.trade.intake.unpaid import UnpaidOrder, forget_unpaid_command
 from pgs_web.trade.receiving.passages import Passage
 from pgs_web.trade.stock.lending import Borrowed, borrow_units
 from pgs_web.trade.stock.limits import AwayOrder, LimitReturn, return_limits_command
@@ -51,6 +52,10 @@ class Buckets:
     def return_limit(self, partition: int, away: AwayOrder) -> None:
         """This attempt of an order, which took units of its member's limit, was refused."""
         self._start(self._return(partition, away))
+
+    def forget_unpaid(self, partition: int, order: UnpaidOrder) -> None:
+        """This order isn't one of those that its member has not paid, or this attempt of it isn't."""
+        self._start(self._forget(partition, order))
 
     def close(self) -> None:
         """Stops; what was under way is settled by the sweeps."""
@@ -93,6 +98,12 @@ class Buckets:
             await self._ask(partition, return_limits_command(partition, [refused]))
         except AWAY as error:
             logger.warning("limit_not_returned", order_id=away.order_id, error=type(error).__name__)
+
+    async def _forget(self, partition: int, order: UnpaidOrder) -> None:
+        try:
+            await self._ask(partition, forget_unpaid_command(partition, [order]))
+        except AWAY as error:
+            logger.warning("unpaid_not_forgotten", order_id=order.order_id, error=type(error).__name__)
 
     async def _run(self, steps: Steps[Borrowed]) -> Borrowed:
         """As run_steps, without blocking."""

@@ -15,7 +15,7 @@ from pgs_data.redis.async_ledger import AsyncLedger
 from pgs_data.redis.partitions import partition_within
 from pgs_data.sharding.slots import slot_of_id, slot_of_key
 from pgs_web.api.errors import NotFound, Refusal, Unavailable
-from pgs_web.trade.intake.errors import KeyReused, LimitExceeded, SoldOut
+from pgs_web.trade.intake.errors import KeyReused, LimitExceeded, SoldOut, TooManyUnpaid
 from pgs_web.trade.intake.messages import AdmitReply, Admitted, Claimed, ClaimReply
 from pgs_web.trade.intake.services import (
     BACKLOG_SECONDS,
@@ -25,6 +25,7 @@ from pgs_web.trade.intake.services import (
     make_admission,
     make_claim,
 )
+from pgs_web.trade.intake.unpaid import UnpaidFate, UnpaidOrder, are_counted, own_pay_within_ms
 from pgs_web.trade.receiving.buckets import Buckets
 from pgs_web.trade.receiving.lanes import Lane
 from pgs_web.trade.receiving.lookups import Lookup
@@ -58,6 +59,7 @@ class Desk:
         self._partitions: int = settings.LEDGER_PARTITIONS
         self._pins: dict[int, int] = settings.LEDGER_PINS
         self._spread: dict[int, int] = settings.LEDGER_SPREAD
+        self._counts_unpaid = are_counted()
         self._ledger = AsyncLedger()
         self._lanes: dict[AsyncServer, Lane] = {}
         self._buckets = Buckets(self._ledger, learn=self._learn_borrowed)
@@ -154,7 +156,11 @@ class Desk:
         if claimed.reply is ClaimReply.REUSED:
             self._finish(passage, KeyReused())
             return
+        if claimed.reply is ClaimReply.TOO_MANY:
+            self._finish(passage, TooManyUnpaid())
+            return
         passage.order_id = claimed.order_id
+        passage.pay_within_ms = own_pay_within_ms(claimed.strikes) if claimed.strikes else 0
         passage.is_claimed = True
         self._go_on(passage)
 
@@ -178,7 +184,12 @@ class Desk:
         except IdSourceUnavailable:
             self._finish(passage, Unavailable())
             return
-        passage.admission = make_admission(request, order_id=passage.order_id, open_group_id=open_group_id)
+        passage.admission = make_admission(
+            request,
+            order_id=passage.order_id,
+            open_group_id=open_group_id,
+            pay_within_ms=passage.pay_within_ms,
+        )
         if passage.limit_place is not None:
             passage.away = make_away_order(
                 request.activity_id,
@@ -270,9 +281,23 @@ class Desk:
             return
         passage.is_over = True
         self.waiting -= 1
+        if self._counts_unpaid and passage.is_claimed:
+            self._forget_unpaid(passage, outcome)
         # Cancelled when the server gave up on the request.
         if not passage.answer.done():
             passage.answer.set_result(outcome)
+
+    def _forget_unpaid(self, passage: Passage, outcome: Outcome) -> None:
+        """The claim has counted it as unpaid. What nobody knows the outcome of is left to sweep_unpaid."""
+        if isinstance(outcome, PlacedOrder):
+            if outcome.hold.state is HoldState.LOCKED:
+                return
+            fate = UnpaidFate.GONE
+        elif isinstance(outcome, Refusal) and not isinstance(outcome, Unavailable):
+            fate = UnpaidFate.REFUSED
+        else:
+            return
+        self._buckets.forget_unpaid(passage.home, UnpaidOrder(passage.request.member_id, passage.order_id, fate))
 
     def _sweep(self) -> None:
         """Answers those whose time is up; they stand in line by arrival."""

@@ -17,7 +17,7 @@ class Passage:
 
     __slots__ = (
         *("admission", "answer", "away", "borrowings", "claim", "home", "is_claimed", "is_over", "is_reserved"),
-        *("limit_place", "order_id", "owner", "place", "request", "started"),
+        *("limit_place", "order_id", "owner", "pay_within_ms", "place", "request", "started"),
     )
 
     def __init__(
@@ -39,6 +39,8 @@ class Passage:
         # The one that the key stands for; true once it is claimed.
         self.order_id = claim.order_id
         self.is_claimed = False
+        # Shorter than the activity's for who lets orders run out; 0 for everybody else.
+        self.pay_within_ms = 0
         # Member whom the address belongs to; 0: nobody; None: not known yet.
         self.owner: int | None = None
         self.admission: Admission | None = None

@@ -2,13 +2,19 @@
 -- KEYS flow    hash of counters of the members' home partition: claimed; and since which day it has this format
 -- ARGV claims  flat msgpack list of texts, seven a claim: member id, its bucket, digest of the key, the key, digest of
 --              the body, proposed order id, activity id
+-- ARGV most_unpaid  unpaid orders that a member may have at once; 0: nobody counts them
+-- ARGV hours        so many hours back it is looked how many orders a member let run out
 -- DERIVES claims:<day>:<bucket>     hash `member:digest of the key` → order id|activity id|digest of the body
 -- DERIVES claims_of:<day>:<member>  the same for a member whose bucket of the day is full
 -- DERIVES claims:<member>:<day>     hash as an older version wrote it
--- REPLY words  their words with spaces between, and a list of their order ids:
+-- DERIVES unpaid                    hash member → unpaid orders, `order id|activity id|attempts;` each
+-- DERIVES strikes:<hour>            hash member → orders that the member let run out in that hour since 1970
+-- REPLY words  their words with spaces between, a list of their order ids, and one of how many orders their members let
+--              run out, empty where nobody counts:
 -- REPLY NEW    the key was not used today or yesterday; the proposed order id is bound to it
 -- REPLY SAME   the same key and body before, under this order id
 -- REPLY REUSED the key is bound to another body; nothing changed
+-- REPLY TOO_MANY  the key is new, and the member has too many unpaid orders; nothing changed
 local VALUES_A_CLAIM = 7
 local SECONDS_A_DAY = 86400
 -- Small hashes are kept packed, which is what makes a claim cost some 80 bytes; and a reader gets whole buckets.
@@ -67,6 +73,42 @@ end
 
 local values = cmsgpack.unpack(claims)
 local words, order_ids, new = {}, {}, 0
+
+-- What members have not paid is kept in one hash, so that a batch reads and writes it once; each order with its
+-- activity, by which it is found out what became of it, and with the attempts that may still be refused.
+local most, unpaid, strikes, touched = tonumber(most_unpaid), {}, {}, {}
+if most > 0 then
+    local ids = {}
+    for place = 1, #values, VALUES_A_CLAIM do
+        table.insert(ids, values[place])
+    end
+    local read = call("HMGET", tag .. "unpaid", unpack(ids))
+    for number, member_id in ipairs(ids) do
+        unpaid[member_id] = read[number] or ""
+        strikes[number] = 0
+    end
+    local hour = math.floor(tonumber(call("TIME")[1]) / 3600)
+    for back = 0, tonumber(hours) - 1 do
+        local counts = call("HMGET", tag .. "strikes:" .. string.format("%d", hour - back), unpack(ids))
+        for number, count in ipairs(counts) do
+            strikes[number] = strikes[number] + (tonumber(count or "0"))
+        end
+    end
+end
+
+local function is_full(member_id)
+    local _, count = string.gsub(unpaid[member_id], ";", "")
+    return count >= most
+end
+
+local function count_attempt(member_id, order_id, activity_id)
+    local text = unpaid[member_id]
+    local before, attempts, after = match(text, "^(.*)" .. order_id .. "|%d+|(%d+);(.*)$")
+    local entry = order_id .. "|" .. activity_id .. "|" .. string.format("%d", (tonumber(attempts) or 0) + 1) .. ";"
+    unpaid[member_id] = before and before .. entry .. after or text .. entry
+    touched[member_id] = true
+end
+
 for place = 1, #values, VALUES_A_CLAIM do
     local member_id, bucket = values[place], values[place + 1]
     local digest, order_id = sub(values[place + 4], 1, DIGEST_KEPT), values[place + 5]
@@ -75,10 +117,18 @@ for place = 1, #values, VALUES_A_CLAIM do
     known = known or has_old and find_old(member_id, values[place + 3])
     local word = "NEW"
     if known then
-        local old_order_id, old_digest = match(known, "^(%d+)|%d+|(.*)$")
+        local old_order_id, old_activity_id, old_digest = match(known, "^(%d+)|(%d+)|(.*)$")
         word = old_digest == digest and "SAME" or "REUSED"
         order_id = old_order_id
+        if most > 0 and word == "SAME" then
+            count_attempt(member_id, order_id, old_activity_id)
+        end
+    elseif most > 0 and is_full(member_id) then
+        word = "TOO_MANY"
     else
+        if most > 0 then
+            count_attempt(member_id, order_id, values[place + 6])
+        end
         call("HSET", key, field, order_id .. "|" .. values[place + 6] .. "|" .. digest)
         if length == 0 then
             call("EXPIREAT", key, ends)
@@ -91,4 +141,12 @@ end
 if new > 0 then
     call("HINCRBY", flow, "claimed", string.format("%d", new))
 end
-return { table.concat(words, " "), order_ids }
+if next(touched) then
+    local fields = {}
+    for member_id in pairs(touched) do
+        table.insert(fields, member_id)
+        table.insert(fields, unpaid[member_id])
+    end
+    call("HSET", tag .. "unpaid", unpack(fields))
+end
+return { table.concat(words, " "), order_ids, strikes }
