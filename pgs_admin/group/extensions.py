@@ -73,17 +73,21 @@ class WithoutTransaction(DjangoModelAdmin):
 @admin.register(DeadlineExtension)
 class ExtensionAdmin(ModelAdmin, WithoutTransaction):
     form = ExtensionForm
-    list_display = ("id", "from_at", "to_at", "show_activity", "minutes", "reason", "actor", "asked_at", "done_at")
+    list_display = ("id", "from_at", "to_at", "show_activity", "minutes", "reason", "show_actor", "asked_at", "done_at")
     ordering = ("-id",)
     sortable_by = ()
     list_per_page = 50
     show_full_result_count = False
     actions = None
-    fields = (("from_at", "to_at"), ("activity_id", "minutes"), "reason", "seen")
+    fields = ("from_at", "to_at", ("activity_id", "minutes"), "reason", "seen")
 
     @display(description=gettext_lazy("activity"))
     def show_activity(self, row: DeadlineExtension) -> str:
         return _("all") if row.activity_id is None else str(row.activity_id)
+
+    @display(description=gettext_lazy("by"))
+    def show_actor(self, row: DeadlineExtension) -> str:
+        return row.actor
 
     @display(description=gettext_lazy("extended groups"))
     def show_groups(self, row: DeadlineExtension) -> str:
@@ -97,13 +101,13 @@ class ExtensionAdmin(ModelAdmin, WithoutTransaction):
             ("from_at", "to_at"),
             ("show_activity", "minutes"),
             "reason",
-            ("actor", "asked_at"),
+            ("show_actor", "asked_at"),
             "show_groups",
             "done_at",
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
-        return () if obj is None else ("show_activity", "show_groups")
+        return () if obj is None else ("show_activity", "show_actor", "show_groups")
 
     def changeform_view(
         self,
