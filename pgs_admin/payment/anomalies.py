@@ -45,9 +45,7 @@ def _trace_again(request: HttpRequest, anomaly_id: int, values: dict[str, Any]) 
 
 @admin.register(Anomaly)
 class AnomalyAdmin(ShardedAdmin):
-    list_display = (
-        *("id", "show_state", "show_kind", "payment_id", "gateway", "trade_no", "show_amount", "created_at", "note"),
-    )
+    list_display = ("id", "show_state", "show_kind", "payment_id", "gateway", "trade_no", "show_amount", "created_at")
     list_filter = (
         make_filter("state", gettext_lazy("state"), list(AnomalyState)),
         make_filter("kind", gettext_lazy("kind"), list(AnomalyKind)),

@@ -41,4 +41,4 @@ class Anomaly(ShardedModel):
         indexes = [models.Index(fields=["state", "next_try_at"], name="anomaly_state_next_try")]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.trade_no}"
+        return self.trade_no
