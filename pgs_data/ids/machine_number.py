@@ -12,7 +12,7 @@ from pgs_data.ids.errors import IdSourceUnavailable
 from pgs_data.ids.layout import MACHINE_COUNT
 from pgs_data.lua.loader import Script
 from pgs_data.redis.connections import ledger
-from pgs_data.redis.replicas import Fence
+from pgs_data.redis.replicas import Barrier
 
 MACHINE_NUMBERS_KEY = "{ids}:machine_numbers"
 MARK_KEY = "{ids}:replicated"
@@ -39,7 +39,7 @@ def reserve_span(*, owner: str, held: int | None, from_ms: int) -> ReservedSpan:
     try:
         client = ledger()
         # What a promoted replica doesn't know would be lent a second time.
-        fence = Fence(client, mark=MARK_KEY)
+        barrier = Barrier(client, mark=MARK_KEY)
         word, *rest = _reserve_milliseconds(
             client,
             keys={"numbers": MACHINE_NUMBERS_KEY},
@@ -52,7 +52,7 @@ def reserve_span(*, owner: str, held: int | None, from_ms: int) -> ReservedSpan:
                 "skew_ms": LARGEST_SKEW_MS,
             },
         )
-        fence.wait()
+        barrier.wait()
     except RedisError as error:
         raise IdSourceUnavailable("The ledger doesn't answer, so no id can be made.") from error
     if word == b"NONE":

@@ -14,7 +14,7 @@ from pgs_data.messaging.bisecting import handle_batch
 from pgs_data.messaging.entries import Entry, entries_of_answer, read_entries, unique_consumer_name
 from pgs_data.messaging.pauses import pause_after
 from pgs_data.redis.connections import RedisUnavailable
-from pgs_data.redis.replicas import Fence
+from pgs_data.redis.replicas import Barrier
 
 __all__ = ["Ack", "Entry", "EntryHandler", "SetAside", "StreamConsumer", "unique_consumer_name"]
 
@@ -110,7 +110,7 @@ class StreamConsumer:
     def run_once(self) -> int:
         """One read and its handling; returns the number of entries read, 0 after block_ms without any."""
         self.before_read()
-        fence = Fence(self.client, mark=self.mark) if self.mark else None
+        barrier = Barrier(self.client, mark=self.mark) if self.mark else None
         try:
             age, entries = self._next_entries()
         except redis.ResponseError as error:
@@ -120,8 +120,8 @@ class StreamConsumer:
             self._create_group()
             return 0
         if entries:
-            if fence is not None:
-                fence.wait()
+            if barrier is not None:
+                barrier.wait()
             self._handle(entries, age=age)
         return len(entries)
 

@@ -17,7 +17,7 @@ from redis.connection import parse_url
 
 from pgs_data.lua.loader import Command, with_source
 from pgs_data.redis.connections import PASSING_WORDS
-from pgs_data.redis.replicas import fence_of, mark_key
+from pgs_data.redis.replicas import barrier_of, mark_key
 
 # UNBLOCKED: a primary was demoted while a command of ours waited there.
 _PASSING = PASSING_WORDS | {"UNBLOCKED"}
@@ -110,19 +110,19 @@ class AsyncServer:
     def address(self) -> tuple[str, int]:
         return self._host, self._port
 
-    async def call(self, commands: Sequence[Command], *, fence: Sequence[Command] = ()) -> list[Any]:
+    async def call(self, commands: Sequence[Command], *, barrier: Sequence[Command] = ()) -> list[Any]:
         """The replies; a command's error is an exception among them: CommandRefused, SlotMoved, RedisUnavailable's.
 
         Raises redis.ConnectionError or redis.TimeoutError: then any of the commands may have run or not. They are sent
-        twice when a connection turns out to be dead, or when the server has forgotten a script. `fence` goes behind
+        twice when a connection turns out to be dead, or when the server has forgotten a script. `barrier` goes behind
         them, each time; its replies come last.
         """
         try:
             async with asyncio.timeout(self.seconds):
-                replies = await self._send([*commands, *fence])
+                replies = await self._send([*commands, *barrier])
                 forgotten = [place for place, reply in enumerate(replies) if _word_of(reply) == "NOSCRIPT"]
                 if forgotten:
-                    again = await self._send([*(with_source(commands[place]) for place in forgotten), *fence])
+                    again = await self._send([*(with_source(commands[place]) for place in forgotten), *barrier])
                     places = [*forgotten, *range(len(commands), len(replies))]
                     for place, reply in zip(places, again, strict=True):
                         replies[place] = reply
@@ -144,10 +144,10 @@ class AsyncServer:
         `partition`: one that lives here. Raises redis.TimeoutError when too few replicas say so in time: the commands
         have run here, and may be lost or not. Without that setting it is `call`.
         """
-        fence = fence_of(mark_key(partition))
-        if not fence:
+        barrier = barrier_of(mark_key(partition))
+        if not barrier:
             return await self.call(commands)
-        *replies, marked, replicas = await self.call(commands, fence=fence)
+        *replies, marked, replicas = await self.call(commands, barrier=barrier)
         if isinstance(marked, Exception) or isinstance(replicas, Exception):
             # The partition has moved away, or the server was demoted in this moment: nothing is sure of what did run.
             unsure = redis.ConnectionError(f"{self.name}: nobody knows how many replicas have it: {marked}, {replicas}")

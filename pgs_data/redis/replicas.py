@@ -27,7 +27,7 @@ def mark_key(partition: int) -> str:
     return f"{tag(partition)}:replicated"
 
 
-def fence_of(mark: str) -> list[Command]:
+def barrier_of(mark: str) -> list[Command]:
     """What goes behind commands to the server that has this mark; the last reply is the number of replicas.
 
     Empty where no replicas are awaited.
@@ -36,12 +36,12 @@ def fence_of(mark: str) -> list[Command]:
     return [("SET", mark, "1"), ("WAIT", awaited, WAIT_MS)] if awaited else []
 
 
-class Fence:
+class Barrier:
     """Made before something is done with a client; `wait` after it. Costs nothing where no replicas are awaited."""
 
     def __init__(self, client: redis.Redis, *, mark: str) -> None:
         """`mark`: its tag is the one of the keys that matter."""
-        self._commands = fence_of(mark)
+        self._commands = barrier_of(mark)
         # Of the server that has them now: if another one had them by the end, what was done might be on neither.
         self._server = _server_of(client, mark) if self._commands else client
 
@@ -67,12 +67,12 @@ class Fence:
 def replicated(partition: int) -> Iterator[redis.Redis]:
     """The ledger's client; after the block its writes to this partition are on the awaited replicas.
 
-    Raises RedisUnavailable as Fence.wait does.
+    Raises RedisUnavailable as Barrier.wait does.
     """
     client = ledger(partition)
-    fence = Fence(client, mark=mark_key(partition))
+    barrier = Barrier(client, mark=mark_key(partition))
     yield client
-    fence.wait()
+    barrier.wait()
 
 
 def _server_of(client: redis.Redis, mark: str) -> redis.Redis:

@@ -89,7 +89,7 @@ def call_for_good_without_mark(url: str, commands: list[Command]) -> list[Any]:
     async def call() -> list[Any]:
         server = AsyncServer(url)
         try:
-            return await server.call(commands, fence=[("WAIT", 1, 100)])
+            return await server.call(commands, barrier=[("WAIT", 1, 100)])
         finally:
             server.close()
 

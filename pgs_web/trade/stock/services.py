@@ -154,19 +154,21 @@ def settle_holds(*, settlements: Sequence[Settlement]) -> list[SettleReply]:
             )
             replies.update(zip(chunk, answers, strict=True))
     unknown = {settlements[place].activity_id for place, reply in replies.items() if reply is SettleReply.UNKNOWN}
-    for activity_id in unknown:
+    if unknown:
         # Looked for in the wrong place? Then the hold is somewhere, and "unknown" would be a lost settlement.
-        check_spread(activity_id)
+        check_spread(*unknown)
     if settings.LEDGER_SPREAD:
         _return_limits([settlements[place] for place, reply in replies.items() if reply in _SETTLED])
     return [replies[place] for place in range(len(settlements))]
 
 
-def check_spread(activity_id: int) -> None:
-    """Raises KeptElsewhere when the activity was loaded over another number of buckets than LEDGER_SPREAD says here."""
-    loaded, here = read_spreads([activity_id]).get(activity_id), spread_of(activity_id)
-    if loaded is not None and loaded != here:
-        raise KeptElsewhere(f"Activity {activity_id} was loaded over {loaded} buckets, LEDGER_SPREAD says {here} here.")
+def check_spread(*activity_ids: int) -> None:
+    """Raises KeptElsewhere when one was loaded over another number of buckets than LEDGER_SPREAD says here."""
+    for activity_id, loaded in read_spreads(activity_ids).items():
+        if loaded != (here := spread_of(activity_id)):
+            raise KeptElsewhere(
+                f"Activity {activity_id} was loaded over {loaded} buckets, LEDGER_SPREAD says {here} here."
+            )
 
 
 def _return_limits(settled: Sequence[Settlement]) -> None:
