@@ -113,6 +113,7 @@ def test_a_block_of_blocking_calls_waits_at_its_end(followed: RunningServer):
         client.set("{p03}key", "2")
 
 
+@pytest.mark.django_db  # a consumer looks after its thread's database connections
 def test_entries_are_handled_once_the_replica_has_them(followed: RunningServer):
     handled: list[str] = []
     consumer = StreamConsumer(
