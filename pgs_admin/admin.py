@@ -13,6 +13,7 @@ from pgs_admin.order import admin as order
 from pgs_admin.payment import admin as payment
 from pgs_admin.payment import anomalies
 from pgs_admin.product import admin as product
+from pgs_admin.statements import admin as statements
 
 __all__ = [
     "activity",
@@ -26,6 +27,7 @@ __all__ = [
     "order",
     "payment",
     "product",
+    "statements",
 ]
 
 django_admin.site.index_template = "pgs_admin/index.html"

@@ -17,6 +17,8 @@ from pgs_task.payment.anomalies.models import Anomaly
 from pgs_task.payment.anomalies.states import AnomalyState
 from pgs_task.payment.models import Refund
 from pgs_task.payment.states import RefundState
+from pgs_task.statements.models import StatementDifference
+from pgs_task.statements.states import DifferenceState
 from pgs_web.api.errors import OUTAGES
 from pgs_web.display.activity.models import Activity
 from pgs_web.display.activity.states import ActivityState
@@ -51,6 +53,10 @@ def fill_index(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         cards.append(
             _card(_("After-sale requests to decide"), undecided, "after_sale_aftersalerequest", "state=REQUESTED")
         )
+    if may("statements.view_statementdifference"):
+        open_count = StatementDifference.objects.filter(state=DifferenceState.OPEN)[:LARGEST_COUNT].count()
+        page = "statements_statementdifference"
+        cards.append(_card(_("Differences from the gateways' statements"), open_count, page, "state=OPEN"))
     if may("activity.view_activity"):
         waiting = Activity.objects.filter(state=ActivityState.IN_REVIEW)[:LARGEST_COUNT].count()
         cards.append(_card(_("Activities to review"), waiting, "activity_activity", "state=IN_REVIEW"))

@@ -28,6 +28,10 @@ ACTS: Mapping[str, Mapping[str, str]] = {
     },
     "anomalies.anomaly": {"settle_anomaly": gettext_noop("Can refund and explain payment anomalies")},
     "sandbox_gateway.sandboxfault": {"set_sandbox_faults": gettext_noop("Can let the sandbox gateway misbehave")},
+    "statements.statementday": {"compare_day": gettext_noop("Can compare a day with a gateway's statement")},
+    "statements.statementdifference": {
+        "resolve_difference": gettext_noop("Can work off differences between books and statements"),
+    },
     "member.member": {
         "unmask_member": gettext_noop("Can see a member's phone and addresses in plain text"),
         "block_member": gettext_noop("Can block members"),
@@ -40,20 +44,10 @@ ACTS: Mapping[str, Mapping[str, str]] = {
 # What anybody in the back office may look at.
 SHOWN = (
     *("product.merchant", "product.product", "product.sku", "activity.activity", "activity.activitylog"),
-    *("order.order", "group.group", "delivery.shipment", "payment.payment", "payment.refund", "payment.notice"),
-    *("payment_configuration.configurationversion", "anomalies.anomaly", "member.member", "member.address"),
-    *(
-        "order.order",
-        "group.group",
-        "group.guarantee",
-        "group.deadlineextension",
-        "delivery.shipment",
-        "payment.payment",
-        "payment.refund",
-        "payment.notice",
-    ),
+    *("order.order", "group.group", "group.guarantee", "group.deadlineextension", "delivery.shipment"),
+    *("payment.payment", "payment.refund", "payment.notice", "anomalies.anomaly"),
     *("payment_configuration.configurationversion", "member.member", "member.address"),
-    "after_sale.aftersalerequest",
+    *("after_sale.aftersalerequest", "statements.statementday", "statements.statementdifference"),
 )
 _VIEW = frozenset(f"{name.split('.')[0]}.view_{name.split('.')[1]}" for name in SHOWN) | {"messaging.watch_flow"}
 _EDIT = frozenset(f"product.{act}_{model}" for model in ("merchant", "product", "sku") for act in ("add", "change")) | {
@@ -74,7 +68,8 @@ ROLES: Mapping[str, frozenset[str]] = {
     "finance": _VIEW
     | {"order.refund_order", "payment.retry_refund", "messaging.check_invariants", "auditlog.view_logentry"}
     | {"payment_configuration.configure_gateways", "anomalies.settle_anomaly", "after_sale.decide_request"}
-    | {"payment.settle_by_hand", "payment.unmask_notice"},
+    | {"payment.settle_by_hand", "payment.unmask_notice"}
+    | {"statements.compare_day", "statements.resolve_difference"},
 }
 
 

@@ -117,6 +117,19 @@ UNFOLD: dict[str, Any] = {
                     _link(_("Notices"), "mark_email_read", "payment_notice_changelist", "payment.view_notice"),
                     _link(_("Anomalies"), "report", "anomalies_anomaly_changelist", "anomalies.view_anomaly"),
                     _link(
+                        _("Reconciliation"),
+                        "balance",
+                        "statements_statementday_changelist",
+                        "statements.view_statementday",
+                    ),
+                    _link(
+                        _("Differences"),
+                        "difference",
+                        "statements_statementdifference_changelist",
+                        "statements.view_statementdifference",
+                    ),
+                    _link(_("Compare a day"), "upload_file", "back_office:compare_day", "statements.compare_day"),
+                    _link(
                         _("Gateways"),
                         "toggle_on",
                         "back_office:gateways",

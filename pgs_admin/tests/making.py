@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date
 
 from django.contrib.auth.models import Group as Role
 from django.contrib.auth.models import User
@@ -11,8 +12,12 @@ from pgs_admin.roles import ensure_roles
 from pgs_data.sharding.slots import alias_of_id
 from pgs_task.payment.anomalies.models import Anomaly
 from pgs_task.payment.errors import NumberTaken
+from pgs_data.clock import database_now
+from pgs_task.payment.gateways.contract import LineKind
 from pgs_task.payment.models import Payment
 from pgs_task.payment.tests.making import describe_notice, send, start
+from pgs_task.statements.models import StatementDay, StatementDifference
+from pgs_task.statements.states import DayState, DifferenceKind, DifferenceState
 from pgs_web.display.activity.models import Activity
 from pgs_web.member.models import Address, Member
 from pgs_web.member.phones import index_phone
@@ -57,6 +62,31 @@ def make_member(**values: object) -> Member:
     return member
 
 
+def make_difference(payment: Payment) -> StatementDifference:
+    """An open difference of a day long ago, in a gateway's hostile words."""
+    now = database_now("default")
+    day = StatementDay.objects.create(
+        gateway="sandbox",
+        day=date(2026, 1, 1),
+        state=DayState.DIFFERS,
+        error=HOSTILE,
+        difference_count=1,
+        compared_at=now,
+        tried_at=now,
+    )
+    return StatementDifference.objects.create(
+        statement=day,
+        kind=DifferenceKind.AMOUNT,
+        line=LineKind.PAYMENT,
+        payment_id=payment.pk,
+        number=HOSTILE,
+        our_fen=990,
+        their_fen=991,
+        state=DifferenceState.OPEN,
+        found_at=now,
+    )
+
+
 @dataclass
 class Shop:
     """One of everything."""
@@ -69,6 +99,7 @@ class Shop:
     group: Group
     request: AfterSaleRequest
     anomaly: Anomaly
+    difference: StatementDifference
 
 
 def make_shop() -> Shop:
@@ -90,4 +121,5 @@ def make_shop() -> Shop:
         group=make_group_of_orders(activity_id=activity.pk).group,
         request=make_request(make_shipped(member_id=751, activity_id=activity.pk), text=HOSTILE),
         anomaly=Anomaly.objects.on_node(alias_of_id(payment.pk)).get(),
+        difference=make_difference(payment),
     )

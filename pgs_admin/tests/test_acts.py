@@ -53,6 +53,8 @@ PRESSED_BY = {
     "payment_payment_unmask_notices": {"finance"},
     "payment_payment_claim_by_hand": {"finance"},
     "payment_payment_confirm_by_hand": {"finance"},
+    "statements_statementday_compare_again": {"finance"},
+    "statements_statementdifference_resolve_difference": {"finance"},
     "member_member_unmask": {"service"},
     "member_member_block": {"service"},
     "member_member_unblock": {"service"},
@@ -75,6 +77,8 @@ def outcomes() -> list[tuple[str, str]]:
 def target_of(shop, button: str):
     kind = button.split("_")[0]
     targets = {"activity": shop.activity, "order": shop.unpaid, "payment": shop.payment, "member": shop.member}
+    if kind == "statements":
+        return shop.difference if "difference" in button else shop.difference.statement
     return {**targets, "after": shop.request, "anomalies": shop.anomaly}[kind]
 
 

@@ -14,17 +14,18 @@ LISTS = (
     "group_guarantee",
     "group_deadlineextension",
     *("delivery_shipment", "payment_payment", "payment_refund", "payment_notice", "member_member"),
-    "after_sale_aftersalerequest",
-    "anomalies_anomaly",
+    *("after_sale_aftersalerequest", "anomalies_anomaly"),
+    *("statements_statementday", "statements_statementdifference"),
     *("auth_user", "auth_group", "auditlog_logentry"),
 )
-OTHER_PAGES = tuple(f"back_office:{name}" for name in ("flow", "guarantees", "invariants", "gateways"))
+OTHER_PAGES = tuple(f"back_office:{name}" for name in ("flow", "guarantees", "invariants", "gateways", "compare_day"))
 
 
 def detail_pages(shop):
     sku = shop.activity.sku
     rows = [shop.activity, shop.member, shop.unpaid, shop.paid, shop.payment, shop.group]
-    rows += [shop.request, shop.anomaly, sku, sku.product, sku.product.merchant]
+    rows += [shop.request, shop.anomaly, shop.difference, shop.difference.statement]
+    rows += [sku, sku.product, sku.product.merchant]
     return [reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk]) for row in rows]
 
 
