@@ -128,7 +128,7 @@ class StatementDayAdmin(_ReadOnly):
         theirs = statement.their_paid_fen - statement.their_refunded_fen
         return show_yuan(theirs - (statement.our_paid_fen - statement.our_refunded_fen))
 
-    @display(description=gettext_lazy("open"))
+    @display(description=gettext_lazy("still open"))
     def show_open(self, statement: Any) -> int:
         return int(statement.open_count)
 
