@@ -28,6 +28,7 @@ ACTS: Mapping[str, Mapping[str, str]] = {
     },
     "anomalies.anomaly": {"settle_anomaly": gettext_noop("Can refund and explain payment anomalies")},
     "sandbox_gateway.sandboxfault": {"set_sandbox_faults": gettext_noop("Can let the sandbox gateway misbehave")},
+    "settlement.merchantday": {"settle_day": gettext_noop("Can compute a day's settlement anew")},
     "statements.statementday": {"compare_day": gettext_noop("Can compare a day with a gateway's statement")},
     "statements.statementdifference": {
         "resolve_difference": gettext_noop("Can work off differences between books and statements"),
@@ -48,6 +49,7 @@ SHOWN = (
     *("payment.payment", "payment.refund", "payment.notice", "anomalies.anomaly"),
     *("payment_configuration.configurationversion", "member.member", "member.address"),
     *("after_sale.aftersalerequest", "statements.statementday", "statements.statementdifference"),
+    "settlement.merchantday",
 )
 _VIEW = frozenset(f"{name.split('.')[0]}.view_{name.split('.')[1]}" for name in SHOWN) | {"messaging.watch_flow"}
 _EDIT = frozenset(f"product.{act}_{model}" for model in ("merchant", "product", "sku") for act in ("add", "change")) | {
@@ -69,7 +71,7 @@ ROLES: Mapping[str, frozenset[str]] = {
     | {"order.refund_order", "payment.retry_refund", "messaging.check_invariants", "auditlog.view_logentry"}
     | {"payment_configuration.configure_gateways", "anomalies.settle_anomaly", "after_sale.decide_request"}
     | {"payment.settle_by_hand", "payment.unmask_notice"}
-    | {"statements.compare_day", "statements.resolve_difference"},
+    | {"statements.compare_day", "statements.resolve_difference", "settlement.settle_day"},
 }
 
 

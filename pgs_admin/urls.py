@@ -8,6 +8,7 @@ from pgs_admin.group.guarantees import show_guarantees
 from pgs_admin.payment.faults import show_faults
 from pgs_admin.payment.gateways import show_gateways
 from pgs_admin.payment.story_page import find_story, show_story
+from pgs_admin.settlement.views import export_settlement, show_settlement
 from pgs_admin.statements.views import compare_statement_day
 
 app_name = "back_office"
@@ -19,5 +20,7 @@ urlpatterns = [
     path("sandbox-faults/", admin.site.admin_view(show_faults), name="sandbox_faults"),
     path("gateways/", admin.site.admin_view(show_gateways), name="gateways"),
     path("compare-day/", admin.site.admin_view(compare_statement_day), name="compare_day"),
+    path("settlement/", admin.site.admin_view(show_settlement), name="settlement"),
+    path("settlement.csv", admin.site.admin_view(export_settlement), name="settlement_csv"),
     path("invariants/", admin.site.admin_view(show_invariants), name="invariants"),
 ]

@@ -159,6 +159,7 @@ WORDS: Mapping[str, object] = {
     "compare_day": pgettext_lazy("code", "compare_day"),
     "compare_again": pgettext_lazy("code", "compare_again"),
     "resolve_difference": pgettext_lazy("code", "resolve_difference"),
+    "settle_day": pgettext_lazy("code", "settle_day"),
     "done": pgettext_lazy("code", "done"),
     "refused": pgettext_lazy("code", "refused"),
     "outage": pgettext_lazy("code", "outage"),

@@ -55,6 +55,8 @@ JOBS: tuple[Job, ...] = (
     Job("send_sandbox_notices", "pgs_task.payment.sandbox_gateway.sending.send_due_notices", 1, lease_seconds=60),
     # Yesterday, and days with open differences, are compared with the gateways' statements; most runs find nothing due.
     Job("compare_statements", "pgs_task.statements.services.compare_due_days", 300, lease_seconds=600),
+    # What merchants are owed for yesterday; most runs find it computed.
+    Job("settle_days", "pgs_task.settlement.services.settle_due_days", 300, lease_seconds=600),
     # What was shipped leaves the bus.
     Job("trim_logistics", "pgs_task.logistics.services.trim_bus", 10),
 )

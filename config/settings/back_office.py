@@ -128,6 +128,7 @@ UNFOLD: dict[str, Any] = {
                         "statements_statementdifference_changelist",
                         "statements.view_statementdifference",
                     ),
+                    _link(_("Settlement"), "account_balance", "back_office:settlement", "settlement.view_merchantday"),
                     _link(_("Compare a day"), "upload_file", "back_office:compare_day", "statements.compare_day"),
                     _link(
                         _("Gateways"),

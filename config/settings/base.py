@@ -71,6 +71,7 @@ INSTALLED_APPS = [
     "pgs_task.payment.sandbox_gateway",
     "pgs_task.statements",
     "pgs_task.rescue",
+    "pgs_task.settlement",
     "pgs_task.order_drain",
     "pgs_task.outbox_relay",
     "pgs_task.stock_sync",

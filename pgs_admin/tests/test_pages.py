@@ -18,7 +18,10 @@ LISTS = (
     *("statements_statementday", "statements_statementdifference"),
     *("auth_user", "auth_group", "auditlog_logentry"),
 )
-OTHER_PAGES = tuple(f"back_office:{name}" for name in ("flow", "guarantees", "invariants", "gateways", "compare_day"))
+OTHER_PAGES = tuple(
+    f"back_office:{name}"
+    for name in ("flow", "guarantees", "invariants", "gateways", "compare_day", "settlement", "settlement_csv")
+)
 
 
 def detail_pages(shop):

@@ -76,6 +76,7 @@ class JournalEntry(ShardedModel):
             models.Index(fields=["order_id"], name="journal_of_order"),
             # The movements of a day.
             models.Index(fields=["at"], name="journal_at"),
+            models.Index(fields=["recorded_at"], name="journal_recorded_at"),
         ]
 
     def __str__(self) -> str:

@@ -18,3 +18,5 @@ class Shipment(ShardedModel):
         db_table = "trade_shipment"
         verbose_name = _("shipment")
         verbose_name_plural = _("shipments")
+        # What merchants are owed for a day.
+        indexes = [models.Index(fields=["shipped_at"], name="shipment_shipped_at")]

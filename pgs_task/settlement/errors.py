@@ -1,0 +1,13 @@
+"""What the daily report refuses."""
+
+from http import HTTPStatus
+
+from django.utils.translation import gettext_lazy as _
+
+from pgs_web.api.errors import Refusal
+
+
+class DayNotOver(Refusal):
+    code = "day_not_over"
+    status = HTTPStatus.BAD_REQUEST
+    detail = _("A day is settled ten minutes after its end.")
