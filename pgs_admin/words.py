@@ -109,8 +109,6 @@ WORDS: Mapping[str, object] = {
     # Days of statements and their differences.
     "FITS": pgettext_lazy("code", "FITS"),
     "DIFFERS": pgettext_lazy("code", "DIFFERS"),
-    "EXPLAINED": pgettext_lazy("code", "EXPLAINED"),
-    "OPEN": pgettext_lazy("code", "OPEN"),
     "RESOLVED": pgettext_lazy("code", "RESOLVED"),
     "GONE": pgettext_lazy("code", "GONE"),
     "PAYMENT": pgettext_lazy("code", "PAYMENT"),

@@ -43,10 +43,14 @@ class RangeForm(forms.Form):
     """From one day to another, both of them included."""
 
     first = forms.DateField(
-        label=gettext_lazy("from"), input_formats=["%Y-%m-%d"], widget=UnfoldAdminSingleDateWidget(format="%Y-%m-%d")
+        label=gettext_lazy("first day"),
+        input_formats=["%Y-%m-%d"],
+        widget=UnfoldAdminSingleDateWidget(format="%Y-%m-%d"),
     )
     last = forms.DateField(
-        label=gettext_lazy("to"), input_formats=["%Y-%m-%d"], widget=UnfoldAdminSingleDateWidget(format="%Y-%m-%d")
+        label=gettext_lazy("last day"),
+        input_formats=["%Y-%m-%d"],
+        widget=UnfoldAdminSingleDateWidget(format="%Y-%m-%d"),
     )
 
     def clean(self) -> dict[str, Any]:

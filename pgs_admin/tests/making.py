@@ -9,10 +9,10 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from pgs_admin.roles import ensure_roles
+from pgs_data.clock import database_now
 from pgs_data.sharding.slots import alias_of_id
 from pgs_task.payment.anomalies.models import Anomaly
 from pgs_task.payment.errors import NumberTaken
-from pgs_data.clock import database_now
 from pgs_task.payment.gateways.contract import LineKind
 from pgs_task.payment.models import Payment
 from pgs_task.payment.tests.making import describe_notice, send, start

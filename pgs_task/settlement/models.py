@@ -28,7 +28,7 @@ class MerchantDay(models.Model):
     merchant_id = models.BigIntegerField(_("merchant"))
     paid_count = models.PositiveIntegerField(_("orders paid"), default=0)
     paid_fen = models.BigIntegerField(_("paid (fen)"), default=0)
-    refund_count = models.PositiveIntegerField(_("refunds"), default=0)
+    refund_count = models.PositiveIntegerField(_("refund count"), default=0)
     refunded_fen = models.BigIntegerField(_("refunded (fen)"), default=0)
     # What gateways kept of the day's payments, less what they gave back with its refunds.
     fee_fen = models.BigIntegerField(_("fees (fen)"), default=0)

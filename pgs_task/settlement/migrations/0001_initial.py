@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
                 ('merchant_id', models.BigIntegerField(verbose_name='merchant')),
                 ('paid_count', models.PositiveIntegerField(default=0, verbose_name='orders paid')),
                 ('paid_fen', models.BigIntegerField(default=0, verbose_name='paid (fen)')),
-                ('refund_count', models.PositiveIntegerField(default=0, verbose_name='refunds')),
+                ('refund_count', models.PositiveIntegerField(default=0, verbose_name='refund count')),
                 ('refunded_fen', models.BigIntegerField(default=0, verbose_name='refunded (fen)')),
                 ('fee_fen', models.BigIntegerField(default=0, verbose_name='fees (fen)')),
                 ('shipped_count', models.PositiveIntegerField(default=0, verbose_name='orders shipped')),
