@@ -5,7 +5,7 @@ import secrets
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import quote, urlsplit
 
 from wechatpayv3 import WeChatPayType
@@ -145,6 +145,10 @@ class WeChatGateway:
         with download(url=url, headers=headers) as file:
             require_digest(file, sha1=_text_of(content, "hash_value"))
             yield from parse_statement(file)
+
+    def read_statement(self, file: BinaryIO) -> Iterator[StatementLine]:
+        """WeChat's trade bill of all payments and refunds (ALL)."""
+        return parse_statement(file)
 
     def _sign_for_page(self, prepay_id: str) -> dict[str, str]:
         timestamp, nonce = str(int(time.time())), secrets.token_hex(16)
