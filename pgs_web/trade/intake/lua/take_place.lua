@@ -60,6 +60,10 @@ end
 local facts = call("HMGET", activity, "state", "start_ms", "end_ms", "price_fen", "group_size", "member_limit",
     "group_lasts_ms", "pay_within_ms", "rules_version")
 local is_open = facts[1] == "RUNNING" and facts[9] and now >= tonumber(facts[2]) and now < tonumber(facts[3])
+-- Its running groups are about to fail: who moved into one would only lose the next seat.
+if facts[1] == "WITHDRAWN" then
+    return { "SHUT", "", "" }
+end
 local units = tonumber(quantity)
 local figures, has = {}, 0
 if needs_units then

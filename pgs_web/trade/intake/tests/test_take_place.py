@@ -204,3 +204,9 @@ def test_nobody_leads_a_group_in_a_sale_that_is_shut(activity, spoil):
     assert take_place(unseated(mine, opens=opens)).reply is PlaceReply.SHUT
     # Its units are sold: it may still move.
     assert take_place(unseated(mine, joins=[other.open_group_id], opens=opens)).reply is PlaceReply.TAKEN
+
+
+def test_nobody_moves_into_a_group_of_a_withdrawn_activity(activity):
+    mine, other = order(activity, CONFIRM, member_id=1), order(activity, member_id=2)
+    set_gate("WITHDRAWN")(activity, mine)
+    assert take_place(unseated(mine, joins=[other.open_group_id])).reply is PlaceReply.SHUT
