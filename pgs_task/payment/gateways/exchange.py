@@ -63,7 +63,8 @@ def _opened(
     try:
         # Not packed: a packed answer can unfold to any length, and signatures are over the bytes as they are sent.
         plain = {**(headers or {}), "Accept-Encoding": "identity"}
-        with _client().stream(method, url, headers=plain, content=content, timeout=ANSWER_SECONDS) as response:
+        timeout = httpx.Timeout(ANSWER_SECONDS, connect=ANSWER_SECONDS / 2)
+        with _client().stream(method, url, headers=plain, content=content, timeout=timeout) as response:
             yield response
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
         raise GatewayUnavailable(type(error).__name__) from error

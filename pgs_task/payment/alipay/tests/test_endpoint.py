@@ -6,13 +6,17 @@ import pytest
 from django.db import OperationalError
 from rest_framework.test import APIClient
 
-from pgs_task.payment.alipay.tests.making import make_notice
+from pgs_task.payment.alipay.tests.making import alipay_at_work, make_notice
+from pgs_task.payment.alipay.tests.test_statement import make_details, make_row, make_zip
+from pgs_task.payment.gateways.statement_days import day_of
 from pgs_task.payment.gateways.yuan import write_yuan
 from pgs_task.payment.models import Payment
-from pgs_task.payment.services import start_payment
-from pgs_task.payment.states import NoticeOutcome, PaymentState
-from pgs_task.payment.tests.making import SHOP_URL, assert_untouched, fresh, notices_of, order_of
-from pgs_web.trade.order.states import OrderState
+from pgs_task.payment.services import process_due_refunds, request_refund, start_payment
+from pgs_task.payment.states import NoticeOutcome, PaymentState, RefundState
+from pgs_task.payment.tests.making import SHOP_URL, assert_untouched, fresh, notices_of, now_of, order_of
+from pgs_task.statements.services.comparing import compare_statement
+from pgs_web.trade.order.services import start_refund
+from pgs_web.trade.order.states import OrderState, RefundReason
 from pgs_web.trade.order.tests.making import make_order
 
 pytestmark = pytest.mark.django_db(databases="__all__")
@@ -108,6 +112,25 @@ def test_a_node_that_is_down_lets_alipay_send_again(monkeypatch):
     assert_answer(response, 503, b"fail")
     assert response.headers["Retry-After"] == "1"
     assert_answer(tell(payment), 200, b"success")
+
+
+def test_paid_refunded_and_compared_to_the_fen(monkeypatch):
+    payment = make_payment()
+    with alipay_at_work() as (double, gateway):
+        monkeypatch.setattr("pgs_task.payment.gateways.registry._load", lambda _path: gateway)
+        assert_answer(tell(payment), 200, b"success")
+        double.pay(payment_id=payment.pk)
+        start_refund(order_id=payment.order_id, reason=RefundReason.BY_OPERATOR, actor="test")
+        request_refund(order_id=payment.order_id, reason="by_operator")
+        assert process_due_refunds() == {RefundState.SUCCEEDED: 1}
+        facts = {"order_no": str(payment.pk), "fee": "0.00"}
+        rows = [make_row(**facts), make_row(**facts, kind="退款", amount="-9.90", refund_no=f"R{payment.pk}")]
+        day = day_of(now_of(payment))
+        double.bills["file"] = make_zip(make_details(rows))
+        assert compare_statement(gateway_code="alipay", day=day).fits
+        double.bills["file"] = make_zip(make_details(rows[:1]))
+        assert len(compare_statement(gateway_code="alipay", day=day).differences) == 1
+    assert fresh(payment).state == PaymentState.REFUNDED
 
 
 def test_other_gateways_answer_as_before():

@@ -237,9 +237,8 @@ class WeChatDouble:
     def _refund(self, content: dict[str, Any]) -> tuple[int, Any]:
         if content["out_trade_no"] not in self.trades:
             return 404, "RESOURCE_NOT_EXISTS"
-        refund = describe_refund(
-            out_refund_no=content["out_refund_no"], status=self.refund_status, amount=content["amount"]
-        )
+        told = {name: content[name] for name in ("out_trade_no", "out_refund_no", "amount")}
+        refund = describe_refund(**told, status=self.refund_status)
         return 200, self.refunds.setdefault(content["out_refund_no"], refund)
 
 

@@ -8,6 +8,7 @@ from django.db import OperationalError
 from rest_framework.test import APIClient
 
 from pgs_task.payment.gateways.contract import NoticeHint
+from pgs_task.payment.gateways.statement_days import day_of
 from pgs_task.payment.models import Payment, Refund
 from pgs_task.payment.services import process_due_refunds, request_refund, start_payment
 from pgs_task.payment.services.hints import take_hint
@@ -18,6 +19,7 @@ from pgs_task.payment.tests.making import (
     fresh,
     make_due,
     notices_of,
+    now_of,
     order_of,
     refunds_of,
 )
@@ -29,9 +31,12 @@ from pgs_task.payment.wechat.tests.making import (
     signed,
     wechat_at_work,
 )
+from pgs_task.payment.wechat.tests.test_statement import make_bill, make_refund, make_row
+from pgs_task.statements.services.comparing import compare_statement
 from pgs_web.member.tokens import issue_access_token
 from pgs_web.trade.order.models import Order
-from pgs_web.trade.order.states import OrderState
+from pgs_web.trade.order.services import start_refund
+from pgs_web.trade.order.states import OrderState, RefundReason
 from pgs_web.trade.order.tests.making import make_order
 
 pytestmark = pytest.mark.django_db(databases="__all__")
@@ -155,7 +160,6 @@ def test_a_refunds_notice_makes_it_asked_about_once(double):
     double.refund_status = "PROCESSING"
     make_due(payment)
     assert process_due_refunds() == {RefundState.PROCESSING: 1}
-    double.refunds[f"R{payment.pk}"]["out_trade_no"] = str(payment.pk)
     later(payment)
     assert process_due_refunds() == {}
     # Done, and told; the periodic job needn't wait for the pause to end.
@@ -170,6 +174,25 @@ def later(payment: Payment) -> None:
     (refund,) = refunds_of(payment)
     due = refund.next_try_at.replace(year=refund.next_try_at.year + 1)
     Refund.objects.filter(payment_id=payment.pk).update(next_try_at=due)
+
+
+def test_the_books_fit_the_bill_to_the_fen(double):
+    payment = make_payment()
+    tell(payment)
+    double.trades[str(payment.pk)] = describe_transaction(out_trade_no=str(payment.pk))
+    start_refund(order_id=payment.order_id, reason=RefundReason.BY_OPERATOR, actor="test")
+    request_refund(order_id=payment.order_id, reason="by_operator")
+    assert process_due_refunds() == {RefundState.SUCCEEDED: 1}
+    facts = {"order_no": str(payment.pk), "fee": "0.00000"}
+    rows = [make_row(**facts), make_refund(**facts, refund_no=f"R{payment.pk}", refund_amount="9.90")]
+    day = day_of(now_of(payment))
+    double.bill = make_bill(rows)
+    assert compare_statement(gateway_code="wechat", day=day).fits
+    double.bill = make_bill([make_row(**facts, amount="9.91"), rows[1]])
+    (difference,) = compare_statement(gateway_code="wechat", day=day).differences
+    assert (difference.our_fen, difference.their_fen) == (990, 991)
+    double.bill = make_bill(rows[:1])
+    assert len(compare_statement(gateway_code="wechat", day=day).differences) == 1
 
 
 def test_a_repeated_hint_does_nothing(double):
