@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from pgs_task.payment.gateways.common_settings import read_notice_url, read_subject
 from pgs_task.payment.gateways.pem import read_pem
 
 REQUIRED = {
@@ -44,7 +45,7 @@ def read_alipay_account() -> AlipayAccount:
         private_key=read_pem(name="ALIPAY_PRIVATE_KEY", value=values["private_key"]),
         public_key=read_pem(name="ALIPAY_PUBLIC_KEY", value=values["public_key"]),
         endpoint=values["endpoint"],
-        notice_url=f"{settings.PAYMENT_NOTICE_BASE_URL.rstrip('/')}/api/v1/payments/notices/alipay/",
+        notice_url=read_notice_url(code="alipay"),
         return_url=settings.PAYMENT_RETURN_URL,
-        subject=settings.PAYMENT_SUBJECT,
+        subject=read_subject(),
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from pgs_task.payment.gateways.common_settings import read_notice_url, read_subject
 from pgs_task.payment.gateways.pem import read_pem
 
 REQUIRED = {
@@ -61,9 +62,9 @@ def read_wechat_account() -> WeChatAccount:
         public_key=_optional("WECHAT_PUBLIC_KEY", values["public_key"]),
         platform_certificates=_optional("WECHAT_PLATFORM_CERTIFICATES", values["platform_certificates"]),
         endpoint=values["endpoint"].rstrip("/"),
-        notice_url=f"{settings.PAYMENT_NOTICE_BASE_URL.rstrip('/')}/api/v1/payments/notices/wechat/",
+        notice_url=read_notice_url(code="wechat"),
         return_url=settings.PAYMENT_RETURN_URL,
-        subject=settings.PAYMENT_SUBJECT,
+        subject=read_subject(),
     )
 
 

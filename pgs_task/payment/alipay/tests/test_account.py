@@ -52,3 +52,17 @@ def test_alipay_has_to_know_where_to_send_notices(account_settings):
     account_settings.PAYMENT_NOTICE_BASE_URL = ""
     with pytest.raises(ImproperlyConfigured, match="PAYMENT_NOTICE_BASE_URL"):
         read_alipay_account()
+
+
+@pytest.mark.parametrize("address", ["http://shop.example.com", "shop.example.com", "https://"])
+def test_notices_come_over_tls(account_settings, address):
+    account_settings.PAYMENT_NOTICE_BASE_URL = address
+    with pytest.raises(ImproperlyConfigured, match="PAYMENT_NOTICE_BASE_URL"):
+        read_alipay_account()
+
+
+@pytest.mark.parametrize("subject", ["", "a&b", "a=b", "a/b", "x" * 65, "a\n"])
+def test_a_subject_that_gateways_refuse_is_refused_here(account_settings, subject):
+    account_settings.PAYMENT_SUBJECT = subject
+    with pytest.raises(ImproperlyConfigured, match="PAYMENT_SUBJECT"):
+        read_alipay_account()

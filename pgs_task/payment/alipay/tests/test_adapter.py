@@ -136,6 +136,14 @@ def test_refunding_once_however_often(at):
     assert [refund["refund_amount"] for refund in double.refunds.values()] == ["9.90"]
 
 
+def test_a_refund_that_moved_no_money_is_not_done(at):
+    double, gateway = at
+    double.pay()
+    double.failures.append({"out_trade_no": str(PAYMENT_ID), "trade_no": TRADE_NO, "fund_change": "N"})
+    assert gateway.refund(refund_request()).state == RefundAnswerState.PROCESSING
+    assert gateway.refund(refund_request()).state == RefundAnswerState.SUCCEEDED
+
+
 @pytest.mark.parametrize("sub_code", ["ACQ.SELLER_BALANCE_NOT_ENOUGH", "ACQ.TRADE_NOT_EXIST", "ACQ.TRADE_HAS_FINISHED"])
 def test_a_refund_that_alipay_refuses(at, sub_code):
     at[0].failures.append(failure(sub_code))
