@@ -92,6 +92,8 @@ WORDS: Mapping[str, object] = {
     "group_failed": pgettext_lazy("code", "group_failed"),
     "risk": pgettext_lazy("code", "risk"),
     "out_of_stock": pgettext_lazy("code", "out_of_stock"),
+    # Why it got another place.
+    "moved": pgettext_lazy("code", "moved"),
     # Why a group failed.
     "timeout": pgettext_lazy("code", "timeout"),
     "sold_out": pgettext_lazy("code", "sold_out"),

@@ -44,7 +44,8 @@ class OrderSerializer(serializers.Serializer[Order]):
     order_id = IdField(source="pk")
     state = serializers.ChoiceField(choices=[state.value for state in OrderState])
     reason = serializers.CharField(
-        allow_blank=True, help_text=_("Why it was cancelled, refunded or rejected; empty otherwise.")
+        allow_blank=True,
+        help_text=_("Why it was cancelled, refunded, rejected, or got another place; empty otherwise."),
     )
     mode = serializers.ChoiceField(choices=OrderMode.values)
     activity_id = IdField()
