@@ -6,14 +6,16 @@ from pgs_data.messaging.relay import Message
 from pgs_data.sharding.slots import alias_of_id
 from pgs_task.handlers.batches import Leftovers, split_by_node, split_by_partition, split_ids_by_node
 from pgs_task.rescue.services import lose_seats
+from pgs_web.trade.group.admitted import read_packed_groups
 from pgs_web.trade.group.scripts import GroupOfActivity, close_groups, extend_groups
-from pgs_web.trade.group.selectors import orders_with_active_seats
+from pgs_web.trade.group.selectors import orders_with_active_seats, orders_with_seats
 from pgs_web.trade.group.services import settle_groups
 from pgs_web.trade.order.services import cancel_orders, mark_to_ship, start_refunds
 from pgs_web.trade.order.states import CancelReason, RefundReason
 
 # Seats read at once; a group has at most 1000.
 SEATS_A_READ = 5_000
+SEATS_NOT_WRITTEN = "Orders that were admitted into the group are not written down yet."
 
 
 def handle_group_succeeded(messages: Sequence[Message]) -> None:
@@ -30,8 +32,8 @@ def handle_group_succeeded(messages: Sequence[Message]) -> None:
 def handle_group_failed(messages: Sequence[Message]) -> None:
     """`group.failed`: nobody joins any more; unpaid orders are cancelled, paid ones have lost their seat.
 
-    An order that is not in its database yet is caught later: by its time to pay, which is never after the group's
-    deadline, or when its payment is refused.
+    An order that was admitted and is not in its database yet is waited for: this comes again until it is there, and
+    the group isn't settled before. Nobody is admitted after the group was closed in the ledger.
     """
     later = Leftovers()
     _close_in_ledger(messages, later=later)
@@ -39,8 +41,9 @@ def handle_group_failed(messages: Sequence[Message]) -> None:
         for of_node in split_by_node(chunk, key="group_id").values():
             with later.outages(of_node):
                 _end_orders(of_node, later=later)
+                _put_off_unwritten(of_node, later=later)
                 # A group that nobody is left in has nobody whose leaving would settle it.
-                settle_groups(group_ids=[message.payload["group_id"] for message in of_node])
+                settle_groups(group_ids=[message.payload["group_id"] for message in later.without(of_node)])
     later.raise_if_any()
 
 
@@ -84,6 +87,15 @@ def _end_orders(messages: Sequence[Message], *, later: Leftovers) -> None:
             # After the cancellations: an order that was paid in between is AWAITING_GROUP and has lost its seat here,
             # and one that is paid later is not UNPAID any more.
             lose_seats(groups={order_id: groups[order_id] for order_id in order_ids})
+
+
+def _put_off_unwritten(messages: Sequence[Message], *, later: Leftovers) -> None:
+    """Puts off the messages of groups that hold seats in the ledger which aren't written down on their node."""
+    alias = alias_of_id(messages[0].payload["group_id"])
+    admitted = read_packed_groups((message.payload["activity_id"], message.payload["group_id"]) for message in messages)
+    written = orders_with_seats(alias, admitted)
+    waiting = {group_id for group_id, group in admitted.items() if set(group.seats.values()) - written[group_id]}
+    later.add([one for one in messages if one.payload["group_id"] in waiting], SEATS_NOT_WRITTEN)
 
 
 def _close_in_ledger(messages: Sequence[Message], *, later: Leftovers) -> None:

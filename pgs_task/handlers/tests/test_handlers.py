@@ -7,10 +7,11 @@ import pytest
 from django.db import OperationalError
 
 from pgs_data.clock import database_now
+from pgs_data.ids.snowflake import new_id
 from pgs_data.messaging.errors import RetryLater
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_of
-from pgs_data.sharding.slots import alias_of_id
+from pgs_data.sharding.slots import alias_of_id, slot_of_key
 from pgs_task.handlers import orders as order_handlers
 from pgs_task.handlers.groups import handle_group_failed
 from pgs_task.handlers.orders import handle_order_cancelled, handle_order_paid, handle_order_refunded
@@ -30,7 +31,9 @@ from pgs_web.trade.group.models import Seat
 from pgs_web.trade.group.services import fail_group, release_seats
 from pgs_web.trade.group.states import FailReason
 from pgs_web.trade.group.tests.in_ledger import read_group
+from pgs_web.trade.group.tests.making import make_seat
 from pgs_web.trade.order.messages import OrderTopic
+from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.services import cancel_orders, finish_refund, mark_paid, mark_shipped, request_refund
 from pgs_web.trade.order.states import CancelReason
 from pgs_web.trade.order.tests.making import GroupOfOrders, make_group_of_orders, make_order
@@ -252,6 +255,30 @@ def test_a_failed_group_without_members_is_settled(group):
     handle_group_failed(waiting_messages())
     group.group.refresh_from_db()
     assert group.group.state == "SETTLED"
+
+
+def test_a_failed_group_is_settled_only_when_the_orders_on_their_way_into_it_are_there():
+    made = make_group_of_orders(size=3, taken=1)
+    early = Order(
+        id=new_id(slot=slot_of_key(801)), member_id=801, group_id=made.group.pk, quantity=1, unit_price_fen=990
+    )
+    early.accepted_at = early.pay_by = made.group.deadline
+    load_ledger(activity_id=ACTIVITY, orders=[*made.orders, early], groups=[made.group])
+    pay(made.orders[0])
+    deliver_all(WITHOUT_PAYMENT)
+    assert fail_group(group_id=made.group.pk, reason=FailReason.WITHDRAWN, actor="test")
+    deliver_all(WITHOUT_PAYMENT)
+    # The one that is there was made whole at once; the other is on its way in the stream.
+    made.orders[0].refresh_from_db()
+    made.group.refresh_from_db()
+    assert (made.orders[0].state, made.group.state) == ("REFUNDED", "FAILED")
+    assert waiting_topics() == Counter({GroupTopic.FAILED: 1})
+    written = make_order(member_id=801, group_id=made.group.pk, activity_id=ACTIVITY, order_id=early.pk)
+    make_seat(made.group, member_id=801, order_id=early.pk)
+    deliver_all(WITHOUT_PAYMENT)
+    made.group.refresh_from_db()
+    written.refresh_from_db()
+    assert (written.state, made.group.state) == ("CANCELLED", "SETTLED")
 
 
 def test_a_big_failure_is_read_in_bounded_parts(monkeypatch):

@@ -13,11 +13,11 @@ from pgs_data.sharding.slots import ids_by_node, node_aliases
 from pgs_task.order_drain.queue import read_open_orders, streams_of
 from pgs_task.reconciliation.contract import When, make_check
 from pgs_task.reconciliation.grace import OUTBOX_GRACE
-from pgs_task.reconciliation.packed_groups import read_packed_groups
 from pgs_task.reconciliation.pages import keyset_pages
 from pgs_web.display.activity.models import Activity
 from pgs_web.display.activity.selectors import find_archived
 from pgs_web.trade.delivery.models import Shipment
+from pgs_web.trade.group.admitted import read_packed_groups
 from pgs_web.trade.group.models import Group, Seat
 from pgs_web.trade.group.packed import PackedGroup
 from pgs_web.trade.group.states import ACTIVE_SEATS, GroupState, SeatState

@@ -4,8 +4,8 @@ from typing import Any
 
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_of
-from pgs_task.reconciliation.packed_groups import read_packed_groups
 from pgs_task.reconciliation.tests.making import Shop
+from pgs_web.trade.group.admitted import read_packed_groups
 from pgs_web.trade.group.packed import PackedGroup
 from pgs_web.trade.intake.tests.making import admit, make_admission
 from pgs_web.trade.stock.holds import HoldState

@@ -1,5 +1,7 @@
-"""Groups that were opened and are not in their database yet, read from the ledger."""
+"""Groups as admission sees them, read from the ledger; also those that are not in their database yet."""
 
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,7 +11,8 @@ import structlog
 from pgs_data.clock import from_ms
 from pgs_data.ids.snowflake import time_of_id
 from pgs_data.redis.connections import ledger
-from pgs_web.trade.group.keys import possible_keys
+from pgs_data.redis.partitions import partition_within
+from pgs_web.trade.group.keys import groups_key, old_group_key, possible_keys
 from pgs_web.trade.group.packed import PackedGroup
 
 log = structlog.get_logger(__name__)
@@ -50,6 +53,26 @@ def find_admitted_group(group_id: int) -> AdmittedGroup | None:
     answers = [answer for pipeline in pipelines.values() for answer in pipeline.execute()]
     found = next((answer for answer in answers if answer), None)
     return None if found is None else _read(group_id, found)
+
+
+def read_packed_groups(groups: Iterable[tuple[int, int]]) -> dict[int, PackedGroup]:
+    """Group id → what Redis has of it, for (activity id, group id) pairs; one round trip a partition."""
+    by_partition: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for activity_id, group_id in groups:
+        by_partition[partition_within(activity_id, group_id)].append((activity_id, group_id))
+    found: dict[int, PackedGroup] = {}
+    for partition, pairs in by_partition.items():
+        pipeline = ledger(partition).pipeline(transaction=False)
+        for activity_id, group_id in pairs:
+            pipeline.hget(groups_key(activity_id=activity_id, group_id=group_id), str(group_id))
+            pipeline.hgetall(old_group_key(activity_id=activity_id, group_id=group_id))
+        answers = pipeline.execute()
+        for (_activity_id, group_id), packed, old in zip(pairs, answers[::2], answers[1::2], strict=True):
+            if packed is not None:
+                found[group_id] = PackedGroup.unpack(packed)
+            elif old:
+                found[group_id] = PackedGroup.from_hash(old)
+    return found
 
 
 def _read(group_id: int, found: bytes | dict[bytes, bytes]) -> AdmittedGroup | None:

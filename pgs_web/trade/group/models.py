@@ -27,6 +27,8 @@ class Group(ShardedModel):
     opened_at = models.DateTimeField(_("opened at"))
     deadline = models.DateTimeField(_("deadline"))
     decided_at = models.DateTimeField(_("decided at"), null=True)
+    # From its failure until every order that was admitted into it is written down: it can't be settled before.
+    awaits_orders = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         db_table = "trade_group"
@@ -55,6 +57,8 @@ class Seat(ShardedModel):
     # time without a partial index, which MariaDB does not have.
     active_member_id = models.BigIntegerField(null=True)
     state = models.CharField(_("state"), max_length=16, choices=[(state.value, state.value) for state in SeatState])
+    # Given up by a paid member who hasn't got the money back yet.
+    is_owed = models.BooleanField(default=False, db_default=False)
     joined_at = models.DateTimeField(_("joined at"))
     changed_at = models.DateTimeField(_("changed at"), auto_now=True)
 

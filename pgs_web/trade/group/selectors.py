@@ -215,3 +215,12 @@ def report_guarantees(*, activity_ids: Collection[int] | None = None, limit: int
         )
         for activity in shown
     ]
+
+
+def orders_with_seats(alias: str, group_ids: Iterable[int]) -> dict[int, set[int]]:
+    """Group id → ids of the orders that have, or had, a seat in it, for groups of one node; one query."""
+    orders: dict[int, set[int]] = {group_id: set() for group_id in group_ids}
+    seats = Seat.objects.on_node(alias).filter(group_id__in=list(orders))
+    for group_id, order_id in seats.values_list("group_id", "order_id"):
+        orders[group_id].add(order_id)
+    return orders

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import F
+from django.db.models import F, Q
 
 from pgs_data.messaging.outbox import OutboxDraft, append_messages
 from pgs_web.trade.group.errors import GroupChangedMeanwhile
@@ -77,7 +77,7 @@ def move_groups(
     if reason:
         changes["reason"] = reason
     if to_state == GroupState.FAILED:
-        changes["decided_at"] = now
+        changes |= {"decided_at": now, "awaits_orders": True}
     moved = (
         Group.objects.on_node(alias).filter(pk__in=[group.pk for group in groups], state=from_state).update(**changes)
     )
@@ -119,6 +119,16 @@ def tell_moves(
         )
         for group in groups
     )
+
+
+def unsettled_groups(alias: str, groups: Iterable[Group]) -> set[int]:
+    """Ids of those of the groups in which somebody holds a seat, has to get money back, or isn't written down yet."""
+    groups = list(groups)
+    seats = Seat.objects.on_node(alias).filter(
+        Q(state__in=ACTIVE_SEATS) | Q(is_owed=True), group_id__in={group.pk for group in groups}
+    )
+    unsettled = set(seats.values_list("group_id", flat=True).distinct())
+    return unsettled | {group.pk for group in groups if group.awaits_orders}
 
 
 def groups_with_active_seats(alias: str, group_ids: Iterable[int]) -> set[int]:

@@ -12,10 +12,10 @@ from pgs_web.trade.group.models import Group
 from pgs_web.trade.group.services.door import (
     GROUPS_A_TRANSACTION,
     grace,
-    groups_with_active_seats,
     is_over,
     lock_groups,
     move_groups,
+    unsettled_groups,
 )
 from pgs_web.trade.group.services.guaranteeing import complete_guaranteed
 from pgs_web.trade.group.states import FailReason, GroupState
@@ -87,7 +87,10 @@ def expired_groups(alias: str, *, limit: int) -> list[int]:
 
 
 def settle_groups(*, group_ids: Iterable[int]) -> list[int]:
-    """Settles those of the groups that have FAILED and in which nobody holds a seat any more; returns their ids."""
+    """Settles those of the groups that have FAILED and whose members have all been made whole; returns their ids.
+
+    Call it when every order that was admitted into them is written down.
+    """
     settled: list[int] = []
     for alias, ids in ids_by_node(group_ids).items():
         for start in range(0, len(ids), GROUPS_A_TRANSACTION):
@@ -133,7 +136,10 @@ def _fail_on_node(
 def _settle_on_node(alias: str, group_ids: Sequence[int]) -> list[int]:
     with node_transaction(alias):
         failed = [group for group in lock_groups(alias, group_ids).values() if group.state == GroupState.FAILED]
-        alive = groups_with_active_seats(alias, [group.pk for group in failed])
-        empty = [group for group in failed if group.pk not in alive]
-        move_groups(alias, empty, to_state=GroupState.SETTLED, actor="group", now=database_now(alias))
-    return [group.pk for group in empty]
+        Group.objects.on_node(alias).filter(pk__in=[group.pk for group in failed]).update(awaits_orders=False)
+        for group in failed:
+            group.awaits_orders = False
+        unsettled = unsettled_groups(alias, failed)
+        whole = [group for group in failed if group.pk not in unsettled]
+        move_groups(alias, whole, to_state=GroupState.SETTLED, actor="group", now=database_now(alias))
+    return [group.pk for group in whole]

@@ -24,6 +24,7 @@ from pgs_web.trade.group.services.door import (
     move_groups,
     move_seats,
     read_seats,
+    unsettled_groups,
 )
 from pgs_web.trade.group.states import ACTIVE_SEATS, FailReason, GroupState, SeatState
 
@@ -51,11 +52,15 @@ def release_seats(*, seats: Sequence[SeatOfOrder]) -> list[int]:
 def refund_seats(*, seats: Sequence[SeatOfOrder]) -> list[int]:
     """Gives back the seats of refunded orders; returns orders whose seat isn't written down yet.
 
-    A confirmed seat stays: its group succeeded with it. A failed group in which nobody is left is settled.
+    A confirmed seat stays: its group succeeded with it. One that its member had given up before is owed nothing any
+    more. A failed group whose members have all been made whole is settled.
     """
     # RELEASED: of an order that was taken up again, and whose group was over when its payment was counted.
     return _give_up(
-        seats, from_states={SeatState.HELD, SeatState.PAID, SeatState.RELEASED}, to_state=SeatState.REFUNDED
+        seats,
+        from_states={SeatState.HELD, SeatState.PAID, SeatState.RELEASED},
+        to_state=SeatState.REFUNDED,
+        is_paid_back=True,
     )
 
 
@@ -84,13 +89,21 @@ def leave_group(*, group_id: int, order_id: int) -> LeaveOutcome:
         # RELEASED: a cancelled order that was taken up again, and whose payment is not counted yet.
         if seat.state in {SeatState.HELD, SeatState.PAID, SeatState.RELEASED}:
             now = database_now(alias)
+            # Owed before the seat is free: the group that its leaving fails isn't settled over it.
+            Seat.objects.on_node(alias).filter(pk=seat.pk).update(is_owed=True)
             _leave(alias, {group_id: group}, [seat], to_state=SeatState.REFUNDED, now=now)
             draft = OutboxDraft(topic=GroupTopic.SEAT_LEFT, shard_key=group_id, payload=describe_seat(seat, at=now))
             append_messages([draft])
         return LeaveOutcome.LEFT
 
 
-def _give_up(seats: Sequence[SeatOfOrder], *, from_states: Collection[SeatState], to_state: SeatState) -> list[int]:
+def _give_up(
+    seats: Sequence[SeatOfOrder],
+    *,
+    from_states: Collection[SeatState],
+    to_state: SeatState,
+    is_paid_back: bool = False,
+) -> list[int]:
     by_group: dict[int, set[int]] = defaultdict(set)
     for seat in seats:
         by_group[seat.group_id].add(seat.order_id)
@@ -105,6 +118,9 @@ def _give_up(seats: Sequence[SeatOfOrder], *, from_states: Collection[SeatState]
                 leaving = [seat for seat in known.values() if seat.state in from_states and seat.group_id in groups]
                 if leaving:
                     _leave(alias, groups, leaving, to_state=to_state, now=database_now(alias))
+                owed = [seat for seat in known.values() if is_paid_back and seat.is_owed and seat.group_id in groups]
+                if owed:
+                    _pay_off(alias, groups, owed, now=database_now(alias))
             missing.extend(sorted(order_ids - known.keys()))
     return missing
 
@@ -125,13 +141,25 @@ def _leave(
     forming = [groups[group_id] for group_id in gone if groups[group_id].state == GroupState.FORMING]
     leaderless = [group for group in forming if group.leader_member_id in gone[group.pk]]
     failed = [groups[group_id] for group_id in gone if groups[group_id].state == GroupState.FAILED]
-    alive = groups_with_active_seats(alias, [group.pk for group in (*leaderless, *failed)])
+    alive = groups_with_active_seats(alias, [group.pk for group in leaderless])
     led_on = _led_on([group for group in leaderless if group.pk in alive])
     _pass_leadership(alias, led_on)
     ended = [group for group in leaderless if group.pk not in led_on]
     move_groups(alias, ended, to_state=GroupState.FAILED, reason=FailReason.LEADER_LEFT, actor="group", now=now)
-    settled = [group for group in failed if group.pk not in alive]
-    move_groups(alias, settled, to_state=GroupState.SETTLED, actor="group", now=now)
+    _settle(alias, failed, now=now)
+
+
+def _pay_off(alias: str, groups: Mapping[int, Group], owed: Sequence[Seat], *, now: datetime) -> None:
+    """The members who had given up these seats have their money back; nothing else about the seats changes."""
+    Seat.objects.on_node(alias).filter(pk__in=[seat.pk for seat in owed]).update(is_owed=False)
+    failed = {seat.group_id for seat in owed if groups[seat.group_id].state == GroupState.FAILED}
+    _settle(alias, [groups[group_id] for group_id in sorted(failed)], now=now)
+
+
+def _settle(alias: str, failed: Sequence[Group], *, now: datetime) -> None:
+    unsettled = unsettled_groups(alias, failed)
+    whole = [group for group in failed if group.pk not in unsettled]
+    move_groups(alias, whole, to_state=GroupState.SETTLED, actor="group", now=now)
 
 
 def _led_on(groups: Sequence[Group]) -> set[int]:

@@ -185,8 +185,29 @@ def test_a_failed_group_is_settled_when_its_last_member_is_made_whole():
     assert look(group)[:3] == ("FAILED", "timeout", 2), "the count of a decided group is its history"
     refund_seats(seats=of(seats[1]))
     refund_seats(seats=of(seats[1]))
+    # Until it is known that every order which was admitted into it is written down.
+    assert look(group)[0] == "FAILED"
+    assert settle_groups(group_ids=[group.pk]) == [group.pk]
     assert look(group)[:2] == ("SETTLED", "timeout")
     assert topics(group) == ["group.failed", "group.settled"]
+
+
+@pytest.mark.parametrize("is_guarded", [True, False])
+def test_a_member_who_left_in_time_is_made_whole_too_before_the_group_is_settled(is_guarded):
+    group = make_group(size=2, leader_member_id=10)
+    leader = make_seat(group, member_id=10)
+    pay(leader)
+    assert leave_group(group_id=group.pk, order_id=leader.order_id) == LeaveOutcome.LEFT
+    assert look(group)[:2] == ("FAILED", "leader_left")
+    if not is_guarded:
+        # The negative control: a seat that nobody holds any more says nothing about the money.
+        Seat.objects.filter(group_id=group.pk).update(is_owed=False)
+    settle_groups(group_ids=[group.pk])
+    assert (look(group)[0] == "FAILED") is is_guarded
+    for _again in range(2):
+        refund_seats(seats=of(leader))
+    assert look(group)[0] == "SETTLED"
+    assert topics(group).count("group.settled") == 1
 
 
 def test_a_confirmed_seat_stays_when_its_order_is_refunded():
