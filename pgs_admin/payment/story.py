@@ -111,14 +111,15 @@ def _show_payments(payments: Iterable[Payment]) -> SafeString:
 def _show_refunds(refunds: Iterable[Refund]) -> SafeString:
     return show_table(
         [
-            *(_("number"), _("state"), _("amount"), _("reason"), _("tries"), _("gateway"), _("gateway's number")),
-            *(_("created at"), _("latest by"), _("next try at"), _("finished at"), _("last error"), _("evidence")),
+            *(_("number"), _("state"), _("amount"), _("reason"), _("tries"), _("last error"), _("evidence")),
+            *(_("gateway"), _("gateway's number"), _("created at"), _("latest by"), _("next try at")),
+            _("finished at"),
         ],
         (
             [
                 *(row.refund_no, say(row.state), show_yuan(row.amount_fen), say(row.reason), row.attempts),
-                *(row.gateway, row.gateway_refund_no, row.created_at, row.latest_by, _next_try(row)),
-                *(row.finished_at, row.last_error, _evidence(row)),
+                *(row.last_error, _evidence(row), row.gateway, row.gateway_refund_no),
+                *(row.created_at, row.latest_by, _next_try(row), row.finished_at),
             ]
             for row in refunds
         ),

@@ -9,6 +9,7 @@ from pgs_task.payment.states import PaymentState, RefundState
 from pgs_task.payment.tests.making import fresh, make_due, make_payment, now_of, order_of, pay
 from pgs_task.payment.tests.refunding import bank_refunds, refund_of
 from pgs_task.reconciliation.checks.money import money_matches_state, paid_means_paid
+from pgs_task.reconciliation.checks.orders import nothing_stuck
 from pgs_web.trade.after_sale.messages import describe_request
 from pgs_web.trade.after_sale.models import AfterSaleRequest
 from pgs_web.trade.after_sale.services import approve_request
@@ -38,6 +39,10 @@ def test_its_money_goes_back_once_however_often_it_is_told(amount_fen):
     approve_request(request_id=request.pk, actor="operator:1")
     handle_after_sale_refunding([told(request), told(request)])
     refund = refund_of(payment)
+    assert list(nothing_stuck.find_offenders()) == []
+    AfterSaleRequest.objects.filter(pk=request.pk).update(latest_by=request.requested_at)
+    (stuck,) = nothing_stuck.find_offenders()
+    assert f"after-sale request {request.pk}" in stuck
     assert (refund.refund_no, refund.amount_fen, refund.reason) == (f"R{payment.pk}-1", amount_fen, "after_sale")
     assert refund.latest_by > now_of(payment)
     make_due(payment)

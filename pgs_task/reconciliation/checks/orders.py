@@ -12,6 +12,8 @@ from pgs_task.reconciliation.contract import When, make_check
 from pgs_task.reconciliation.grace import RESCUE_GRACE, UNPAID_GRACE
 from pgs_task.reconciliation.pages import keyset_pages
 from pgs_web.display.activity.models import Activity, ActivityLog
+from pgs_web.trade.after_sale.models import AfterSaleRequest
+from pgs_web.trade.after_sale.states import RequestState
 from pgs_web.trade.order.models import Order, OrderLog
 from pgs_web.trade.order.states import LOCKED, MOVES, SOLD, OrderState
 from pgs_web.trade.stock.scans import iterate_bought_units
@@ -156,6 +158,9 @@ def nothing_stuck() -> Iterator[str]:
             yield f"order {order.pk} is still REFUNDING, its money was promised by {promised}"
         for order in orders.filter(decide_by__lt=now - RESCUE_GRACE).iterator(CHUNK):
             yield f"order {order.pk} looks for another place, which was to be decided by {order.decide_by:%F %T} UTC"
+        approved = AfterSaleRequest.objects.on_node(alias).filter(state=RequestState.REFUNDING, latest_by__lt=now)
+        for request in approved.iterator(CHUNK):
+            yield f"after-sale request {request.pk} of order {request.order_id} is still REFUNDING past its latest-by"
         for order in orders.filter(state=OrderState.ACCEPTED).iterator(CHUNK):
             yield f"order {order.pk} is written down and still ACCEPTED: nobody can pay for it"
 
