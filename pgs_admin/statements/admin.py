@@ -85,16 +85,12 @@ class StatementDayAdmin(_ReadOnly):
     actions_detail = ["compare_again"]
     fields = (
         ("day", "gateway", "show_state"),
-        ("show_their_taken", "show_their_given_back", "show_their_fees", "their_lines"),
-        ("show_our_taken", "show_our_given_back", "show_between", "our_lines"),
+        "show_sums",
         ("compared_at", "tried_at", "is_uploaded"),
         "error",
         "show_differences",
     )
-    readonly_fields = (
-        *("show_state", "show_their_taken", "show_their_given_back", "show_their_fees", "show_our_taken"),
-        *("show_our_given_back", "show_between", "show_differences"),
-    )
+    readonly_fields = ("show_state", "show_sums", "show_differences")
 
     compare_again = make_act(
         name="compare_again",
@@ -132,25 +128,28 @@ class StatementDayAdmin(_ReadOnly):
     def show_open(self, statement: Any) -> int:
         return int(statement.open_count)
 
-    @display(description=gettext_lazy("they took"))
-    def show_their_taken(self, statement: StatementDay) -> str:
-        return show_yuan(statement.their_paid_fen)
-
-    @display(description=gettext_lazy("they gave back"))
-    def show_their_given_back(self, statement: StatementDay) -> str:
-        return show_yuan(statement.their_refunded_fen)
-
-    @display(description=gettext_lazy("they kept as fees"))
-    def show_their_fees(self, statement: StatementDay) -> str:
-        return show_yuan(statement.their_fee_fen)
-
-    @display(description=gettext_lazy("we booked as taken"))
-    def show_our_taken(self, statement: StatementDay) -> str:
-        return show_yuan(statement.our_paid_fen)
-
-    @display(description=gettext_lazy("we booked as given back"))
-    def show_our_given_back(self, statement: StatementDay) -> str:
-        return show_yuan(statement.our_refunded_fen)
+    @display(description=gettext_lazy("sums"))
+    def show_sums(self, statement: StatementDay) -> SafeString:
+        theirs = (statement.their_paid_fen, statement.their_refunded_fen)
+        ours = (statement.our_paid_fen, statement.our_refunded_fen)
+        return show_table(
+            ["", _("lines"), _("taken"), _("given back"), _("kept as fees")],
+            [
+                [
+                    _("their statement"),
+                    statement.their_lines,
+                    *map(show_yuan, theirs),
+                    show_yuan(statement.their_fee_fen),
+                ],
+                [_("our books"), statement.our_lines, *map(show_yuan, ours), None],
+                [
+                    _("theirs − ours"),
+                    statement.their_lines - statement.our_lines,
+                    *(show_yuan(their_fen - our_fen) for their_fen, our_fen in zip(theirs, ours, strict=True)),
+                    None,
+                ],
+            ],
+        )
 
     @display(description=gettext_lazy("differences"))
     def show_differences(self, statement: StatementDay) -> SafeString:
