@@ -85,6 +85,13 @@ def age(activity: Activity) -> None:
     ActivityStock.objects.filter(pk=activity.pk).update(synced_at=DatabaseNow(after=LONG_AGO))
 
 
+def take_back(order_id: int) -> None:
+    """What has left the house stays sold by the rules of today; an order that goes back all the same is counted."""
+    assert start_refund(
+        order_id=order_id, reason=RefundReason.BY_OPERATOR, actor="test", from_states={OrderState.SHIPPED}
+    )
+
+
 def keys_left(activity: Activity) -> list[str]:
     return [key for partition, key in all_keys_of(activity.pk) if ledger(partition).exists(key)]
 
@@ -133,7 +140,7 @@ def test_a_finished_activity_goes_and_everything_is_still_right(settings, spread
 def test_money_that_goes_back_after_archiving_is_counted():
     activity, orders = make_finished()
     archive_activities()
-    start_refund(order_id=orders["joiner"], reason=RefundReason.BY_OPERATOR, actor="test")
+    take_back(orders["joiner"])
     deliver_all(ROUTES)
     process_due_refunds()
     deliver_all(ROUTES)
@@ -156,7 +163,7 @@ def test_a_count_that_was_overtaken_is_made_again(monkeypatch):
         units = counted(activity_id)
         if monkeypatch.undo():
             return units
-        start_refund(order_id=orders["joiner"], reason=RefundReason.BY_OPERATOR, actor="test")
+        take_back(orders["joiner"])
         deliver_all(ROUTES)
         process_due_refunds()
         deliver_all(ROUTES)
