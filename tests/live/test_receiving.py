@@ -126,7 +126,13 @@ def test_a_frozen_ledger_at_full_load(running_shop: RunningShop) -> None:
         assert set(load.accepted.get(shopper, [])) <= set(list_order_ids(running_shop, shopper))
 
 
-@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGKILL], ids=["polite", "negative control"])
+@pytest.mark.parametrize(
+    "signal_number",
+    [
+        pytest.param(signal.SIGTERM, id="polite"),
+        pytest.param(signal.SIGKILL, id="negative control", marks=pytest.mark.real),
+    ],
+)
 def test_a_polite_end_loses_no_answer(running_shop: RunningShop, signal_number: signal.Signals) -> None:
     """A kept connection may be closed in the moment in which it is used: nothing was ordered by it then."""
     shoppers = make_shoppers(running_shop, CLIENTS)
