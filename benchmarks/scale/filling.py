@@ -185,13 +185,18 @@ def copy_stock_keys(template: int, activity_ids: Sequence[int]) -> None:
     facts, stock = source.dump(activity_key(template)), source.dump(stock_key(template))
     if facts is None or stock is None:
         raise AssertionError("the template isn't on sale")
-    for start in range(0, len(activity_ids), RESTORES_A_PIPELINE):
+
+    def restore(some: Sequence[int]) -> None:
+        # Made anew each time: one that has failed forgets its commands.
         pipeline = ledger().pipeline(transaction=False)
-        for activity_id in activity_ids[start : start + RESTORES_A_PIPELINE]:
+        for activity_id in some:
             pipeline.restore(activity_key(activity_id), 0, facts, replace=True)
             pipeline.restore(stock_key(activity_id), 0, stock, replace=True)
             pipeline.sadd(changed_key(partition_of(activity_id)), activity_id)
-        surely(pipeline.execute)
+        pipeline.execute()
+
+    for start in range(0, len(activity_ids), RESTORES_A_PIPELINE):
+        surely(partial(restore, activity_ids[start : start + RESTORES_A_PIPELINE]))
 
 
 def surely(act: Callable[[], Done]) -> Done:
