@@ -95,7 +95,7 @@ def test_100_shoppers_race_for_the_last_seat() -> None:
 
 
 def test_the_race_sees_a_missing_seat_guard(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scripts, "_admit_orders", without("if group.held >= group.size then"))
+    monkeypatch.setattr(scripts, "_admit_orders", without("if group.held >= group.kind.size then"))
     activity = make_sale(stock=200, group_size=2)
     (leader,) = admit(make_admission(activity, member_id=1))
     assert leader.hold is not None

@@ -1,10 +1,11 @@
 """A hold: what an admitted order has reserved, and the answer its shopper got; one packed text in Redis.
 
-    L2|42|1001|85932800000|900000|990|7|5012|5000|1|
+    L2|42|1001|85932800000|900s|990|7|+12|5000|1|
 
 state and quantity, member, group, accepted (since ids begin), time to pay, unit price, address and what else the order
-brings along (terms.py), ticket, orders written down before, eta, reason. Short on purpose: there is one an order as
-long as its activity lives.
+brings along (terms.py), position, orders written down before, eta, reason. Times are milliseconds, or seconds with an
+s. Short on purpose: there is one an order until its activity is archived. An older version wrote the ticket in the
+place of the position, without a sign, and always milliseconds.
 """
 
 from enum import StrEnum
@@ -62,10 +63,12 @@ class Hold(NamedTuple):
 
     @classmethod
     def _unpack(cls, text: str) -> Self:
-        quantity, member, group, accepted, pay_within, unit, address, ticket, passed, eta, reason = text[1:].split(
+        quantity, member, group, accepted, pay_within, unit, address, place, passed, eta, reason = text[1:].split(
             "|", 10
         )
-        accepted_ms, ticket_number = EPOCH_MS + int(accepted), int(ticket)
+        accepted_ms = EPOCH_MS + int(accepted)
+        pay_within_ms = int(pay_within[:-1]) * 1000 if pay_within.endswith("s") else int(pay_within)
+        ticket = int(place) + int(passed) if place.startswith("+") else int(place)
         terms = OwnTerms.unpack(address)
         return cls(
             HoldState(text[:1]),
@@ -73,11 +76,11 @@ class Hold(NamedTuple):
             int(member),
             int(group) if group else None,
             accepted_ms,
-            accepted_ms + terms.shorten(int(pay_within)),
+            accepted_ms + terms.shorten(pay_within_ms),
             int(unit),
             terms.address_id,
-            ticket_number,
-            ticket_number - int(passed),
+            ticket,
+            ticket - int(passed),
             int(eta),
             reason,
             terms.wishes,
@@ -105,16 +108,17 @@ class Hold(NamedTuple):
 
     def pack(self) -> str:
         """The text that the scripts read; for the rebuild of a lost ledger from the orders."""
+        pay_within_ms = self.pay_by_ms - self.accepted_ms
         return "|".join(
             [
                 f"{self.state.value}{self.quantity}",
                 str(self.member_id),
                 "" if self.group_id is None else str(self.group_id),
                 str(self.accepted_ms - EPOCH_MS),
-                str(self.pay_by_ms - self.accepted_ms),
+                str(pay_within_ms) if pay_within_ms % 1000 else f"{pay_within_ms // 1000}s",
                 str(self.unit_price_fen),
                 OwnTerms(self.address_id, self.wishes).pack(),
-                str(self.ticket),
+                f"+{self.position}",
                 str(self.ticket - self.position),
                 str(self.eta_seconds),
                 self.reason,

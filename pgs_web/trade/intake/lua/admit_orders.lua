@@ -42,7 +42,7 @@ local FIRST_RATE = 200
 local EPOCH_MS = 1704067200000
 
 local call, concat, format, match = redis.call, table.concat, string.format, string.match
-local find, ceil, min = string.find, math.ceil, math.min
+local find, sub, ceil, min, max = string.find, string.sub, math.ceil, math.min, math.max
 
 local function whole(number)
     return format("%d", number)
@@ -57,6 +57,24 @@ local function small(number)
         texts[number] = text
     end
     return text
+end
+
+-- Numbers that follow one another have their first digits in common.
+local DIGITS = "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748495051525354"
+    .. "555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899"
+local hundreds, hundreds_text = -1, ""
+local function running(number)
+    local rest = number % 100
+    if number - rest ~= hundreds then
+        hundreds = number - rest
+        hundreds_text = whole(hundreds / 100)
+    end
+    return hundreds > 0 and hundreds_text .. sub(DIGITS, rest * 2 + 1, rest * 2 + 2) or small(number)
+end
+
+-- Mostly whole seconds, which are shorter.
+local function duration(ms)
+    return ms % 1000 == 0 and small(ms / 1000) .. "s" or whole(ms)
 end
 
 local clock = call("TIME")
@@ -127,12 +145,12 @@ local function prepare_opening(activity)
     activity.deadline_ms = now + activity.lasts_ms
     activity.group_head = concat({ activity.id, facts[6], facts[4], facts[13], facts[9], "" }, "|")
     activity.group_tail = concat({ "", since_text, facts[8], "0", "1", "," }, "|")
-    activity.opener_terms = concat({ "", since_text, whole(min(activity.pay_within_ms, activity.lasts_ms)), facts[4], "" },
-        "|")
+    activity.opener_terms = "|" .. since_text .. "|" .. duration(min(activity.pay_within_ms, activity.lasts_ms)) .. "|"
+        .. facts[4] .. "|"
 end
 
 local function prepare_alone(activity)
-    activity.alone_terms = concat({ "", since_text, activity.facts[9], activity.facts[5], "" }, "|")
+    activity.alone_terms = "|" .. since_text .. "|" .. duration(activity.pay_within_ms) .. "|" .. activity.facts[5] .. "|"
     return activity.alone_terms
 end
 
@@ -195,7 +213,8 @@ for _, period in ipairs(periods) do
     end
 end
 
-local groups = {}
+-- What the first five parts of a packed group say is the same for many of a batch.
+local kinds, groups = {}, {}
 local function find_group(id, activity_id)
     local group = groups[id]
     if not group then
@@ -203,15 +222,22 @@ local function find_group(id, activity_id)
         if not packed then
             return nil
         end
-        local head, owner, size, price, pay_within, opened_ms, lasts_ms, closed, held, seats =
-            match(packed, "^((%d+)|(%d+)|(%d+)|%d+|(%d+)|%d+|(%d+)|(%d+)|)(%d)|(%d+)|(.*)$")
+        local first, opened_ms, lasts_ms, behind_head, closed, held, behind_held =
+            match(packed, "^(%d+|%d+|%d+|%d+|%d+|)%d+|(%d+)|(%d+)|()(%d)|(%d+)|()")
+        local kind = kinds[first]
+        if not kind then
+            local owner, size, price, pay_within = match(first, "^(%d+)|(%d+)|(%d+)|%d+|(%d+)|")
+            kind = { owner = owner, size = tonumber(size), price = price, pay_within_ms = tonumber(pay_within) }
+            kinds[first] = kind
+        end
         local deadline_ms = EPOCH_MS + opened_ms + lasts_ms
-        group = { head = head, activity_id = owner, size = tonumber(size), deadline_ms = deadline_ms, closed = closed,
-            held = tonumber(held), seats = seats,
-            terms = concat({ "", since_text, whole(min(tonumber(pay_within), deadline_ms - now)), price, "" }, "|") }
+        group = { head = sub(packed, 1, behind_head - 1), kind = kind, deadline_ms = deadline_ms, closed = closed,
+            held = tonumber(held), seats = sub(packed, behind_held),
+            terms = "|" .. since_text .. "|" .. duration(min(kind.pay_within_ms, deadline_ms - now)) .. "|" .. kind.price
+                .. "|" }
         groups[id] = group
     end
-    return group.activity_id == activity_id and group or nil
+    return group.kind.owner == activity_id and group or nil
 end
 
 local counters = call("HMGET", flow, "accepted", "persisted", "rejected", "later", "rate")
@@ -219,11 +245,13 @@ local accepted = tonumber(counters[1]) or 0
 local written_down = (tonumber(counters[2]) or 0) + (tonumber(counters[3]) or 0)
 -- Orders whose node is away are no longer ahead of anybody.
 local passed = written_down + (tonumber(counters[4]) or 0)
-local rate = math.max(tonumber(counters[5]) or FIRST_RATE, 1)
+local rate = max(tonumber(counters[5]) or FIRST_RATE, 1)
 local last_ticket = written_down + tonumber(ceiling)
 local ticket = accepted
 local passed_text = "|" .. whole(passed) .. "|"
 
+-- The seat that the last one judged asks for.
+local seat
 -- The word of a refusal, or nil, the units that the member then has, and the group that is joined.
 local function judge(activity, member_id, quantity, joined)
     local units = activity.bought[member_id] + quantity
@@ -239,10 +267,11 @@ local function judge(activity, member_id, quantity, joined)
         if group.closed == "1" or now >= group.deadline_ms then
             return "GROUP_CLOSED"
         end
-        if find(group.seats, "," .. member_id .. ":", 1, true) then
+        seat = "," .. member_id .. ":"
+        if find(group.seats, seat, 1, true) then
             return "ALREADY_IN_GROUP"
         end
-        if group.held >= group.size then
+        if group.held >= group.kind.size then
             return "GROUP_FULL"
         end
     end
@@ -281,8 +310,7 @@ local function admit(place, activity, units, group)
     local verdict, terms, group_id
     if group then
         verdict, terms, group_id = group.head, group.terms, batch[place + 4]
-        group.held = group.held + 1
-        group.seats = group.seats .. "," .. member_id .. ":" .. order_id
+        group.held, group.seats = group.held + 1, group.seats .. seat .. order_id
         moved[group_id] = moving[group_id]
         keep_group(period, group_id, group.head .. group.closed .. "|" .. small(group.held) .. "|" .. group.seats,
             moving[group_id] and group.deadline_ms or 0)
@@ -298,11 +326,11 @@ local function admit(place, activity, units, group)
         verdict, terms, group_id = "A", activity.alone_terms or prepare_alone(activity), ""
     end
     local quantity = batch[place + 3]
-    activity.taken = activity.taken + quantity
-    activity.bought[member_id] = units
+    activity.taken, activity.bought[member_id] = activity.taken + quantity, units
     ticket = ticket + 1
-    local hold = "L" .. small(quantity) .. "|" .. member_id .. "|" .. group_id .. terms .. batch[place + 6] .. "|"
-        .. whole(ticket) .. passed_text .. small(ceil((ticket - passed) / rate)) .. "|"
+    local position = max(ticket - passed, 1)
+    local hold = "L" .. small(quantity) .. "|" .. member_id .. "|" .. group_id .. terms .. batch[place + 6] .. "|+"
+        .. running(position) .. passed_text .. small(ceil(position / rate)) .. "|"
     local written, holds, bought = activity.written, activity.new_holds, activity.new_bought
     holds[written + 1], holds[written + 2] = order_id, hold
     bought[written + 1], bought[written + 2] = member_id, small(units)

@@ -42,7 +42,7 @@ end
 
 local packed = call("HGET", holds, order_id) or ""
 local state, quantity, member, group, times, unit, rest, reason =
-    match(packed, "^(%u)(%d+)|(%d+)|(%d*)|(%d+|%d+)|(%d+)|(.*)|([^|]*)$")
+    match(packed, "^(%u)(%d+)|(%d+)|(%d*)|(%d+|%d+s?)|(%d+)|(.*)|([^|]*)$")
 if not state or state == "X" or (state == "R" and reason == FINAL) then
     return { "BARRED", "", "" }
 end

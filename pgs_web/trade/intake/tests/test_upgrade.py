@@ -66,6 +66,16 @@ def test_an_old_hold_is_told_and_settled():
     assert (stock.remain, stock.lock, stock.sold) == (5, 0, 0)
 
 
+def test_a_hold_of_the_second_version_is_told():
+    hold = Hold.unpack(b"L2|42|1001|85932800000|900000|990|7~5|5012|5000|1|")
+    assert (hold.ticket, hold.position, hold.pay_by_ms - hold.accepted_ms) == (5012, 12, 900_000)
+    packed = hold.pack()
+    assert packed == "L2|42|1001|85932800000|900s|990|7~5|+12|5000|1|"
+    assert Hold.unpack(packed.encode()) == hold
+    odd = hold._replace(pay_by_ms=hold.accepted_ms + 1)
+    assert Hold.unpack(odd.pack().encode()) == odd
+
+
 def test_an_old_rejection_still_says_why():
     assert Hold.unpack(b"X|1|42||1790000000000|1790000900000|990|990||7|3|1|contradictory").reason == "contradictory"
 
