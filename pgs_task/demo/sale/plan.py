@@ -25,6 +25,9 @@ OFFERS = (
     Offer("五人团 group of five", 100, 3990, 5, 60, 25, 200),
 )
 
+# Where the mishaps are played: nobody else buys there.
+MISHAPS = Offer("双人团 for those with bad luck", 50, 1290, 2, 600, 300, 9)
+
 PAYS_SHARE = 0.88  # of those who were accepted; the others let their order run out
 # Groups that are opened at once, as a share of those that the stock could fill; everybody else waits for a link first.
 # If all opened, the units would be gone before a friend came, and no group would ever fill.

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from pgs_data.sharding.slots import node_aliases
 from pgs_task.demo.launcher import Launcher
+from pgs_task.demo.sale.mishaps import Mishaps
 from pgs_task.demo.sale.rush import RushResult
 from pgs_task.payment.models import Refund
 from pgs_task.payment.states import RefundState
@@ -55,11 +56,13 @@ def read_outcome(activity_ids: Sequence[str]) -> Outcome:
     return outcome
 
 
-def print_report(launcher: Launcher, console: Console, *, result: RushResult, activity_ids: Sequence[str]) -> bool:
+def print_report(
+    launcher: Launcher, console: Console, *, result: RushResult, mishaps: Mishaps, activity_ids: Sequence[str]
+) -> bool:
     """Prints invariants and the table; says whether every invariant holds."""
     holds = _check_invariants(launcher)
     outcome = read_outcome(activity_ids)
-    console.print(_sale_table(result, outcome))
+    console.print(_sale_table(result, mishaps, outcome))
     console.print(_latency_table(result, outcome))
     console.print("[green]every invariant holds[/green]" if holds else "[red]an invariant does not hold[/red]")
     return holds
@@ -73,7 +76,7 @@ def _check_invariants(launcher: Launcher) -> bool:
     return checker.returncode == 0
 
 
-def _sale_table(result: RushResult, outcome: Outcome) -> Table:
+def _sale_table(result: RushResult, mishaps: Mishaps, outcome: Outcome) -> Table:
     codes = result.measurements.codes["order"]
     table = Table(title="The sale", title_justify="left")
     table.add_column("figure")
@@ -87,6 +90,8 @@ def _sale_table(result: RushResult, outcome: Outcome) -> Table:
     table.add_row("groups succeeded", f"{outcome.groups['SUCCEEDED']:,}")
     table.add_row("groups failed (settled)", f"{outcome.groups['FAILED'] + outcome.groups['SETTLED']:,}")
     table.add_row("refunds", f"{outcome.refunds:,} (¥{outcome.refunded_fen / 100:,.2f})")
+    table.add_row("late payments", f"{mishaps.late:,} ({mishaps.rescued:,} kept their order, as they had wished)")
+    table.add_row("refunds on the operator's desk", f"{mishaps.on_the_desk:,}")
     table.add_row("orders shipped", f"{sum(outcome.orders[state] for state in SHIPPED):,}")
     table.add_row("orders cancelled", f"{outcome.orders[OrderState.CANCELLED]:,}")
     return table

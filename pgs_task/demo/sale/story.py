@@ -7,18 +7,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pgs_task.demo.launcher import Launcher
-from pgs_task.demo.sale.plan import LASTS_SECONDS, OFFERS, Offer
+from pgs_task.demo.sale.mishaps import Mishaps, play_mishaps
+from pgs_task.demo.sale.plan import LASTS_SECONDS, MISHAPS, OFFERS, Offer
 from pgs_task.demo.sale.rush import OpenOffer, Rush, RushResult
 from pgs_task.shoppers.client import Shopper
+
+Played = TypeVar("Played")
 
 
 class CommandFailed(RuntimeError):
@@ -34,25 +37,38 @@ def run_command(root: Path, *arguments: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in ended.stdout.splitlines() if line.startswith("{")]
 
 
-def play_sale(launcher: Launcher, console: Console) -> tuple[RushResult, list[str]]:
-    """Plays one sale over HTTP with live progress; returns what the shoppers saw and the activities' ids."""
+def play_sale(launcher: Launcher, console: Console) -> tuple[RushResult, Mishaps, list[str]]:
+    """Plays one sale over HTTP with live progress; returns what the shoppers saw, and the activities' ids."""
     root = launcher.root
-    shopper_count = sum(offer.shoppers for offer in OFFERS)
+    rush_count = sum(offer.shoppers for offer in OFFERS)
+    shopper_count = rush_count + MISHAPS.shoppers
     prefix = f"demo_{secrets.token_hex(3)}"
     with console.status(f"{shopper_count} members sign up"):
         lines = run_command(root, "create_members", str(shopper_count), "--prefix", prefix, "--json")
         shoppers = [Shopper(line["member_id"], line["access"], line["address_id"]) for line in lines]
-    with console.status(f"{len(OFFERS)} activities are approved and their stock is loaded"):
+    with console.status(f"{len(OFFERS) + 1} activities are approved and their stock is loaded"):
         offers = [OpenOffer(offer, _create_activity(root, offer)) for offer in OFFERS]
-    with _progress(console, shopper_count) as on_step, ThreadPoolExecutor(max_workers=1) as pool:
+        mishaps_id = _create_activity(root, MISHAPS)
+    with _progress(console, rush_count) as on_step, ThreadPoolExecutor(max_workers=1) as pool:
         rush = Rush(launcher.book.base_url, seed=20261111, on_step=on_step)
         # The shoppers play in a thread, because only the main thread may restart a process that died.
-        played = pool.submit(asyncio.run, rush.play(offers, shoppers))
-        while not played.done():
-            launcher.watch_for(0.2)
-        result = played.result()
+        result = _watch_until_done(launcher, pool.submit(asyncio.run, rush.play(offers, shoppers[:rush_count])))
+    with console.status("payments come too late, and a refund is refused"), ThreadPoolExecutor(max_workers=1) as pool:
+        playing = play_mishaps(
+            launcher.book.base_url,
+            activity_id=mishaps_id,
+            shoppers=shoppers[rush_count:],
+            refuse_refunds=lambda on: run_command(root, "set_sandbox_faults", f"refund_refused={100 if on else 0}"),
+        )
+        mishaps = _watch_until_done(launcher, pool.submit(asyncio.run, playing))
     _wait_out_deadlines(launcher, console)
-    return result, [offer.activity_id for offer in offers]
+    return result, mishaps, [*(offer.activity_id for offer in offers), mishaps_id]
+
+
+def _watch_until_done(launcher: Launcher, played: "Future[Played]") -> Played:
+    while not played.done():
+        launcher.watch_for(0.2)
+    return played.result()
 
 
 def _create_activity(root: Path, offer: Offer) -> str:

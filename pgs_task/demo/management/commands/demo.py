@@ -16,6 +16,7 @@ from pgs_data.private_servers.running import ServerStartFailed
 from pgs_task.demo.address_book import AddressBook, open_address_book, read_address_book
 from pgs_task.demo.launcher import Launcher, ShopIsRunning, claim_folder, restart_with
 from pgs_task.demo.processes import end_orphans
+from pgs_task.demo.sale.mishaps import RETRY_SECONDS
 from pgs_task.demo.sale.report import print_report
 from pgs_task.demo.sale.story import CommandFailed, play_sale, run_command
 from pgs_task.demo.welcome import print_welcome, say_step
@@ -48,7 +49,8 @@ class Command(BaseCommand):
                 if os.environ.get(FOLDER_VARIABLE) != str(folder):
                     end_orphans(folder)
                     book = open_address_book(folder, nodes=options["nodes"], port=options["port"])
-                    restart_with({**book.environment(), FOLDER_VARIABLE: str(folder)}, sys.argv)
+                    patience = {} if options["no_sale"] else {"REFUND_RETRY_SECONDS": RETRY_SECONDS}
+                    restart_with({**patience, **book.environment(), FOLDER_VARIABLE: str(folder)}, sys.argv)
                 book = read_address_book(folder)
                 self._serve(book, root, console, plays=not options["no_sale"], is_once=options["once"])
         except (ShopIsRunning, ServerStartFailed, CommandFailed) as error:
@@ -64,8 +66,8 @@ class Command(BaseCommand):
         try:
             self._start(launcher, root, console)
             if plays:
-                result, activity_ids = play_sale(launcher, console)
-                holds = print_report(launcher, console, result=result, activity_ids=activity_ids)
+                result, mishaps, activity_ids = play_sale(launcher, console)
+                holds = print_report(launcher, console, result=result, mishaps=mishaps, activity_ids=activity_ids)
             if not is_once:
                 print_welcome(console, book)
                 while True:
