@@ -154,7 +154,7 @@ def find_sandboxes() -> Iterator[CheckMessage]:
 
 def find_wanted_crashes() -> Iterator[CheckMessage]:
     if os.environ.get("PGS_CRASH_AT"):
-        yield Error("PGS_CRASH_AT lets a process kill itself: it is for drills.", hint="Unset it.", id="pgs.E015")
+        yield Error("PGS_CRASH_AT lets a process kill itself: it is for drills.", hint="Unset it.", id="pgs.E016")
 
 
 def refuse_unsafe_production() -> None:

@@ -137,4 +137,4 @@ def test_the_processes_of_production_do_not_start_with_the_demos_keys(code):
 
 def test_a_process_that_is_to_kill_itself_does_not_start(production, monkeypatch):
     monkeypatch.setenv("PGS_CRASH_AT", "17")
-    assert found() == ["pgs.E015"]
+    assert found() == ["pgs.E016"]
