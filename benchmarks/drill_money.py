@@ -41,7 +41,9 @@ def _play(report: Report, shop: PrivateShop, options: Namespace) -> None:
     # Models and services only after the shop is there.
     from benchmarks.flow.killing import Executioner
     from benchmarks.harness.sales import make_activity
+    from benchmarks.money.outages import Outage
     from benchmarks.money.shoppers import Crowd
+    from pgs_task.payment.sandbox_gateway.models import FaultKind
 
     running = {name: shop.start(name) for name in SERVICES}
     victims = {**running, "ledger": shop.servers.ledger}
@@ -69,8 +71,10 @@ def _play(report: Report, shop: PrivateShop, options: Namespace) -> None:
     with ThreadPoolExecutor(max_workers=1) as pool:
         playing = pool.submit(asyncio.run, crowd.play())
         told = 0.0
+        closing = Outage(FaultKind.CLOSE_UNAVAILABLE, usual=round(options.percent * 10))
         while not playing.done():
             executioner.look()
+            closing.look()
             time.sleep(0.5)
             if time.monotonic() - told > 30:
                 told = time.monotonic()

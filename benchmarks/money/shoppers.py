@@ -13,6 +13,8 @@ from pgs_task.shoppers.measurements import Measurements
 
 # Around the moment at which an order's time to pay is over.
 AROUND_DEADLINE_SECONDS = 0.6
+# How long an order may live on after its time to pay, because the gateway can't close the payment.
+CANCELLED_SECONDS = 30
 
 
 class Crowd:
@@ -100,10 +102,15 @@ class Crowd:
 
     async def _tell_late_retry(self, shop: ShopClient, people: list[Shopper], activity_id: str) -> None:
         order = await self._order(shop, "late_retry", people[0], activity_id, mode="alone", on_late_payment="retry")
-        if order is not None:
-            payment_id = await self._start(shop, people[0], order["order_id"])
-            cancelling = self._act(shop, people[0], order["order_id"], "cancel")
-            await asyncio.gather(cancelling, self._pay(shop, payment_id))
+        if order is None:
+            return
+        payment_id = await self._start(shop, people[0], order["order_id"])
+        await asyncio.sleep(HASTY["pay_within_seconds"])
+        for _ in range(CANCELLED_SECONDS):
+            if (await shop.get_order(people[0], order["order_id"])).body.get("state") == "CANCELLED":
+                break
+            await asyncio.sleep(1)
+        await self._pay(shop, payment_id)
 
     async def _tell_refund(self, shop: ShopClient, people: list[Shopper], activity_id: str) -> None:
         for shopper, order_id in await self._group(shop, "refund", people, activity_id):

@@ -1,11 +1,13 @@
 """What goes wrong with money on a good day, too: payments that come too late, a refund that the gateway won't take."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pgs_task.payment.states import RefundState
 from pgs_task.shoppers.client import ShopClient, Shopper
+from pgs_web.trade.order.states import OrderState
 
 # The gateway refuses refunds for so long at most; the ladder of a shop that plays a sale is shorter.
 DESK_SECONDS = 60.0
@@ -13,6 +15,13 @@ LOOK_SECONDS = 0.5
 CONNECTIONS = 8
 # Tries of a refund in a shop that plays a sale: a person sees it on the desk within seconds.
 RETRY_SECONDS = "1,2,3"
+
+
+# How long after its time to pay an order is cancelled at most, though the gateway can't be asked.
+CANCELLED_SECONDS = 40.0
+DECIDED_SECONDS = 10.0
+
+SetFault = Callable[[str, bool], object]
 
 
 @dataclass(kw_only=True)
@@ -24,44 +33,56 @@ class Mishaps:
     on_the_desk: int = 0
 
 
-async def play_mishaps(
-    base_url: str, *, activity_id: str, shoppers: Sequence[Shopper], refuse_refunds: Callable[[bool], object]
-) -> Mishaps:
-    """Half of all but the last shopper want a late order all the same, the other half the money; the last one's refund
-    is refused until it is on the desk, and stays there for the operator."""
+async def play_mishaps(base_url: str, *, activity_id: str, shoppers: Sequence[Shopper], set_fault: SetFault) -> Mishaps:
+    """The gateway breaks down in two ways, one after the other; `set_fault(name, on)` lets it.
+
+    While payments can't be closed there, orders are cancelled and paid all the same: half of those shoppers want the
+    order then, half the money. While it refuses refunds, the last shopper's ends on the desk, and stays there.
+    """
     mishaps = Mishaps()
     *late, leaver = shoppers
     async with ShopClient(base_url, connections=CONNECTIONS) as shop:
-        for number, shopper in enumerate(late):
-            await _pay_late(shop, shopper, activity_id, wish="retry" if number % 2 else "refund", mishaps=mishaps)
-        refuse_refunds(True)
-        try:
+        with _fault("close_unanswered", set_fault):
+            wishes = ["retry" if number % 2 else "refund" for number in range(len(late))]
+            paying = (_pay_late(shop, *who, activity_id=activity_id) for who in zip(late, wishes, strict=True))
+            states = [state for state in await asyncio.gather(*paying) if state]
+        mishaps.late = len(states)
+        mishaps.rescued = sum(state != OrderState.CANCELLED for state in states)
+        with _fault("refund_refused", set_fault):
             mishaps.on_the_desk += await _leave_group(shop, leaver, activity_id)
-        finally:
-            refuse_refunds(False)
     return mishaps
 
 
-async def _pay_late(shop: ShopClient, shopper: Shopper, activity_id: str, *, wish: str, mishaps: Mishaps) -> None:
-    """Cancels with the gateway's page open, and pays there before the shop has closed it."""
+@contextmanager
+def _fault(name: str, set_fault: SetFault) -> Iterator[None]:
+    set_fault(name, True)
+    try:
+        yield
+    finally:
+        set_fault(name, False)
+
+
+async def _pay_late(shop: ShopClient, shopper: Shopper, wish: str, *, activity_id: str) -> str:
+    """Forgets the gateway's page until the order is cancelled, and pays then; the order's state when that is decided,
+    empty when it didn't come so far."""
     order = await shop.place_order_surely(
         shopper, activity_id=activity_id, key=f"late-{shopper.member_id}", mode="alone", on_late_payment=wish
     )
     if not order.is_ok:
-        return
+        return ""
     order_id = order.body["order_id"]
     started = await shop.start_payment(shopper, order_id)
     if not started.is_ok:
-        return
-    cancelling = shop.call("cancel", "POST", f"/api/v1/orders/{order_id}/cancel/", shopper=shopper)
-    paying = shop.pay_at_gateway(started.body["payment_id"], tries=1)
-    cancelled, paid = await asyncio.gather(cancelling, paying)
-    if not (cancelled.is_ok and paid.is_ok):
-        # The payment was first, or the gateway was closed in time: both are usual.
-        return
-    mishaps.late += 1
-    state = await _wait_for(shop, shopper, order_id, is_wanted=lambda state: state != "CANCELLED", seconds=10)
-    mishaps.rescued += state != "CANCELLED"
+        return ""
+    state = await _wait_for(
+        shop, shopper, order_id, is_wanted=lambda state: state == OrderState.CANCELLED, seconds=CANCELLED_SECONDS
+    )
+    paid = await shop.pay_at_gateway(started.body["payment_id"])
+    if state != OrderState.CANCELLED or not paid.is_ok:
+        return ""
+    return await _wait_for(
+        shop, shopper, order_id, is_wanted=lambda state: state != OrderState.CANCELLED, seconds=DECIDED_SECONDS
+    )
 
 
 async def _leave_group(shop: ShopClient, shopper: Shopper, activity_id: str) -> bool:
@@ -70,8 +91,9 @@ async def _leave_group(shop: ShopClient, shopper: Shopper, activity_id: str) -> 
     if not order.is_ok:
         return False
     order_id = order.body["order_id"]
-    await shop.pay(shopper, order_id)
-    await _wait_for(shop, shopper, order_id, is_wanted=lambda state: state == "AWAITING_GROUP", seconds=20)
+    if not (await shop.pay(shopper, order_id)).is_ok:
+        return False
+    await _wait_for(shop, shopper, order_id, is_wanted=lambda state: state == OrderState.AWAITING_GROUP, seconds=20)
     await shop.call("refund", "POST", f"/api/v1/orders/{order_id}/refund-requests/", shopper=shopper)
     for _ in range(int(DESK_SECONDS / LOOK_SECONDS)):
         refunds = await shop.call("refunds", "GET", f"/api/v1/refunds/?order_id={order_id}", shopper=shopper)

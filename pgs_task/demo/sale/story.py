@@ -58,7 +58,7 @@ def play_sale(launcher: Launcher, console: Console) -> tuple[RushResult, Mishaps
             launcher.book.base_url,
             activity_id=mishaps_id,
             shoppers=shoppers[rush_count:],
-            refuse_refunds=lambda on: run_command(root, "set_sandbox_faults", f"refund_refused={100 if on else 0}"),
+            set_fault=lambda name, on: run_command(root, "set_sandbox_faults", f"{name}={100 if on else 0}"),
         )
         mishaps = _watch_until_done(launcher, pool.submit(asyncio.run, playing))
     _wait_out_deadlines(launcher, console)

@@ -26,6 +26,7 @@ NASTY: Mapping[str, FaultKind] = {
     "wrong_amount": FaultKind.WRONG_AMOUNT,
     "create_timeout": FaultKind.CREATE_DONE_UNANSWERED,
     "close_timeout": FaultKind.CLOSE_DONE_UNANSWERED,
+    "close_unanswered": FaultKind.CLOSE_UNAVAILABLE,
     "refund_timeout": FaultKind.REFUND_DONE_UNANSWERED,
     "refund_refused": FaultKind.REFUND_REFUSED,
     "refund_slow": FaultKind.REFUND_SLOW,
