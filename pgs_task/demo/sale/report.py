@@ -32,6 +32,7 @@ class Outcome:
     groups: Counter[str] = field(default_factory=Counter)
     refunds: int = 0
     refunded_fen: int = 0
+    refunds_on_desk: int = 0
     seconds_to_database: list[float] = field(default_factory=list)
 
 
@@ -49,8 +50,9 @@ def read_outcome(activity_ids: Sequence[str]) -> Outcome:
             outcome.seconds_to_database.append((created_at - accepted_at).total_seconds())
         groups = Group.objects.on_node(alias).filter(activity_id__in=ids)
         outcome.groups.update(dict(groups.values_list("state").annotate(Count("id"))))
-        refunds = Refund.objects.on_node(alias).filter(order_id__in=order_ids, state=RefundState.SUCCEEDED)
-        amounts = list(refunds.values_list("amount_fen", flat=True))
+        refunds = Refund.objects.on_node(alias).filter(order_id__in=order_ids)
+        amounts = list(refunds.filter(state=RefundState.SUCCEEDED).values_list("amount_fen", flat=True))
+        outcome.refunds_on_desk += refunds.filter(state=RefundState.MANUAL).count()
         outcome.refunds += len(amounts)
         outcome.refunded_fen += sum(amounts)
     return outcome
@@ -91,7 +93,7 @@ def _sale_table(result: RushResult, mishaps: Mishaps, outcome: Outcome) -> Table
     table.add_row("groups failed (settled)", f"{outcome.groups['FAILED'] + outcome.groups['SETTLED']:,}")
     table.add_row("refunds", f"{outcome.refunds:,} (¥{outcome.refunded_fen / 100:,.2f})")
     table.add_row("late payments", f"{mishaps.late:,} ({mishaps.rescued:,} kept their order, as they had wished)")
-    table.add_row("refunds on the operator's desk", f"{mishaps.on_the_desk:,}")
+    table.add_row("refunds on the operator's desk", f"{outcome.refunds_on_desk:,}")
     table.add_row("orders shipped", f"{sum(outcome.orders[state] for state in SHIPPED):,}")
     table.add_row("orders cancelled", f"{outcome.orders[OrderState.CANCELLED]:,}")
     return table

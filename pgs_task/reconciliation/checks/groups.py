@@ -102,9 +102,11 @@ def success_is_full() -> Iterator[str]:
 
 def _paid_in_vain(alias: str) -> Iterator[str]:
     """Paid seats that their FORMING group doesn't count, that should have completed it, or that wait for nothing."""
+    # Of a failed group they wait for their refund, on the desk perhaps: G3 and O7 say for how long.
+    failed = Group.objects.on_node(alias).filter(pk=OuterRef("group_id"), state=GroupState.FAILED)
     paid = dict(
         Seat.objects.on_node(alias)
-        .filter(state=SeatState.PAID)
+        .filter(~Exists(failed), state=SeatState.PAID)
         .values_list("group_id")
         .annotate(seats=Count("id"))
         .order_by()
