@@ -55,18 +55,23 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneShopSched
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Each half runs what it can tell: the SQLite half no tests of the real data nodes, the other half only tests that
-    use a database or Redis, for the rest would say the same again."""
+    use a database or Redis, for the rest would say the same again. What is slow and uses them is run once, on the real
+    ones, unless it is asked for by its path."""
+    is_whole = list(config.args) == list(config.getini("testpaths"))
     is_chosen = _is_of_real_half if private_run.database_kind() == "mariadb" else _is_of_sqlite_half
-    chosen = {item for item in items if is_chosen(item)}
+    chosen = {item for item in items if is_chosen(item, is_whole=is_whole)}
     config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
     items[:] = [item for item in items if item in chosen]
 
 
-def _is_of_sqlite_half(item: pytest.Item) -> bool:
-    return item.get_closest_marker("real") is None
+def _is_of_sqlite_half(item: pytest.Item, *, is_whole: bool) -> bool:
+    if item.get_closest_marker("real"):
+        return False
+    is_told_there = item.get_closest_marker("slow") and _uses_servers(item) and not item.get_closest_marker("live")
+    return not (is_whole and is_told_there)
 
 
-def _is_of_real_half(item: pytest.Item) -> bool:
+def _is_of_real_half(item: pytest.Item, *, is_whole: bool) -> bool:
     return _uses_servers(item) or any(map(item.get_closest_marker, ("real", "live")))
 
 

@@ -54,9 +54,9 @@ JOBS: tuple[Job, ...] = (
     # The sandbox gateway keeps what it promised: notices that a fault delayed, or that the shop could not take.
     Job("send_sandbox_notices", "pgs_task.payment.sandbox_gateway.sending.send_due_notices", 1, lease_seconds=60),
     # Yesterday, and days with open differences, are compared with the gateways' statements; most runs find nothing due.
-    Job("compare_statements", "pgs_task.statements.services.compare_due_days", 300, lease_seconds=600),
+    Job("compare_statements", "pgs_task.statements.services.compare_due_days", 300, lease_seconds=120),
     # What merchants are owed for yesterday; most runs find it computed.
-    Job("settle_days", "pgs_task.settlement.services.settle_due_days", 300, lease_seconds=600),
+    Job("settle_days", "pgs_task.settlement.services.settle_due_days", 300, lease_seconds=120),
     # What was shipped leaves the bus.
     Job("trim_logistics", "pgs_task.logistics.services.trim_bus", 10),
 )
