@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 # Test processes beside each other; each has a Valkey and databases of its own.
-PYTEST_WORKERS ?= 2
+# One of them has the running shop's tests, which mostly wait: three keep two cores busy.
+PYTEST_WORKERS ?= 3
 # How tests are dealt out is in tests/one_shop.py. The second half runs as on a machine in another time zone.
 PYTEST := $(BIN)/python -m pytest --numprocesses $(PYTEST_WORKERS)
 # Checks look at the code, not at anybody's running shop.

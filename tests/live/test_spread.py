@@ -14,7 +14,7 @@ from tests.live.process_table import children_of
 from tests.live.running_shop import RunningShop, start_shop
 from tests.live.shopping import make_activity, wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.live, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.real, pytest.mark.timeout(400)]
 
 OVER = 4
 LEADERS, FRIENDS, UNITS, LIMIT, KILLS = 24, 240, 150, 2, 4

@@ -179,6 +179,8 @@ def test_a_change_is_pushed_and_acknowledged():
 def test_a_push_that_got_lost_is_caught(monkeypatch):
     monkeypatch.setattr("pgs_task.payment.configuration.services.CHANNEL", "nowhere")
     with watching(poll_seconds=60):
+        # It looks once more when it has subscribed, lest it miss what came in between.
+        time.sleep(0.5)
         change()
         # The negative control: without a push and before its next look, nobody knows.
         assert not wait_for(lambda: memory.held_version() == 1, seconds=0.3)
