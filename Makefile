@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses $(PYTEST_WORKERS)
 CHECK_ENV := PGS_ENV_FILE=/dev/null SQLITE_FOLDER=build/check LOG_LEVEL=WARNING
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-clean test test-fast check lock format coverage debian-packages messages \
+.PHONY: help demo demo-clean test test-alone test-fast check lock format coverage debian-packages messages \
 	bench drill-money bench-engine bench-spread bench-intake bench-drain bench-scale bench-flow bench-memory bench-packages
 
 help: ## Show what can be made
@@ -27,6 +27,9 @@ demo-clean: ## Remove everything the demo keeps, so that the next one starts afr
 test: $(VENV)/.bench debian-packages ## Run every test: on SQLite and Valkey, then, slow ones only there, on three MariaDB nodes and redis-server
 	PGS_TEST_DATABASES=sqlite $(PYTEST)
 	TZ=America/New_York PGS_TEST_DATABASES=mariadb $(PYTEST)
+
+test-alone: $(VENV)/.bench debian-packages ## Run the tests that want the machine for themselves: failovers, and who has not acknowledged
+	PGS_TEST_DATABASES=mariadb $(BIN)/python -m pytest -m alone tests/flows tests/live pgs_admin/tests
 
 test-fast: $(VENV)/.fast ## Run the tests on SQLite and Valkey without the slow ones: under a minute
 	PGS_TEST_DATABASES=sqlite $(PYTEST) -m "not slow"

@@ -29,7 +29,10 @@ from pgs_web.trade.stock.selectors import read_holds
 from pgs_web.trade.stock.services import Settlement, settle_holds
 from pgs_web.trade.stock.tests.making import make_sale
 
-pytestmark = [pytest.mark.django_db(databases="__all__", transaction=True), pytest.mark.slow, pytest.mark.real]
+pytestmark = [
+    pytest.mark.django_db(databases="__all__", transaction=True),
+    *(pytest.mark.slow, pytest.mark.real, pytest.mark.alone),
+]
 
 # The first primary's share is the one that fails; it has a replica to spare.
 REPLICAS = (2, 1, 1)

@@ -130,7 +130,7 @@ def test_a_frozen_ledger_at_full_load(running_shop: RunningShop) -> None:
     "signal_number",
     [
         pytest.param(signal.SIGTERM, id="polite"),
-        pytest.param(signal.SIGKILL, id="negative control"),
+        pytest.param(signal.SIGKILL, id="negative control", marks=pytest.mark.alone),
     ],
 )
 def test_a_polite_end_loses_no_answer(running_shop: RunningShop, signal_number: signal.Signals) -> None:

@@ -210,6 +210,8 @@ def test_without_the_database_the_last_one_counts(monkeypatch):
                 raise OperationalError("away")
 
             patch.setattr(memory, "read_newest", away)
+            # A read that had begun before ends.
+            time.sleep(0.3)
             change_row = ConfigurationVersion.objects.get(version=1)
             ConfigurationVersion.objects.create(
                 version=2, gateways=[], author="x", reason="x", created_at=change_row.created_at
