@@ -24,7 +24,7 @@ demo: $(VENV)/.base ## Start a whole shop here and play a sale in it (ONCE=1: en
 demo-clean: ## Remove everything the demo keeps, so that the next one starts afresh
 	@$(PYTHON) .ci/remove_demo.py
 
-test: $(VENV)/.bench debian-packages ## Run every test: on SQLite and Valkey, then, slow ones only there, on three MariaDB nodes and redis-server
+test: $(VENV)/.bench debian-packages ## Run the tests: on SQLite and Valkey, then, slow ones only there, on three MariaDB nodes and redis-server
 	PGS_TEST_DATABASES=sqlite $(PYTEST)
 	TZ=America/New_York PGS_TEST_DATABASES=mariadb $(PYTEST)
 
