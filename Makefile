@@ -8,11 +8,13 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 PYTEST_WORKERS ?= 3
 # How tests are dealt out is in tests/one_shop.py. The second half runs as on a machine in another time zone.
 PYTEST := $(BIN)/python -m pytest --numprocesses $(PYTEST_WORKERS)
+# What `make test` runs with fewer rounds.
+MONEY_RACES := $(addprefix tests/races/test_,notice_against.py payment_against.py last_payers.py refund_causes.py)
 # Checks look at the code, not at anybody's running shop.
 CHECK_ENV := PGS_ENV_FILE=/dev/null SQLITE_FOLDER=build/check LOG_LEVEL=WARNING
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-clean test test-alone test-fast check lock format coverage debian-packages messages \
+.PHONY: help demo demo-clean test test-alone test-races test-fast check lock format coverage debian-packages messages \
 	bench drill-money bench-engine bench-spread bench-intake bench-drain bench-scale bench-flow bench-memory bench-packages
 
 help: ## Show what can be made
@@ -30,6 +32,9 @@ test: $(VENV)/.bench debian-packages ## Run the tests: on SQLite and Valkey, the
 
 test-alone: $(VENV)/.bench debian-packages ## Run the tests that want the machine for themselves: failovers, and who has not acknowledged
 	PGS_TEST_DATABASES=mariadb $(BIN)/python -m pytest -m alone tests/flows tests/live pgs_admin/tests
+
+test-races: $(VENV)/.bench debian-packages ## Run 200 rounds each of pay against cancel, pay against deadline, two last seats, three refund causes
+	PGS_RACE_ROUNDS=200 PGS_TEST_DATABASES=mariadb $(BIN)/python -m pytest --verbose --durations=8 $(MONEY_RACES)
 
 test-fast: $(VENV)/.fast ## Run the tests on SQLite and Valkey without the slow ones: under a minute
 	PGS_TEST_DATABASES=sqlite $(PYTEST) -m "not slow"

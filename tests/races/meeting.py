@@ -1,5 +1,6 @@
 """Lets threads begin at the same moment, or near it, each with database connections of its own."""
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -7,6 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from django.db import connections
+
+
+def rounds(usual: int) -> int:
+    """How often a race is run: as usual in `make test`, as often as PGS_RACE_ROUNDS says in `make test-races`."""
+    return int(os.environ.get("PGS_RACE_ROUNDS") or usual)
 
 
 def meet(*acts: Callable[[], Any]) -> list[Any]:

@@ -25,9 +25,9 @@ from pgs_web.trade.group.services import PaidSeat, count_paid_seats
 from pgs_web.trade.order.messages import OrderTopic
 from pgs_web.trade.order.services import mark_paid
 from pgs_web.trade.order.tests.making import GroupOfOrders, make_group_of_orders
-from tests.races.meeting import meet
+from tests.races.meeting import meet, rounds
 
-ROUNDS = 50
+ROUNDS = rounds(50)
 ACTIVITY = 7001
 pytestmark = [pytest.mark.django_db(databases="__all__", transaction=True), pytest.mark.slow]
 
@@ -50,7 +50,7 @@ def test_the_group_completes_exactly_once():
 
 
 def test_one_payment_brought_by_two_relays_counts_once():
-    for _ in range(10):
+    for _ in range(ROUNDS // 5):
         made = make_group_of_orders(size=3)
         meet(*[partial(count_paid_seats, payments=[paid_seat(made, 0)])] * 3)
         made.group.refresh_from_db()
@@ -58,7 +58,7 @@ def test_one_payment_brought_by_two_relays_counts_once():
 
 
 def test_from_payment_to_shipping_with_two_relays_at_once():
-    for _ in range(10):
+    for _ in range(ROUNDS // 5):
         made = make_group_of_orders(size=2)
         load_ledger(activity_id=ACTIVITY, orders=made.orders, groups=[made.group])
         meet(*[partial(pay, order.pk) for order in made.orders])

@@ -15,9 +15,9 @@ from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.services import cancel_unpaid_orders, mark_paid
 from pgs_web.trade.order.tests.making import make_group_of_orders, make_order
 from pgs_web.trade.stock.models import Movement, StockEntry
-from tests.races.meeting import meet, meet_with_delays
+from tests.races.meeting import meet, meet_with_delays, rounds
 
-ROUNDS = 200
+ROUNDS = rounds(100)
 pytestmark = [pytest.mark.django_db(databases="__all__", transaction=True), pytest.mark.slow]
 
 
@@ -57,7 +57,7 @@ def test_cancelled_by_the_clock(settings):
 def test_the_seat_of_the_last_payer_against_the_failure():
     """The decisive UPDATE against the failing one, without any clock."""
     outcomes: Counter[str] = Counter()
-    for _ in range(ROUNDS // 4):
+    for _ in range(ROUNDS // 2):
         made = make_group_of_orders(size=1, lasts=timedelta(seconds=-10))
         seat = PaidSeat(
             group_id=made.group.pk, order_id=made.orders[0].pk, paid_at=made.group.deadline - timedelta(seconds=1)
