@@ -111,7 +111,9 @@ def redis_server(pytestconfig: pytest.Config) -> Iterator[RunningServer]:
 @pytest.fixture(autouse=True)
 def _known_configuration() -> None:
     """Each test begins as a process that has read the payment configuration and found none: the environment counts."""
-    # Django is set up after this file is read.
+    # Django is set up after this file is read. A command that ran until it was told to stop watches on: its process
+    # would have ended. It would take, and acknowledge, what another test changes.
+    import_module("pgs_task.payment.configuration.watching").forget_watchers()
     memory = import_module("pgs_task.payment.configuration.memory")
     memory.hold(import_module("pgs_task.payment.configuration.switches").Configuration())
     memory.note_watcher()

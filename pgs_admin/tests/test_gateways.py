@@ -79,7 +79,7 @@ def test_values_that_cannot_be_used_change_nothing(changes):
     assert not LogEntry.objects.exists()
 
 
-@pytest.mark.alone
+@pytest.mark.slow
 def test_the_page_names_who_has_not_acknowledged(redis_server):
     client = sign_in("viewer")
 

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from pgs_data.clock import DatabaseNow
+from pgs_data.redis.connections import ledger
 from pgs_data.sharding.slots import alias_of_id, node_aliases
 from pgs_task.group_expiry.services import cancel_overdue_orders, fail_overdue_groups
 from pgs_task.handlers.tests.making import deliver_all
@@ -17,12 +19,13 @@ from pgs_task.payment.tests.making import describe_notice, pay, send, start
 from pgs_task.routes import ROUTES
 from pgs_web.display.activity.models import Activity
 from pgs_web.trade.group.models import Group
-from pgs_web.trade.intake.messages import AdmitReply
+from pgs_web.trade.intake.messages import Admission, AdmitReply
 from pgs_web.trade.intake.tests.making import admit, make_admission
 from pgs_web.trade.order.errors import WrongState
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.services import cancel_unpaid_orders, request_refund, start_refund
 from pgs_web.trade.order.states import OrderState, RefundReason
+from pgs_web.trade.order.wishes import Wishes
 
 LONG_AGO = timedelta(hours=30)
 
@@ -31,8 +34,11 @@ LONG_AGO = timedelta(hours=30)
 class Scene:
     """Orders of one telling, and their open payments by order id."""
 
+    activity: Activity
     orders: list[int]
     group_id: int = 0
+    # What a story keeps of its own.
+    told: Any = None
 
     @property
     def states(self) -> list[str]:
@@ -59,6 +65,17 @@ class Story:
 
     # Who orders together; alone when it is one.
     members: Sequence[int] = (1, 251)
+    wishes = Wishes()
+    # Placed together, because draining costs as much for one as for many.
+    told_together = 20
+    # Whether its activity is nobody else's.
+    has_own_activity = False
+
+    def admit(self, activity: Activity) -> Scene:
+        """The orders of one telling: of one member alone, or of a group whose leader comes first."""
+        leader = make_admission(activity, member_id=self.members[0], alone=len(self.members) == 1, wishes=self.wishes)
+        friends = [make_admission(activity, member_id=member, join=leader.open_group_id) for member in self.members[1:]]
+        return admit_scene(activity, leader, *friends)
 
     def prepare(self, scene: Scene) -> None:
         """Everything between the orders and the part that dies."""
@@ -72,15 +89,20 @@ class Story:
 
     def recover(self, scene: Scene) -> None:
         """What the others do anyway: the gateway, the relay, the clock's jobs, as if a day had passed."""
+        let_leases_end()
         self.tell_again(scene)
         for _ in range(2):
             let_a_day_pass()
             cancel_overdue_orders()
             fail_overdue_groups()
             query_waiting_payments()
+            self.run_jobs(scene)
             deliver_all(ROUTES)
             process_due_refunds()
             deliver_all(ROUTES)
+
+    def run_jobs(self, scene: Scene) -> None:
+        """Jobs of the clock that are this story's own."""
 
     def judge(self, scene: Scene) -> None:
         """How it ended: as if nobody had died."""
@@ -211,23 +233,22 @@ class ThreeCauses(Story):
             assert order.state in {OrderState.REFUNDING, OrderState.REFUNDED}
 
 
-STORIES = (LastPayment(), Deadline(), LatePayment(), FailedGroup(), ThreeCauses())
-
-
 def place_scenes(activity: Activity, story: Story, *, number: int) -> list[Scene]:
-    """So many tellings' orders, all unpaid: one member alone, or a group whose leader comes first."""
-    scenes = []
-    for _ in range(number):
-        leader = make_admission(activity, member_id=story.members[0], alone=len(story.members) == 1)
-        friends = [
-            make_admission(activity, member_id=member, join=leader.open_group_id) for member in story.members[1:]
-        ]
-        for order in (leader, *friends):
-            assert [verdict.reply for verdict in admit(order)] == [AdmitReply.ADMITTED]
-        orders = [order.order_id for order in (leader, *friends)]
-        scenes.append(Scene(orders=orders, group_id=leader.open_group_id or 0))
+    """So many tellings' orders, all unpaid."""
+    scenes = [story.admit(activity) for _ in range(number)]
     drain(activity)
     return scenes
+
+
+def admit_scene(activity: Activity, *admissions: Admission) -> Scene:
+    """The orders, admitted; the first one's group is the scene's."""
+    for admission in admissions:
+        assert [verdict.reply for verdict in admit(admission)] == [AdmitReply.ADMITTED]
+    return Scene(
+        activity=activity,
+        orders=[admission.order_id for admission in admissions],
+        group_id=admissions[0].open_group_id or 0,
+    )
 
 
 def notify(payment: Payment) -> None:
@@ -248,6 +269,12 @@ def work() -> None:
 def let_pay_by_pass(order_ids: Sequence[int]) -> None:
     for order_id in order_ids:
         Order.objects.filter(pk=order_id).update(pay_by=DatabaseNow(after=-timedelta(minutes=1)))
+
+
+def let_leases_end() -> None:
+    """Whoever died holds nothing any more."""
+    for key in ledger().scan_iter("{lock:*}:holder"):
+        ledger().delete(key)
 
 
 def let_a_day_pass() -> None:

@@ -34,6 +34,13 @@ def watch_configuration(*, process: str) -> "ConfigurationWatcher":
     return watcher
 
 
+def forget_watchers() -> None:
+    """As a process that nobody tells of changes: what watches in it holds and says nothing any more, and ends soon."""
+    while _watchers:
+        _pid, watcher = _watchers.popitem()
+        watcher.leave()
+
+
 class ConfigurationWatcher:
     """One a process. Nothing that goes wrong here ends it: the process runs on with what it holds."""
 
@@ -49,9 +56,13 @@ class ConfigurationWatcher:
         self._thread.start()
         note_watcher()
 
+    def leave(self) -> None:
+        """Takes and says nothing any more; the thread ends when it has waited for the next push or its next look."""
+        self._stop.set()
+
     def stop(self) -> None:
         """Ends the thread; it has ended when this returns."""
-        self._stop.set()
+        self.leave()
         self._thread.join()
 
     def _run(self) -> None:
@@ -62,8 +73,9 @@ class ConfigurationWatcher:
                 log.warning("payment_configuration_unheard", error=type(error).__name__)
             except Exception:
                 log.exception("payment_configuration_watcher_broke_down")
-            # Without Redis nobody tells: ask the database, at the same pace.
-            self._look()
+            if not self._stop.is_set():
+                # Without Redis nobody tells: ask the database, at the same pace.
+                self._look()
             self._stop.wait(self._poll_seconds)
         connection.close()
 

@@ -15,7 +15,7 @@ from pgs_task.payment.configuration.models import ConfigurationVersion
 from pgs_task.payment.configuration.processes import acknowledge, list_processes
 from pgs_task.payment.configuration.services import change_configuration, require_offered
 from pgs_task.payment.configuration.switches import Configuration, GatewaySwitches
-from pgs_task.payment.configuration.watching import ConfigurationWatcher
+from pgs_task.payment.configuration.watching import ConfigurationWatcher, forget_watchers, watch_configuration
 from pgs_task.payment.gateways.fees import fee_of
 from tests.races.meeting import meet
 
@@ -173,6 +173,18 @@ def test_a_change_is_pushed_and_acknowledged():
         assert wait_for(lambda: [process.version for process in list_processes()] == [1])
     (process,) = list_processes()
     assert process.name == "test"
+
+
+@WITH_THREADS
+def test_a_watcher_that_was_left_behind_takes_and_says_nothing():
+    watcher = watch_configuration(process="relay")
+    assert wait_for(lambda: [process.version for process in list_processes()] == [0])
+    forget_watchers()
+    change()
+    # The push wakes it, and it ends: it doesn't take what woke it.
+    watcher.stop()
+    assert memory.held_version() == 0
+    assert [process.version for process in list_processes()] == [0]
 
 
 @WITH_THREADS
