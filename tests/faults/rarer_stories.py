@@ -1,6 +1,6 @@
 """Stories told like those of stories.py: rescues, after-sale, withdrawal, extension, archive, the books of a day."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from unittest.mock import patch
@@ -73,7 +73,7 @@ class RetriedLatePayment(LatePayment):
 class MovedSeat(Story):
     """The group comes to nothing; who paid in it wished to move, and completes somebody else's."""
 
-    ends = ("TO_SHIP", "TO_SHIP")
+    ends: Sequence[str] = ("TO_SHIP", "TO_SHIP")
     group_ends = "SETTLED"
     wishes = MOVE
     # Whoever moves may move into any group that waits.
