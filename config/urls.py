@@ -8,6 +8,7 @@ from pgs_web.display.product.urls import picture_urlpatterns
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("pgs_web.urls")),
     path("api/v1/", include("pgs_task.payment.urls")),
+    path("api/v1/", include("pgs_web.plays.urls")),
     path("sandbox-gateway/", include("pgs_task.payment.sandbox_gateway.urls")),
     path("media/", include(picture_urlpatterns)),
     path("admin/i18n/", include("django.conf.urls.i18n")),

@@ -12,6 +12,7 @@ from pgs_admin.operator import admin as operator
 from pgs_admin.order import admin as order
 from pgs_admin.payment import admin as payment
 from pgs_admin.payment import anomalies
+from pgs_admin.play import pages as play
 from pgs_admin.product import admin as product
 from pgs_admin.statements import admin as statements
 
@@ -26,6 +27,7 @@ __all__ = [
     "operator",
     "order",
     "payment",
+    "play",
     "product",
     "statements",
 ]

@@ -7,6 +7,8 @@ from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.utils.translation import gettext_noop
 
+from pgs_admin.play.roles import acts_of_plays, permissions_of_plays, shown_of_plays
+
 # app_label.model → codename → what it allows.
 ACTS: Mapping[str, Mapping[str, str]] = {
     "activity.activity": {
@@ -41,6 +43,9 @@ ACTS: Mapping[str, Mapping[str, str]] = {
         "check_invariants": gettext_noop("Can run the invariant checks"),
         "watch_flow": gettext_noop("Can see how much is on its way"),
     },
+    "plays.playswitch": {"switch_play": gettext_noop("Can let games drain and open them again")},
+    "plays.campaign": {"steer_campaign": gettext_noop("Can make, change and close campaigns of games")},
+    **acts_of_plays(),
 }
 # What anybody in the back office may look at.
 SHOWN = (
@@ -49,7 +54,8 @@ SHOWN = (
     *("payment.payment", "payment.refund", "payment.notice", "anomalies.anomaly"),
     *("payment_configuration.configurationversion", "member.member", "member.address"),
     *("after_sale.aftersalerequest", "statements.statementday", "statements.statementdifference"),
-    "settlement.merchantday",
+    *("settlement.merchantday", "plays.playswitch", "plays.campaign"),
+    *shown_of_plays(),
 )
 _VIEW = frozenset(f"{name.split('.')[0]}.view_{name.split('.')[1]}" for name in SHOWN) | {"messaging.watch_flow"}
 _EDIT = frozenset(f"product.{act}_{model}" for model in ("merchant", "product", "sku") for act in ("add", "change")) | {
@@ -58,12 +64,13 @@ _EDIT = frozenset(f"product.{act}_{model}" for model in ("merchant", "product", 
     "group.add_deadlineextension",
 }
 
-ROLES: Mapping[str, frozenset[str]] = {
+_OF_THE_SHOP: Mapping[str, frozenset[str]] = {
     "viewer": _VIEW,
     "operations": _VIEW
     | _EDIT
     | {"activity.steer_activity", "activity.approve_activity", "messaging.check_invariants"}
-    | {"payment_configuration.configure_gateways", "sandbox_gateway.set_sandbox_faults"},
+    | {"payment_configuration.configure_gateways", "sandbox_gateway.set_sandbox_faults"}
+    | {"plays.switch_play", "plays.steer_campaign"},
     "service": _VIEW
     | {"order.cancel_order", "order.refund_order", "member.unmask_member", "member.block_member"}
     | {"after_sale.decide_request"},
@@ -72,6 +79,9 @@ ROLES: Mapping[str, frozenset[str]] = {
     | {"payment_configuration.configure_gateways", "anomalies.settle_anomaly", "after_sale.decide_request"}
     | {"payment.settle_by_hand", "payment.unmask_notice"}
     | {"statements.compare_day", "statements.resolve_difference", "settlement.settle_day"},
+}
+ROLES: Mapping[str, frozenset[str]] = {
+    role: permissions | permissions_of_plays(role) for role, permissions in _OF_THE_SHOP.items()
 }
 
 

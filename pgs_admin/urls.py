@@ -8,6 +8,7 @@ from pgs_admin.group.guarantees import show_guarantees
 from pgs_admin.payment.faults import show_faults
 from pgs_admin.payment.gateways import show_gateways
 from pgs_admin.payment.story_page import find_story, show_story
+from pgs_admin.play.views import show_play, show_plays
 from pgs_admin.settlement.views import export_settlement, show_settlement
 from pgs_admin.statements.views import compare_statement_day
 
@@ -22,5 +23,8 @@ urlpatterns = [
     path("compare-day/", admin.site.admin_view(compare_statement_day), name="compare_day"),
     path("settlement/", admin.site.admin_view(show_settlement), name="settlement"),
     path("settlement.csv", admin.site.admin_view(export_settlement), name="settlement_csv"),
+    path("games/", admin.site.admin_view(show_plays), name="plays"),
+    path("games/<slug:code>/", admin.site.admin_view(show_play), name="play"),
+    path("games/<slug:code>/<id:campaign_id>/", admin.site.admin_view(show_play), name="campaign"),
     path("invariants/", admin.site.admin_view(show_invariants), name="invariants"),
 ]

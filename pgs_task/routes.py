@@ -19,12 +19,13 @@ from pgs_task.handlers.orders import (
 from pgs_task.logistics.services import announce_orders_to_ship
 from pgs_task.payment import handlers as payment
 from pgs_task.payment.messages import PaymentTopic
+from pgs_task.play_messages.routes import with_plays
 from pgs_task.rescue.handlers import handle_payment_late
 from pgs_web.trade.after_sale.messages import AfterSaleTopic
 from pgs_web.trade.group.messages import GroupTopic
 from pgs_web.trade.order.messages import OrderTopic
 
-ROUTES: Mapping[str, Handler] = {
+_OF_THE_SHOP: Mapping[str, Handler] = {
     # The order is in its database; nothing follows from that yet (statistics will).
     OrderTopic.UNPAID: acknowledge,
     # Its seat counts or is lost; its units are sold.
@@ -66,3 +67,4 @@ ROUTES: Mapping[str, Handler] = {
     # A paid member left in time: the money goes back.
     GroupTopic.SEAT_LEFT: handle_seat_left,
 }
+ROUTES: Mapping[str, Handler] = with_plays(_OF_THE_SHOP)

@@ -1,9 +1,11 @@
 """What the clock does: every periodic job, how often, and why. Adding a line here is all that a new one needs.
 
-Jobs are named by their path, so that celery can be configured before Django's apps are loaded.
+Jobs are named by their path, so that this can be read before Django's apps are loaded; the games' jobs can't.
 """
 
 from typing import Any, NamedTuple
+
+from pgs_web.plays.registry import all_plays
 
 
 class Job(NamedTuple):
@@ -57,13 +59,30 @@ JOBS: tuple[Job, ...] = (
     Job("compare_statements", "pgs_task.statements.services.compare_due_days", 300, lease_seconds=120),
     # What merchants are owed for yesterday; most runs find it computed.
     Job("settle_days", "pgs_task.settlement.services.settle_due_days", 300, lease_seconds=120),
+    # Messages of games that were gone, and are on again.
+    Job("return_messages", "pgs_task.play_messages.services.return_messages", 10),
     # What was shipped leaves the bus.
     Job("trim_logistics", "pgs_task.logistics.services.trim_bus", 10),
 )
 
 
+def all_jobs() -> tuple[Job, ...]:
+    """The shop's jobs and those of the games that are on, called after their game; once Django's apps are loaded."""
+    games = (
+        Job(
+            f"{play.code}.{job.name}",
+            f"{job.run.__module__}.{job.run.__qualname__}",
+            job.every_seconds,
+            lease_seconds=job.lease_seconds,
+        )
+        for play in all_plays()
+        for job in play.jobs
+    )
+    return (*JOBS, *games)
+
+
 def beat_entries() -> dict[str, dict[str, Any]]:
-    """The schedule as celery's beat wants it."""
+    """The schedule as celery's beat wants it; once Django's apps are loaded."""
     return {
         job.name: {
             "task": task_name(job),
@@ -71,7 +90,7 @@ def beat_entries() -> dict[str, dict[str, Any]]:
             # A worker that was away finds one order to run, not an hour of them.
             "options": {"expires": max(job.every_seconds, 2)},
         }
-        for job in JOBS
+        for job in all_jobs()
     }
 
 

@@ -6,7 +6,7 @@ from django.utils.module_loading import import_string
 
 from pgs_data.locks import FencedLock, LeaseLost, LockHeld
 from pgs_data.messaging.errors import is_outage
-from pgs_task.schedule import JOBS, Job, task_name
+from pgs_task.schedule import Job, all_jobs, task_name
 
 log = structlog.get_logger(__name__)
 
@@ -36,4 +36,4 @@ def _make_task(job: Job) -> Task:
     return shared_task(run, name=task_name(job))
 
 
-TASKS = tuple(_make_task(job) for job in JOBS)
+TASKS = tuple(_make_task(job) for job in all_jobs())

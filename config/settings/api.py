@@ -53,6 +53,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         {"name": "orders", "description": "Buying, and what becomes of it."},
         {"name": "payments", "description": "Paying an order."},
         {"name": "refunds", "description": "Money on its way back."},
+        {"name": "plays", "description": "Games that bring members together."},
     ],
     "VERSION": "1",
     "SWAGGER_UI_SETTINGS": {

@@ -79,6 +79,7 @@ UNFOLD: dict[str, Any] = {
                         "activity_activity_changelist",
                         "activity.view_activity",
                     ),
+                    _link(_("Games"), "stadia_controller", "back_office:plays", "plays.view_playswitch"),
                     _link(_("Products"), "inventory_2", "product_product_changelist", "product.view_product"),
                     _link(_("SKUs"), "sell", "product_sku_changelist", "product.view_sku"),
                     _link(_("Merchants"), "storefront", "product_merchant_changelist", "product.view_merchant"),

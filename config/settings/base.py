@@ -1,6 +1,7 @@
 """What every deployment shares; each subject has a file of its own beside this one."""
 
 from config.env import ROOT, env
+from config.installed_plays import installed_plays
 from config.processes import PROCESSES as PROCESSES
 from config.settings.api import *  # noqa: F403
 from config.settings.back_office import FORMAT_MODULE_PATH as FORMAT_MODULE_PATH
@@ -12,7 +13,7 @@ from config.settings.drain import *  # noqa: F403
 from config.settings.logging import *  # noqa: F403
 from config.settings.observability import *  # noqa: F403
 from config.settings.payment import *  # noqa: F403
-from config.settings.plays import *  # noqa: F403
+from config.settings.plays import PLAYS as PLAYS
 from config.settings.receiving import *  # noqa: F403
 from config.settings.redis import *  # noqa: F403
 from config.settings.security import *  # noqa: F403
@@ -52,7 +53,6 @@ INSTALLED_APPS = [
     "django_prometheus",
     "pgs_data",
     "pgs_data.messaging",
-    "pgs_web.plays",
     "pgs_web.api",
     "pgs_web.member",
     "pgs_web.display.product",
@@ -64,12 +64,15 @@ INSTALLED_APPS = [
     "pgs_web.trade.after_sale",
     "pgs_web.trade.intake",
     "pgs_web.trade.delivery",
+    "pgs_web.plays",
+    *installed_plays(PLAYS),
     "pgs_task.journal",
     "pgs_task.payment",
     "pgs_task.payment.configuration",
     "pgs_task.payment.anomalies",
     "pgs_task.payment.sandbox_gateway",
     "pgs_task.statements",
+    "pgs_task.play_messages",
     "pgs_task.rescue",
     "pgs_task.settlement",
     "pgs_task.order_drain",

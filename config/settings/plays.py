@@ -1,3 +1,3 @@
-"""The games that are on, one line a game: a folder of pgs_web/marketing."""
+"""The games that are on, one line a game: the module of a folder of pgs_web/marketing."""
 
 PLAYS: list[str] = []

@@ -15,7 +15,7 @@ from pgs_admin.flow.backlogs import read_nodes, read_partitions
 from pgs_data.locks import FencedLock, LockHeld
 from pgs_data.messaging.models import OutboxMessage
 from pgs_task.reconciliation.contract import Verdict
-from pgs_task.reconciliation.runner import ALL_CHECKS, LOOKS, run_checks
+from pgs_task.reconciliation.runner import LOOKS, all_checks, run_checks
 from pgs_web.api.errors import OUTAGES
 
 # Longer than a run over a large shop; a process that dies in one keeps others from running for so long.
@@ -47,7 +47,7 @@ def show_invariants(request: HttpRequest) -> HttpResponse:
         except OUTAGES:
             messages.error(request, say_outage())
     context = {
-        "checks": ALL_CHECKS,
+        "checks": all_checks(),
         "verdicts": verdicts,
         "broken": sum(not verdict.is_ok for verdict in verdicts or ()),
         "is_quiet": is_quiet,

@@ -9,6 +9,7 @@ from django.db import connections
 from django.urls import reverse
 from zeal import zeal_ignore
 
+from pgs_admin.play.roles import shown_of_plays
 from pgs_admin.tests.making import make_shop, sign_in
 from pgs_admin.tests.test_acts import PRESSED_BY, ROLES, target_of
 from pgs_admin.tests.test_pages import LISTS, OTHER_PAGES, detail_pages
@@ -99,6 +100,8 @@ def test_every_button_is_in_the_matrix():
         f"{model._meta.app_label}_{model._meta.model_name}_{name}"
         for model, page in admin.site._registry.items()
         for name in _names(getattr(page, "actions_detail", ()))
+        # A game's own tests judge its buttons.
+        if model._meta.label_lower not in shown_of_plays()
     }
     assert buttons == set(PRESSED_BY)
     for model, page in admin.site._registry.items():

@@ -49,7 +49,8 @@ class Message:
         return f"{self.node}:{self.id}"
 
 
-# Gets messages of one topic, outside any transaction. Its effect must be repeatable.
+# Gets messages of one topic, outside any transaction. Its effect must be repeatable. Under a key that ends in `*` it
+# gets those of every topic that begins so and has no key of its own.
 Handler = Callable[[Sequence[Message]], None]
 
 
@@ -114,7 +115,7 @@ class Relay:
     def _relay_topic(
         self, topic: str, messages: Sequence[Message], *, rows: Mapping[int, OutboxMessage], report: RelayReport
     ) -> RelayReport:
-        handler = self.handlers.get(topic)
+        handler = self._handler_of(topic)
         if handler is None:
             log.error("outbox_topic_unrouted", node=self.node, topic=topic, count=len(messages))
             reason = f"UnroutedTopic: no handler for {topic!r}; see the table of routes."
@@ -136,6 +137,13 @@ class Relay:
             sent=report.sent + len(outcome.done),
             put_off=report.put_off + len(outcome.put_off),
             failed=report.failed + len(outcome.poisoned),
+        )
+
+    def _handler_of(self, topic: str) -> Handler | None:
+        if topic in self.handlers:
+            return self.handlers[topic]
+        return next(
+            (one for key, one in self.handlers.items() if key.endswith("*") and topic.startswith(key[:-1])), None
         )
 
     def _failures(

@@ -9,6 +9,7 @@ from pgs_data.messaging.errors import is_outage
 from pgs_task.reconciliation.checks import audit, events, groups, journal, money, orders, privacy, statements, stock
 from pgs_task.reconciliation.contract import SUBJECTS_KEPT, Check, Verdict, When, subject_of
 from pgs_task.reconciliation.reach import find_unreachable
+from pgs_web.plays.registry import all_plays
 
 # The shop lives on while it is looked at: what is over by one of these looks is no offence.
 LOOKS = 5
@@ -30,6 +31,21 @@ ALL_CHECKS: Sequence[Check] = [
 ]
 
 
+def all_checks() -> list[Check]:
+    """The shop's checks, and those of the games that are on, called after their game."""
+    games = (
+        Check(
+            id=f"{play.code}.{check.name}",
+            when=When.ALWAYS if check.is_always else When.QUIET,
+            promise=check.promise,
+            find_offenders=check.find_offenders,
+        )
+        for play in all_plays()
+        for check in play.checks
+    )
+    return [*ALL_CHECKS, *games]
+
+
 def run_checks(*, only_always: bool = False, restless: Sequence[str] = (), looks: int = 1) -> Iterator[Verdict]:
     """A verdict a check, as it is found; `only_always` leaves out what can only be judged when quiet.
 
@@ -37,7 +53,7 @@ def run_checks(*, only_always: bool = False, restless: Sequence[str] = (), looks
     what they find each time counts. Raises nothing: a node or Redis that is away, and a mistake in a check, make that
     check fail and leave the others to be judged.
     """
-    for check in ALL_CHECKS:
+    for check in all_checks():
         if check.when is When.ALWAYS:
             yield judge(check)
         elif not (only_always or restless):

@@ -1,0 +1,117 @@
+"""What a game is. A game's folder has `play.py` with one object of a subclass of `Play`, called PLAY.
+
+Addresses, jobs, topics and checks bear the game's code, so two games can't meet in one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django import forms
+from django.utils.functional import Promise
+
+if TYPE_CHECKING:
+    # Reads models, which can't be read before the apps are there; this file can.
+    from pgs_data.messaging.relay import Handler, Message
+
+# Hooks that a game may override → what has happened when they are called.
+HOOKS: Mapping[str, str] = {
+    "on_order_created": "order.unpaid",
+    "on_order_paid": "order.paid",
+    "on_order_cancelled": "order.cancelled",
+    "on_order_refunded": "order.refunded",
+    "on_group_succeeded": "group.succeeded",
+    "on_group_failed": "group.failed",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlayJob:
+    """What the clock does for a game: `run` needs no arguments, its input is a table, losing a run loses nothing.
+
+    No two runs of it last at once, unless one lasts longer than `lease_seconds`: its writes are conditional.
+    """
+
+    name: str
+    run: Callable[[], object]
+    every_seconds: float
+    lease_seconds: int = 15
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlayCheck:
+    """What `check_invariants` judges for a game; `is_always` when it holds at any moment, else only when quiet.
+
+    `find_offenders` yields one text an offender, beginning with what it is about, like "round 7".
+    """
+
+    name: str
+    promise: str | Promise
+    find_offenders: Callable[[], Iterator[str]]
+    is_always: bool = False
+
+
+class Play:
+    """A game; a subclass sets the attributes and overrides the hooks that it needs.
+
+    Each hook gets a batch of the outbox's messages about any orders or groups of the shop, not only the game's own,
+    after the core has done its part with them, outside of any transaction, at least once and in any order: a hook finds
+    its own rows by the ids in the payload, and its effect is repeatable. A hook that raises holds up nobody: the batch
+    is written down for this game alone (topic `play.<code>.<hook>`), and comes again until the hook returns. A hook
+    that isn't overridden isn't called, and costs nothing.
+    """
+
+    # Lower case letters, digits and underscores: the name of the folder.
+    code: str
+    title: str | Promise
+    summary: str | Promise = ""
+    # Module of urlpatterns, mounted at /api/v1/plays/<code>/.
+    urls: str | None = None
+    jobs: Sequence[PlayJob] = ()
+    # Name of an own message → its handler; `topic()` is what the outbox calls it.
+    handlers: Mapping[str, Handler] = {}
+    checks: Sequence[PlayCheck] = ()
+    # Validates a campaign's rules; its cleaned data is JSON and is what a campaign keeps.
+    rule_form: type[forms.Form] | None = None
+
+    def topic(self, name: str) -> str:
+        """The outbox's topic of an own message."""
+        return topic_of(self.code, name)
+
+    def overrides(self, hook: str) -> bool:
+        """Whether the game has a hook of its own."""
+        return getattr(type(self), hook) is not getattr(Play, hook)
+
+    def entrance(self) -> str | None:
+        """Where a shopper begins, below /api/v1/plays/<code>/; None when there is nothing to enter by."""
+        return None
+
+    def on_order_created(self, messages: Sequence[Message]) -> None:
+        """Orders are written down, UNPAID."""
+
+    def on_order_paid(self, messages: Sequence[Message]) -> None:
+        """Orders have money; their seats count or were lost, their units are sold."""
+
+    def on_order_cancelled(self, messages: Sequence[Message]) -> None:
+        """Orders have ended unpaid; seats and units are free."""
+
+    def on_order_refunded(self, messages: Sequence[Message]) -> None:
+        """Shoppers have their money back; seats and units are free."""
+
+    def on_group_succeeded(self, messages: Sequence[Message]) -> None:
+        """Groups are complete, their orders ship."""
+
+    def on_group_failed(self, messages: Sequence[Message]) -> None:
+        """Groups have come to nothing, their orders are being cancelled and refunded."""
+
+
+def topic_of(code: str, name: str) -> str:
+    """What the outbox calls a game's message; `play.*` is the games' part of the topics."""
+    return f"play.{code}.{name}"
+
+
+def code_of_topic(topic: str) -> str:
+    """The code of the game that a topic of `topic_of` belongs to."""
+    return topic.split(".")[1] if topic.count(".") > 1 else ""

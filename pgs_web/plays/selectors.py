@@ -1,0 +1,35 @@
+"""What games read of their campaigns."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pgs_web.api.errors import NotFound
+from pgs_web.plays.errors import CampaignClosed
+from pgs_web.plays.models import Campaign, CampaignRules
+
+
+@dataclass(frozen=True, kw_only=True)
+class RulesSnapshot:
+    """One version of a campaign's rules: a round keeps both numbers, and lives by these rules to its end."""
+
+    campaign_id: int
+    version: int
+    rules: dict[str, Any]
+
+
+def read_rules_to_start(*, code: str, campaign_id: int) -> RulesSnapshot:
+    """The present rules, for what starts now; raises NotFound for another game's campaign, CampaignClosed."""
+    campaign = Campaign.objects.filter(pk=campaign_id, code=code).first()
+    if campaign is None:
+        raise NotFound
+    if campaign.closed_at is not None:
+        raise CampaignClosed
+    return read_rules(campaign_id=campaign_id, version=campaign.version)
+
+
+def read_rules(*, campaign_id: int, version: int) -> RulesSnapshot:
+    """The rules that something was started under; raises NotFound."""
+    row = CampaignRules.objects.filter(campaign_id=campaign_id, version=version).first()
+    if row is None:
+        raise NotFound
+    return RulesSnapshot(campaign_id=campaign_id, version=version, rules=row.rules)
