@@ -101,7 +101,8 @@ def _problems_of(play: Play, module: str) -> Iterator[str]:
         return
     if not getattr(play, "title", None):
         yield "it has no title: give it one for shoppers and operators."
-    if play.rule_form is not None and not (isinstance(play.rule_form, type) and issubclass(play.rule_form, forms.Form)):
+    rule_form: Any = play.rule_form
+    if rule_form is not None and not (isinstance(rule_form, type) and issubclass(rule_form, forms.Form)):
         yield "its rule_form is no form: make it a subclass of django.forms.Form, or None."
     if play.urls is not None and find_spec(play.urls) is None:
         yield f"its urls name {play.urls}, which isn't there: write that module, or None."
