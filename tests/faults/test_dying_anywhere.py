@@ -79,6 +79,7 @@ def test_the_books_agree_where_it_dies_now_and_then(story: Story):
 
 @TOLD
 @pytest.mark.alone
+@pytest.mark.timeout(1800)
 def test_the_books_agree_wherever_it_dies(story: Story):
     tell(story)
 
