@@ -37,4 +37,5 @@ def handle_order_cancelled(messages: Sequence[Message]) -> None:
     One that the gateway has taken meanwhile is booked as LATE and goes back. A gateway that doesn't answer doesn't hold
     the message up: query_waiting_payments closes the payment later.
     """
-    close_open_payments(order_ids=[message.payload["order_id"] for message in messages])
+    causes = {message.payload["order_id"]: f"order cancelled: {message.payload['reason']}" for message in messages}
+    close_open_payments(order_ids=causes, causes=causes)

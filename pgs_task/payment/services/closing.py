@@ -1,7 +1,7 @@
 """Closes open payments at their gateway; a success there wins."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -13,7 +13,7 @@ from pgs_task.payment.errors import NoticeRefused, WrongAmount
 from pgs_task.payment.gateways.contract import GatewayUnavailable, TradeState
 from pgs_task.payment.gateways.registry import make_gateway
 from pgs_task.payment.models import Payment
-from pgs_task.payment.services.calls import call_gateway
+from pgs_task.payment.services.calls import CLOCK, call_gateway
 from pgs_task.payment.services.results import apply_trade_answer
 from pgs_task.payment.states import CallKind, PaymentState
 from pgs_web.api.errors import OUTAGES
@@ -43,34 +43,38 @@ class CloseReport:
     unknown: list[int] = field(default_factory=list)
 
 
-def close_payment(*, payment_id: int) -> CloseOutcome:
-    """Closes one payment at its gateway, then here; call it outside of transactions."""
+def close_payment(*, payment_id: int, asked_by: str = CLOCK) -> CloseOutcome:
+    """Closes one payment at its gateway, then here, by whose act: `asked_by`; call it outside of transactions."""
     payment = Payment.objects.filter(pk=payment_id, state=PaymentState.WAITING).first()
     if payment is None:
         return CloseOutcome.DECIDED
-    outcome = _close_at_gateway(payment)
+    outcome = _close_at_gateway(payment, asked_by=asked_by)
     if outcome == CloseOutcome.CLOSED:
         _mark_closed([payment.pk])
     return outcome
 
 
-def close_open_payments(*, order_ids: Iterable[int], seconds: float = CLOSE_SECONDS) -> CloseReport:
+def close_open_payments(
+    *, order_ids: Iterable[int], seconds: float = CLOSE_SECONDS, causes: Mapping[int, str] | None = None
+) -> CloseReport:
     """Closes the open payments of orders that are about to be cancelled, or were; call it outside of transactions.
 
     What the gateway says is paid is booked on the way, and the order (if it is still UNPAID) keeps it. `unknown` are
     left open: a success that comes later finds the order cancelled and goes back, and query_waiting_payments closes
     them in the end. One gateway call an open payment; those that `seconds` don't suffice for are `unknown` too, because
-    callers hold a lease.
+    callers hold a lease. `causes` (order → what ended it) stands in the payments' stories; by default the clock does.
     """
     report = CloseReport()
     stop_at = time.monotonic() + seconds
     for alias, ids in ids_by_node(order_ids).items():
         for start in range(0, len(ids), ORDERS_A_QUERY):
-            _close_on_node(alias, ids[start : start + ORDERS_A_QUERY], report, stop_at)
+            _close_on_node(alias, ids[start : start + ORDERS_A_QUERY], report, stop_at, causes or {})
     return report
 
 
-def _close_on_node(alias: str, order_ids: list[int], report: CloseReport, stop_at: float) -> None:
+def _close_on_node(
+    alias: str, order_ids: list[int], report: CloseReport, stop_at: float, causes: Mapping[int, str]
+) -> None:
     try:
         payments = list(Payment.objects.on_node(alias).filter(open_order_id__in=order_ids))
     except OUTAGES:
@@ -79,7 +83,10 @@ def _close_on_node(alias: str, order_ids: list[int], report: CloseReport, stop_a
         return
     closed: list[Payment] = []
     for payment in payments:
-        match _close_at_gateway(payment) if time.monotonic() < stop_at else CloseOutcome.UNKNOWN:
+        outcome = CloseOutcome.UNKNOWN
+        if time.monotonic() < stop_at:
+            outcome = _close_at_gateway(payment, asked_by=causes.get(payment.order_id, CLOCK))
+        match outcome:
             case CloseOutcome.CLOSED:
                 closed.append(payment)
             case CloseOutcome.PAID:
@@ -92,10 +99,15 @@ def _close_on_node(alias: str, order_ids: list[int], report: CloseReport, stop_a
         report.closed.extend(payment.order_id for payment in closed)
 
 
-def _close_at_gateway(payment: Payment) -> CloseOutcome:
+def _close_at_gateway(payment: Payment, *, asked_by: str) -> CloseOutcome:
     try:
         gateway = make_gateway(payment.gateway)
-        answer = call_gateway(lambda: gateway.close(payment_id=payment.pk), payment_id=payment.pk, kind=CallKind.CLOSE)
+        answer = call_gateway(
+            lambda: gateway.close(payment_id=payment.pk),
+            payment_id=payment.pk,
+            kind=CallKind.CLOSE,
+            asked_by=asked_by,
+        )
         if answer.state == TradeState.PAID:
             apply_trade_answer(payment=payment, answer=answer)
             return CloseOutcome.PAID

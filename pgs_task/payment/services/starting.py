@@ -55,7 +55,8 @@ def start_payment(
     if payment.gateway != gateway.code:
         # Before the other one is closed: the shopper would be left with none.
         require_offered(gateway_code=gateway.code, amount_fen=payment.amount_fen)
-        if close_payment(payment_id=payment.pk) == CloseOutcome.UNKNOWN:
+        closed = close_payment(payment_id=payment.pk, asked_by=f"member:{member_id}")
+        if closed == CloseOutcome.UNKNOWN:
             raise Unavailable
         payment, is_new, now = _open_payment(order_id=order_id, gateway=gateway)
         if payment.gateway != gateway.code:

@@ -5,7 +5,7 @@ from django.db import OperationalError
 
 from pgs_data.messaging.relay import Message
 from pgs_task.payment.handlers import handle_order_cancelled
-from pgs_task.payment.models import Payment
+from pgs_task.payment.models import GatewayCall, Payment
 from pgs_task.payment.sandbox_gateway.faults import set_fault
 from pgs_task.payment.sandbox_gateway.models import FaultKind, SandboxTrade
 from pgs_task.payment.sandbox_gateway.models import TradeState as BankState
@@ -43,7 +43,7 @@ def cancelled(payment: Payment) -> Message:
         node="node0",
         topic="order.cancelled",
         shard_key=payment.order_id,
-        payload={"order_id": payment.order_id},
+        payload={"order_id": payment.order_id, "reason": CancelReason.BY_MEMBER.value},
         created_at=now_of(payment),
         attempts=0,
     )
@@ -127,6 +127,8 @@ def test_a_cancelled_orders_payment_is_closed_by_the_outbox():
     for _ in range(2):
         handle_order_cancelled([cancelled(payment)])
     assert (bank_state(payment), fresh(payment).state) == (BankState.CLOSED, PaymentState.CLOSED)
+    # Its story names the cause.
+    assert GatewayCall.objects.get(payment_id=payment.pk).asked_by == "order cancelled: by_member"
 
 
 def test_what_was_paid_before_the_outbox_came_goes_back():

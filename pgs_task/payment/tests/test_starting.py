@@ -10,7 +10,7 @@ from pgs_data.clock import DatabaseNow
 from pgs_data.sharding.slots import alias_of_id, slot_of_id
 from pgs_task.payment.errors import PayByPassed
 from pgs_task.payment.gateways.registry import GatewayNotOffered
-from pgs_task.payment.models import Payment
+from pgs_task.payment.models import GatewayCall, Payment
 from pgs_task.payment.sandbox_gateway.adapter import SandboxGateway
 from pgs_task.payment.sandbox_gateway.faults import set_fault
 from pgs_task.payment.sandbox_gateway.models import FaultKind, SandboxTrade
@@ -134,6 +134,7 @@ def test_changing_the_gateway_closes_the_first_payment_there(two_gateways):
     assert (second.gateway, second.state) == ("other", PaymentState.WAITING)
     assert fresh(first).state == PaymentState.CLOSED
     assert SandboxTrade.objects.get(payment_id=first.pk).state == BankState.CLOSED
+    assert GatewayCall.objects.get(payment_id=first.pk).asked_by == f"member:{order.member_id}"
 
 
 @EVERYWHERE

@@ -1,14 +1,16 @@
 """Versions of the payment configuration: made once, held in memory, told, asked for, acknowledged."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 from django.db import OperationalError, connections
 
 from pgs_data.redis.connections import cache
-from pgs_task.payment.configuration import memory, processes
+from pgs_task.payment.configuration import memory, processes, services
 from pgs_task.payment.configuration.errors import BadConfiguration, ConfigurationMoved, GatewayClosed, GatewayLimit
 from pgs_task.payment.configuration.keys import CHANNEL, SAID_KEY, SEEN_KEY
 from pgs_task.payment.configuration.models import ConfigurationVersion
@@ -144,9 +146,18 @@ def test_who_looked_at_an_old_version_changes_nothing():
     assert list(ConfigurationVersion.objects.values_list("version", flat=True)) == [1]
 
 
-@WITH_THREADS
-@pytest.mark.real
-def test_of_two_editors_one_makes_the_version():
+EDITORS = 4
+
+
+def edit_at_once(monkeypatch) -> list[str]:
+    """What editors hear of whom none has written when the last one has looked which version is the newest."""
+    have_looked = threading.Barrier(EDITORS)
+
+    def look_and_wait() -> Configuration:
+        newest = memory.read_newest()
+        have_looked.wait(timeout=30)
+        return newest
+
     def edit(number: int) -> str:
         try:
             change(fee_basis_points=number)
@@ -154,11 +165,32 @@ def test_of_two_editors_one_makes_the_version():
             return "moved"
         return "made"
 
+    monkeypatch.setattr(services, "read_newest", look_and_wait)
+    ConfigurationVersion.objects.all().delete()
+    return sorted(meet(*[partial(edit, number) for number in range(EDITORS)]))
+
+
+@WITH_THREADS
+@pytest.mark.real
+def test_of_two_editors_one_makes_the_version(monkeypatch):
     for round_number in range(5):
-        ConfigurationVersion.objects.all().delete()
-        results = meet(*[lambda number=number: edit(number) for number in range(4)])
-        assert sorted(results) == ["made", "moved", "moved", "moved"], round_number
+        assert edit_at_once(monkeypatch) == ["made", "moved", "moved", "moved"], round_number
         assert ConfigurationVersion.objects.count() == 1
+
+
+@WITH_THREADS
+@pytest.mark.real
+def test_a_version_that_can_be_overwritten_loses_editors(monkeypatch):
+    """The negative control: without the number as a key all believe that theirs counts, and one version is there."""
+    writing = threading.Lock()
+
+    def overwrite(*, version: int, **columns: object) -> None:
+        with writing:
+            ConfigurationVersion.objects.update_or_create(version=version, defaults=columns)
+
+    monkeypatch.setattr(services.ConfigurationVersion.objects, "create", overwrite)
+    assert edit_at_once(monkeypatch) == ["made"] * EDITORS
+    assert ConfigurationVersion.objects.count() == 1
 
 
 # Told, asked for, acknowledged
