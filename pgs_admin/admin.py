@@ -5,6 +5,8 @@ from django.utils.translation import gettext_lazy as _
 
 from pgs_admin.activity import admin as activity
 from pgs_admin.after_sale import admin as after_sale
+from pgs_admin.coupon import admin as coupon
+from pgs_admin.coupon import campaigns
 from pgs_admin.group import admin as group
 from pgs_admin.group import extensions, guarantees
 from pgs_admin.member import admin as member
@@ -20,6 +22,8 @@ __all__ = [
     "activity",
     "after_sale",
     "anomalies",
+    "campaigns",
+    "coupon",
     "extensions",
     "group",
     "guarantees",

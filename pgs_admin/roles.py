@@ -20,6 +20,8 @@ ACTS: Mapping[str, Mapping[str, str]] = {
         "refund_order": gettext_noop("Can refund paid orders"),
     },
     "after_sale.aftersalerequest": {"decide_request": gettext_noop("Can approve and refuse after-sale requests")},
+    "coupon.coupon": {"withdraw_coupon": gettext_noop("Can withdraw coupons")},
+    "coupon.couponcampaign": {"start_campaign": gettext_noop("Can start and stop coupon campaigns")},
     "payment.refund": {
         "retry_refund": gettext_noop("Can let a refund be tried again"),
         "unmask_notice": gettext_noop("Can see gateways' notices with secrets and personal data"),
@@ -54,7 +56,7 @@ SHOWN = (
     *("payment.payment", "payment.refund", "payment.notice", "anomalies.anomaly"),
     *("payment_configuration.configurationversion", "member.member", "member.address"),
     *("after_sale.aftersalerequest", "statements.statementday", "statements.statementdifference"),
-    *("settlement.merchantday", "plays.playswitch", "plays.campaign"),
+    *("settlement.merchantday", "plays.playswitch", "plays.campaign", "coupon.coupon", "coupon.couponcampaign"),
     *shown_of_plays(),
 )
 _VIEW = frozenset(f"{name.split('.')[0]}.view_{name.split('.')[1]}" for name in SHOWN) | {"messaging.watch_flow"}
@@ -62,6 +64,7 @@ _EDIT = frozenset(f"product.{act}_{model}" for model in ("merchant", "product", 
     "activity.add_activity",
     "activity.change_activity",
     "group.add_deadlineextension",
+    "coupon.add_couponcampaign",
 }
 
 _OF_THE_SHOP: Mapping[str, frozenset[str]] = {
@@ -73,12 +76,13 @@ _OF_THE_SHOP: Mapping[str, frozenset[str]] = {
     | {"plays.switch_play", "plays.steer_campaign"},
     "service": _VIEW
     | {"order.cancel_order", "order.refund_order", "member.unmask_member", "member.block_member"}
-    | {"after_sale.decide_request"},
+    | {"after_sale.decide_request", "coupon.withdraw_coupon"},
     "finance": _VIEW
     | {"order.refund_order", "payment.retry_refund", "messaging.check_invariants", "auditlog.view_logentry"}
     | {"payment_configuration.configure_gateways", "anomalies.settle_anomaly", "after_sale.decide_request"}
     | {"payment.settle_by_hand", "payment.unmask_notice"}
-    | {"statements.compare_day", "statements.resolve_difference", "settlement.settle_day"},
+    | {"statements.compare_day", "statements.resolve_difference", "settlement.settle_day"}
+    | {"coupon.start_campaign", "coupon.withdraw_coupon"},
 }
 ROLES: Mapping[str, frozenset[str]] = {
     role: permissions | permissions_of_plays(role) for role, permissions in _OF_THE_SHOP.items()

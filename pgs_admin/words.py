@@ -33,6 +33,13 @@ WORDS: Mapping[str, object] = {
     "SETTLED": pgettext_lazy("code", "SETTLED"),
     "RESERVED": pgettext_lazy("code", "RESERVED"),
     "USED": pgettext_lazy("code", "USED"),
+    # Coupons and their campaigns.
+    "ISSUED": pgettext_lazy("code", "ISSUED"),
+    "EXPIRED": pgettext_lazy("code", "EXPIRED"),
+    "STOPPED": pgettext_lazy("code", "STOPPED"),
+    "withdraw_coupon": pgettext_lazy("code", "withdraw_coupon"),
+    "start_campaign": pgettext_lazy("code", "start_campaign"),
+    "stop_campaign": pgettext_lazy("code", "stop_campaign"),
     "guaranteed": pgettext_lazy("code", "guaranteed"),
     "extended": pgettext_lazy("code", "extended"),
     # Seats.

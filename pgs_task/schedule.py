@@ -36,6 +36,10 @@ JOBS: tuple[Job, ...] = (
     Job("process_refunds", "pgs_task.payment.services.process_due_refunds", 1, lease_seconds=60),
     # After-sale requests whose goods weren't sent back end.
     Job("cancel_overdue_returns", "pgs_web.trade.after_sale.services.cancel_overdue_returns", 60),
+    # Coupons whose time is over say so.
+    Job("expire_coupons", "pgs_web.trade.coupon.services.expire_coupons", 30),
+    # Campaigns give members their coupons, batch by batch.
+    Job("issue_campaigns", "pgs_web.trade.coupon.services.issue_campaigns", 2, lease_seconds=30),
     # Paid orders without a place get another one, as their shoppers wished, or their money back.
     Job("advance_rescues", "pgs_task.rescue.services.advance_rescues", 1, lease_seconds=30),
     # The back office and the shop's pages see the stock a moment after Redis does.

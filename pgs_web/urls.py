@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("pgs_web.display.product.urls")),
     path("", include("pgs_web.display.activity.urls")),
     path("", include("pgs_web.display.home.urls")),
+    path("", include("pgs_web.trade.coupon.urls")),
     path("", include("pgs_web.trade.intake.urls")),
     path("", include("pgs_web.trade.order.urls")),
     path("", include("pgs_web.trade.after_sale.urls")),

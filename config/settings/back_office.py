@@ -100,6 +100,13 @@ UNFOLD: dict[str, Any] = {
                         "group_deadlineextension_changelist",
                         "group.view_deadlineextension",
                     ),
+                    _link(_("Coupons"), "confirmation_number", "coupon_coupon_changelist", "coupon.view_coupon"),
+                    _link(
+                        _("Coupon campaigns"),
+                        "campaign",
+                        "coupon_couponcampaign_changelist",
+                        "coupon.view_couponcampaign",
+                    ),
                     _link(_("Shipments"), "local_shipping", "delivery_shipment_changelist", "delivery.view_shipment"),
                 ],
             },

@@ -60,6 +60,7 @@ INSTALLED_APPS = [
     "pgs_web.display.home",
     "pgs_web.trade.stock",
     "pgs_web.trade.group",
+    "pgs_web.trade.coupon",
     "pgs_web.trade.order",
     "pgs_web.trade.after_sale",
     "pgs_web.trade.intake",

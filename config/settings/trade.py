@@ -24,3 +24,6 @@ AFTER_SALE_DECIDE_SECONDS: int = env.int("AFTER_SALE_DECIDE_SECONDS", default=2 
 AFTER_SALE_RETURN_SECONDS: int = env.int("AFTER_SALE_RETURN_SECONDS", default=7 * 86_400)
 # Above this amount, in fen, two people have to agree.
 AFTER_SALE_TWO_PERSONS_FEN: int = env.int("AFTER_SALE_TWO_PERSONS_FEN", default=50_000)
+
+# Coupons that one order takes; of each kind one.
+COUPONS_AN_ORDER: int = env.int("COUPONS_AN_ORDER", default=3)

@@ -23,6 +23,8 @@ from pgs_web.member.models import Address, Member
 from pgs_web.member.phones import index_phone
 from pgs_web.trade.after_sale.models import AfterSaleRequest
 from pgs_web.trade.after_sale.tests.making import make_request, make_shipped
+from pgs_web.trade.coupon.models import Coupon, CouponCampaign
+from pgs_web.trade.coupon.tests.making import issue, make_campaign
 from pgs_web.trade.group.models import Group
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.tests.making import make_group_of_orders, make_order
@@ -100,6 +102,8 @@ class Shop:
     request: AfterSaleRequest
     anomaly: Anomaly
     difference: StatementDifference
+    coupon: Coupon
+    campaign: CouponCampaign
 
 
 def make_shop() -> Shop:
@@ -122,4 +126,6 @@ def make_shop() -> Shop:
         request=make_request(make_shipped(member_id=751, activity_id=activity.pk), text=HOSTILE),
         anomaly=Anomaly.objects.on_node(alias_of_id(payment.pk)).get(),
         difference=make_difference(payment),
+        coupon=issue(member_id=1001, title=HOSTILE),
+        campaign=make_campaign(title=HOSTILE),
     )

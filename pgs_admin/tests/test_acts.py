@@ -46,6 +46,9 @@ PRESSED_BY = {
     "after_sale_aftersalerequest_approve_request": {"service", "finance"},
     "after_sale_aftersalerequest_refuse_request": {"service", "finance"},
     "after_sale_aftersalerequest_receive_goods": {"service", "finance"},
+    "coupon_coupon_withdraw_coupon": {"service", "finance"},
+    "coupon_couponcampaign_start_campaign": {"finance"},
+    "coupon_couponcampaign_stop_campaign": {"finance"},
     "payment_payment_retry_refund": {"finance"},
     "anomalies_anomaly_refund_anomaly": {"finance"},
     "anomalies_anomaly_explain_anomaly": {"finance"},
@@ -79,6 +82,8 @@ def target_of(shop, button: str):
     targets = {"activity": shop.activity, "order": shop.unpaid, "payment": shop.payment, "member": shop.member}
     if kind == "statements":
         return shop.difference if "difference" in button else shop.difference.statement
+    if kind == "coupon":
+        return shop.campaign if "campaign" in button else shop.coupon
     return {**targets, "after": shop.request, "anomalies": shop.anomaly}[kind]
 
 

@@ -26,6 +26,7 @@ WRITTEN_BY = {
     "product_sku": {"operations"},
     "activity_activity": {"operations"},
     "group_deadlineextension": {"operations"},
+    "coupon_couponcampaign": {"operations"},
     "auth_user": set(),
     "auth_group": set(),
 }

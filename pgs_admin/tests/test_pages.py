@@ -14,6 +14,7 @@ LISTS = (
     *("product_merchant", "product_product", "product_sku", "activity_activity", "order_order", "group_group"),
     "group_guarantee",
     "group_deadlineextension",
+    *("coupon_coupon", "coupon_couponcampaign"),
     *("delivery_shipment", "payment_payment", "payment_refund", "payment_notice", "member_member"),
     *("after_sale_aftersalerequest", "anomalies_anomaly"),
     *("statements_statementday", "statements_statementdifference"),
@@ -29,6 +30,7 @@ def detail_pages(shop):
     sku = shop.activity.sku
     rows = [shop.activity, shop.member, shop.unpaid, shop.paid, shop.payment, shop.group]
     rows += [shop.request, shop.anomaly, shop.difference, shop.difference.statement]
+    rows += [shop.coupon, shop.campaign]
     rows += [sku, sku.product, sku.product.merchant]
     return [reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk]) for row in rows]
 

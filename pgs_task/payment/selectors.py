@@ -72,6 +72,14 @@ def read_money_of_order(order: Order) -> MoneyOfOrder:
     )
 
 
+def has_payment(order: Order) -> bool:
+    """Whether a payment of the order was ever opened, at the amount that the order had then.
+
+    A closed one counts: its gateway may still say that it took the money.
+    """
+    return Payment.objects.on_node(alias_of_id(order.pk)).filter(order_id=order.pk).exists()
+
+
 def stage_of(refund: Refund) -> RefundStage:
     """How far a refund is, as its shopper sees it."""
     return STAGES[RefundState(refund.state)]

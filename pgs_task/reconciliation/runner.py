@@ -6,7 +6,18 @@ from collections.abc import Collection, Iterator, Sequence
 import structlog
 
 from pgs_data.messaging.errors import is_outage
-from pgs_task.reconciliation.checks import audit, events, groups, journal, money, orders, privacy, statements, stock
+from pgs_task.reconciliation.checks import (
+    audit,
+    coupons,
+    events,
+    groups,
+    journal,
+    money,
+    orders,
+    privacy,
+    statements,
+    stock,
+)
 from pgs_task.reconciliation.contract import SUBJECTS_KEPT, Check, Verdict, When, subject_of
 from pgs_task.reconciliation.reach import find_unreachable
 from pgs_web.plays.registry import all_plays
@@ -22,6 +33,7 @@ ALL_CHECKS: Sequence[Check] = [
     *stock.CHECKS,
     *orders.CHECKS,
     *groups.CHECKS,
+    *coupons.CHECKS,
     *money.CHECKS,
     *statements.CHECKS,
     *journal.CHECKS,

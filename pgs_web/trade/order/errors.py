@@ -16,6 +16,20 @@ class WrongState(Refusal):
     detail = _("The order's state does not allow this. Read the order again to see what it allows now.")
 
 
+class PriceFixed(Refusal):
+    """Somebody has begun to pay the order, at the amount that it has."""
+
+    code = "price_fixed"
+    status = HTTPStatus.CONFLICT
+    detail = _("You have begun to pay for this order, so its price stays. Use coupons before you pay.")
+
+
+class TimeToPayOver(Refusal):
+    code = "time_to_pay_over"
+    status = HTTPStatus.CONFLICT
+    detail = _("The time to pay for this order is over.")
+
+
 class OrderMovedMeanwhile(RuntimeError):
     """A locked order was changed by somebody else: the database does not lock as it should; all was rolled back."""
 

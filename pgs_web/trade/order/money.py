@@ -44,9 +44,12 @@ class MoneyOfOrder:
     refunds: list[RefundOfOrder]
 
 
+# Is there, or was there ever, a payment of this order? Asked under the order's lock.
+PaymentFinder = Callable[[Order], bool]
 MoneyReader = Callable[[Order], MoneyOfOrder]
 NOTHING = MoneyOfOrder(payment=None, refunds=[])
 _readers: list[MoneyReader] = []
+_finders: list[PaymentFinder] = []
 
 
 def register_money_reader(reader: MoneyReader) -> None:
@@ -59,3 +62,13 @@ def read_money(order: Order) -> MoneyOfOrder:
     if order._state.adding or not _readers:
         return NOTHING
     return _readers[-1](order)
+
+
+def register_payment_finder(finder: PaymentFinder) -> None:
+    """Lets the order room know whether somebody has begun to pay."""
+    _finders.append(finder)
+
+
+def has_begun_payment(order: Order) -> bool:
+    """Whether the order's price has been told to a gateway: from then on it stays as it is."""
+    return any(finder(order) for finder in _finders)

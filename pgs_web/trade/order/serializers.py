@@ -9,11 +9,16 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from pgs_web.api.fields import IdField
+from pgs_web.trade.coupon.models import CouponUse
+from pgs_web.trade.coupon.serializers import CouponSerializer
 from pgs_web.trade.delivery.models import Shipment
 from pgs_web.trade.order.models import Order, OrderMode
 from pgs_web.trade.order.money import RefundStage
 from pgs_web.trade.order.states import OrderState
 from pgs_web.trade.order.wishes import OnLatePayment, OnLostSeat
+
+# More than any shop lets an order take; COUPONS_AN_ORDER says how many it is.
+MOST_COUPONS = 10
 
 
 class ShipmentSerializer(serializers.Serializer[Shipment]):
@@ -138,3 +143,37 @@ class OrderWithMoneySerializer(OrderSerializer):
     @extend_schema_field(OrderRefundSerializer(many=True))
     def get_refunds(self, order: Order) -> Any:
         return OrderRefundSerializer(self.context["money"].refunds, many=True).data
+
+
+class CouponChoiceSerializer(serializers.Serializer[Any]):
+    """The coupons that an order shall have; they replace those that it has."""
+
+    coupon_ids = serializers.ListField(child=IdField(), max_length=MOST_COUPONS, allow_empty=False)
+
+    def validate_coupon_ids(self, coupon_ids: list[int]) -> list[int]:
+        if len(set(coupon_ids)) < len(coupon_ids):
+            raise serializers.ValidationError(_("Name each coupon once."), code="repeated")
+        return coupon_ids
+
+
+class UsedCouponSerializer(serializers.Serializer[CouponUse]):
+    coupon_id = IdField()
+    discount_fen = serializers.IntegerField(help_text=_("What it takes off this order."))
+
+
+class UnitPriceSerializer(serializers.Serializer[Any]):
+    units = serializers.IntegerField()
+    amount_fen = serializers.IntegerField(help_text=_("What each of these units costs after the discount."))
+
+
+class OrderCouponsSerializer(serializers.Serializer[Any]):
+    """What coupons make of one of your orders."""
+
+    order_id = IdField()
+    sum_fen = serializers.IntegerField(help_text=_("Before any discount."))
+    discount_fen = serializers.IntegerField()
+    amount_fen = serializers.IntegerField(help_text=_("What is to be paid."))
+    coupons = UsedCouponSerializer(many=True)
+    units = UnitPriceSerializer(many=True, help_text=_("Whole fen a unit, whose sum is the amount."))
+    fitting = CouponSerializer(many=True, help_text=_("Your further coupons that this order could take."))
+    server_time = serializers.DateTimeField(default_timezone=UTC)

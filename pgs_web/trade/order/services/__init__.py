@@ -7,6 +7,7 @@ from pgs_web.trade.order.services.buying import (
     cancel_unpaid_orders,
     mark_paid,
 )
+from pgs_web.trade.order.services.discounting import use_coupons
 from pgs_web.trade.order.services.door import move_order, move_orders
 from pgs_web.trade.order.services.refunding import finish_refund, request_refund, start_refund, start_refunds
 from pgs_web.trade.order.services.rescuing import lock_unseated, reseat_order, revive_order, set_decide_by
@@ -32,4 +33,5 @@ __all__ = [
     "set_decide_by",
     "start_refund",
     "start_refunds",
+    "use_coupons",
 ]

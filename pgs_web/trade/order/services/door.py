@@ -12,6 +12,7 @@ from pgs_data.clock import database_now
 from pgs_data.messaging.outbox import OutboxDraft, append_messages
 from pgs_data.sharding.slots import ids_by_node
 from pgs_data.sharding.transactions import node_transaction
+from pgs_web.trade.coupon.services import give_back_coupons
 from pgs_web.trade.order.errors import OrderMovedMeanwhile
 from pgs_web.trade.order.messages import payload_of, topics_of_move
 from pgs_web.trade.order.models import Order, OrderLog
@@ -21,6 +22,8 @@ from pgs_web.trade.stock.services import record_movements
 
 # Orders in one transaction: short enough that a payment waiting for one of them is not noticed.
 ORDERS_A_TRANSACTION = 500
+# Paid, and nothing has left yet.
+UNSENT = frozenset({OrderState.AWAITING_GROUP, OrderState.TO_SHIP})
 
 
 def move_order(
@@ -100,6 +103,7 @@ def _move_on_node(
     for from_state, orders in by_state.items():
         _update(alias, orders, from_state=from_state, changes=changes)
         _tell(orders, from_state=from_state, changes=changes, actor=actor, now=now)
+        _give_back(alias, orders, from_state=from_state, to_state=changes["state"], now=now)
     return moving
 
 
@@ -125,8 +129,22 @@ def _update(alias: str, orders: list[Order], *, from_state: OrderState, changes:
         .filter(pk__in=[order.pk for order in orders], state=from_state)
         .update(log_count=F("log_count") + 1, **changes)
     )
-    if changed != len(orders):
-        raise OrderMovedMeanwhile(f"{len(orders)} orders were locked as {from_state} on {alias}, {changed} moved.")
+    require_moved(changed, expected=len(orders))
+
+
+def require_moved(changed: int, *, expected: int) -> None:
+    """Raises OrderMovedMeanwhile when fewer rows were written than are locked."""
+    if changed != expected:
+        raise OrderMovedMeanwhile(f"{expected} orders were locked, {changed} moved.")
+
+
+def _give_back(alias: str, orders: list[Order], *, from_state: OrderState, to_state: OrderState, now: datetime) -> None:
+    """Coupons of what isn't bought go back to their members; what has left the house keeps them (docs/adr/0027)."""
+    if to_state != OrderState.CANCELLED and not (to_state == OrderState.REFUNDING and from_state in UNSENT):
+        return
+    discounted = [order.pk for order in orders if order.discount_fen]
+    if discounted:
+        give_back_coupons(alias=alias, order_ids=discounted, now=now)
 
 
 def _tell(orders: list[Order], *, from_state: OrderState, changes: dict[str, Any], actor: str, now: datetime) -> None:

@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from pgs_data.clock import database_now
 from pgs_data.sharding.slots import alias_of_id
+from pgs_web.trade.coupon.services import retake_coupons
 from pgs_web.trade.order.models import Order, OrderMode
 from pgs_web.trade.order.services.door import move_order
 from pgs_web.trade.order.states import OrderState, RescueReason
@@ -26,11 +28,14 @@ def set_decide_by(*, order_ids: Iterable[int], decide_by: datetime | None, alias
 
 
 def revive_order(*, order_id: int, paid_at: datetime, group_id: int | None) -> Order | None:
-    """Takes a CANCELLED order up again, paid, in this group; None when it isn't CANCELLED.
+    """Takes a CANCELLED order up again, paid, in this group; None when it isn't CANCELLED, or one of its coupons
+    is on another order by now: a None must roll back.
 
     Only for who took units and seat for it in the ledger before, and books its money in the same node transaction.
     """
     to_state = OrderState.TO_SHIP if _mode_of(order_id) == OrderMode.ALONE else OrderState.AWAITING_GROUP
+    if not _has_its_coupons(order_id):
+        return None
     return move_order(
         order_id=order_id,
         from_states={OrderState.CANCELLED},
@@ -57,6 +62,15 @@ def reseat_order(*, order_id: int, lost_group_id: int, group_id: int) -> Order |
         actor="group",
         group_id=group_id,
     )
+
+
+def _has_its_coupons(order_id: int) -> bool:
+    """Takes the coupons again that the cancellation gave back: what was paid is the amount less their discount."""
+    alias = alias_of_id(order_id)
+    order = Order.objects.on_node(alias).select_for_update().filter(pk=order_id, state=OrderState.CANCELLED).first()
+    if order is None or not order.discount_fen:
+        return order is not None
+    return retake_coupons(alias=alias, order_id=order_id, now=database_now(alias))
 
 
 def _mode_of(order_id: int) -> str | None:
