@@ -14,6 +14,7 @@ from pgs_task.payment.anomalies.models import Anomaly
 from pgs_task.payment.anomalies.states import TRACED
 from pgs_task.payment.gateways.statement_days import day_of
 from pgs_task.payment.models import Payment, Refund
+from pgs_task.payment.services import NEVER
 from pgs_task.payment.states import UNFINISHED_REFUNDS, PaymentState
 from pgs_task.reconciliation.quiet import find_restless
 from pgs_task.statements.comparison import StatementComparison
@@ -59,6 +60,8 @@ def find_unhealed() -> dict[str, int]:
         payments = Payment.objects.on_node(alias).filter(state=PaymentState.WAITING)
         # One that can still be paid is asked about, too; whoever had wanted to pay has done so.
         unhealed["payments nobody knows the end of"] += payments.count()
+        closed = Payment.objects.on_node(alias).filter(state=PaymentState.CLOSED, next_query_at__lt=NEVER)
+        unhealed["closed payments that may have been paid"] += closed.count()
         unhealed["refunds on their way"] += Refund.objects.on_node(alias).filter(state__in=UNFINISHED_REFUNDS).count()
         unhealed["anomalies being traced"] += Anomaly.objects.on_node(alias).filter(state__in=TRACED).count()
         orders = Order.objects.on_node(alias)

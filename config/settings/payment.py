@@ -57,6 +57,12 @@ PAYMENT_FEES_RETURNED_BY: list[str] = env.list("PAYMENT_FEES_RETURNED_BY", defau
 PAYMENT_QUERY_SECONDS: list[int] = env.list("PAYMENT_QUERY_SECONDS", cast=int, default=[10, 30, 60, 300, 900, 3600])
 # A payment that is open so long after its order's pay-by time is closed at the gateway, not only asked about.
 PAYMENT_CLOSE_AFTER_SECONDS: int = env.int("PAYMENT_CLOSE_AFTER_SECONDS", default=60)
+# Seconds until the gateway is asked about a payment that was closed, then between further questions; after the last one
+# only the day's statement tells. Whoever was paying when it was closed may have paid all the same, and its notice, too,
+# may get lost.
+PAYMENT_CLOSED_QUERY_SECONDS: list[int] = env.list(
+    "PAYMENT_CLOSED_QUERY_SECONDS", cast=int, default=[60, 600, 3600, 21_600]
+)
 # Seconds between the tries of a refund (each ± a fifth); after the last one a person decides. Together about 20 hours,
 # within REFUND_WITHIN_SECONDS.
 REFUND_RETRY_SECONDS: list[int] = env.list(

@@ -1,23 +1,19 @@
 """Reads of payments and refunds, for their shopper and for the checks."""
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
 from typing import Any
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from pgs_data.clock import DatabaseNow
-from pgs_data.sharding.slots import alias_of_id, node_aliases
+from pgs_data.sharding.slots import alias_of_id
 from pgs_task.payment.models import Payment, Refund
-from pgs_task.payment.sandbox_gateway.models import SandboxTrade, TradeState
-from pgs_task.payment.states import PaymentState, RefundState
+from pgs_task.payment.states import RefundState
 from pgs_web.api.errors import NotFound
 from pgs_web.trade.intake.selectors import get_own_order
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.money import MoneyOfOrder, PaymentOfOrder, RefundOfOrder, RefundStage
 
-PAYMENTS_A_QUERY = 500
 # Of one order, to its shopper.
 PAYMENTS_SHOWN = 50
 STAGES: dict[RefundState, RefundStage] = {
@@ -41,22 +37,6 @@ def get_payment(*, payment_id: int, member_id: int) -> Payment:
     if payment is None:
         raise NotFound
     return payment
-
-
-def unheard_payments(*, limit: int = 20) -> list[int]:
-    """Payments that wait although the sandbox gateway has their money: its notice is on its way, or got lost.
-
-    Costs two index reads per 500 waiting payments. Another gateway's trades can't be listed like this.
-    """
-    unheard: list[int] = []
-    for alias in node_aliases():
-        waiting = Payment.objects.on_node(alias).filter(state=PaymentState.WAITING, gateway="sandbox")
-        for ids in _chunks(waiting.values_list("pk", flat=True).iterator(chunk_size=PAYMENTS_A_QUERY)):
-            taken = SandboxTrade.objects.filter(payment_id__in=ids, state=TradeState.TAKEN)
-            unheard += taken.values_list("payment_id", flat=True)[: limit - len(unheard)]
-            if len(unheard) >= limit:
-                return unheard
-    return unheard
 
 
 def read_money_of_order(order: Order) -> MoneyOfOrder:
@@ -114,9 +94,3 @@ def _refund_of_order(refund: Refund) -> RefundOfOrder:
         latest_by=refund.latest_by,
         finished_at=refund.finished_at,
     )
-
-
-def _chunks(ids: Iterable[int]) -> Iterator[list[int]]:
-    iterator = iter(ids)
-    while chunk := list(islice(iterator, PAYMENTS_A_QUERY)):
-        yield chunk

@@ -6,7 +6,7 @@ from pgs_task.payment.services.closing import CloseOutcome, CloseReport, close_o
 from pgs_task.payment.services.late import accept_late_payment, return_late_payment
 from pgs_task.payment.services.missing_journal import write_missing_journal
 from pgs_task.payment.services.notices import receive_notice, refuse_notice
-from pgs_task.payment.services.queries import QueryReport, query_waiting_payments
+from pgs_task.payment.services.queries import NEVER, QueryReport, query_waiting_payments
 from pgs_task.payment.services.refund_sending import process_due_refunds, send_refund
 from pgs_task.payment.services.refunds import (
     RefundWish,
@@ -18,6 +18,7 @@ from pgs_task.payment.services.refunds import (
 from pgs_task.payment.services.starting import StartedPayment, start_payment
 
 __all__ = [
+    "NEVER",
     "CloseOutcome",
     "CloseReport",
     "QueryReport",

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import structlog
 
+from pgs_data.clock import database_now
 from pgs_data.sharding.slots import ids_by_node
 from pgs_data.sharding.transactions import node_transaction
 from pgs_task.payment.errors import NoticeRefused, WrongAmount
@@ -14,6 +15,7 @@ from pgs_task.payment.gateways.contract import GatewayUnavailable, TradeState
 from pgs_task.payment.gateways.registry import make_gateway
 from pgs_task.payment.models import Payment
 from pgs_task.payment.services.calls import CLOCK, call_gateway
+from pgs_task.payment.services.moves import ask_after_closing
 from pgs_task.payment.services.results import apply_trade_answer
 from pgs_task.payment.states import CallKind, PaymentState
 from pgs_web.api.errors import OUTAGES
@@ -124,5 +126,5 @@ def _close_at_gateway(payment: Payment, *, asked_by: str) -> CloseOutcome:
 def _mark_closed(payment_ids: list[int]) -> None:
     with node_transaction(payment_ids[0]) as alias:
         Payment.objects.on_node(alias).filter(pk__in=payment_ids, state=PaymentState.WAITING).update(
-            state=PaymentState.CLOSED, open_order_id=None
+            state=PaymentState.CLOSED, open_order_id=None, **ask_after_closing(now=database_now(alias))
         )

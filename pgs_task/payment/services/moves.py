@@ -4,8 +4,10 @@ Rows are locked in one order everywhere: order, payment, refund, notice. No two 
 other in a circle.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+
+from django.conf import settings
 
 from pgs_data.sharding.slots import alias_of_id
 from pgs_task.payment.models import Payment, Refund
@@ -41,6 +43,11 @@ def move_payment(*, payment: Payment, to_state: PaymentState, **changes: Any) ->
         raise MovedMeanwhile(f"Payment {payment.pk} isn't {from_state} any more.")
     for field, value in changes.items():
         setattr(payment, field, value)
+
+
+def ask_after_closing(*, now: datetime) -> dict[str, Any]:
+    """What else changes with a payment that is closed: it may be paid all the same, so it is asked about."""
+    return {"next_query_at": now + timedelta(seconds=settings.PAYMENT_CLOSED_QUERY_SECONDS[0]), "query_count": 0}
 
 
 def move_refund(*, refund: Refund, to_state: RefundState, **changes: Any) -> bool:

@@ -3,11 +3,11 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from django.conf import settings
-from django.db.models import Case, DateTimeField, F, Value, When
+from django.db.models import Case, DateTimeField, F, QuerySet, Value, When
 
 from pgs_data.clock import DatabaseNow, database_now
 from pgs_data.sharding.slots import node_aliases
@@ -22,6 +22,10 @@ from pgs_task.payment.services.results import apply_trade_answer
 from pgs_task.payment.states import CallKind, PaymentState
 from pgs_web.api.errors import OUTAGES
 
+# Of a closed payment that has been asked about often enough.
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+# A closed payment that should have been asked about so long ago isn't any more: rows that an older version closed.
+CLOSED_DAYS = 7
 # Stops asking after this, so that a slow gateway doesn't stretch one run without end.
 RUN_SECONDS = 45.0
 
@@ -38,10 +42,12 @@ class QueryReport:
 
 
 def query_waiting_payments(*, limit: int = 500) -> QueryReport:
-    """Asks about up to `limit` due payments a node, the longest due first; one that is paid takes a notice's way.
+    """Asks about up to `limit` waiting and as many closed payments a node, the longest due first; paid: a notice's way.
 
-    Each is asked after PAYMENT_QUERY_SECONDS, less and less often. Dying in between, or running out of time, costs
-    those that were picked and not asked one more wait. Every node is served, also when another one is down.
+    Each is asked after PAYMENT_QUERY_SECONDS, less and less often, and some more times after it was closed
+    (PAYMENT_CLOSED_QUERY_SECONDS): whoever was paying in that moment may have paid all the same. Dying in between, or
+    running out of time, costs those that were picked and not asked one more wait. Every node is served, also when
+    another one is down.
     """
     report = QueryReport()
     stop_at = time.monotonic() + RUN_SECONDS
@@ -65,28 +71,48 @@ def query_waiting_payments(*, limit: int = 500) -> QueryReport:
 
 
 def _pick_due(alias: str, limit: int) -> tuple[datetime, Sequence[Payment]]:
-    due = Payment.objects.on_node(alias).filter(state=PaymentState.WAITING, next_query_at__lte=DatabaseNow())
+    due = Payment.objects.on_node(alias).filter(next_query_at__lte=DatabaseNow())
+    waiting = due.filter(state=PaymentState.WAITING)
+    closed = due.filter(state=PaymentState.CLOSED, next_query_at__gt=DatabaseNow(after=-timedelta(days=CLOSED_DAYS)))
     # Read without a transaction: when nothing is due, no write lock is taken.
-    payments = list(due.order_by("next_query_at")[:limit])
+    picked_waiting = list(waiting.order_by("next_query_at")[:limit])
+    picked_closed = list(closed.order_by("next_query_at")[:limit])
     now = database_now(alias)
-    if payments:
-        pauses = settings.PAYMENT_QUERY_SECONDS
-        steps = [
-            When(query_count=count, then=Value(now + timedelta(seconds=pause), output_field=DateTimeField()))
-            for count, pause in enumerate(pauses[1:])
-        ]
-        last = Value(now + timedelta(seconds=pauses[-1]), output_field=DateTimeField())
-        with node_transaction(alias):
-            # next_query_at first: MariaDB evaluates assignments from left to right, and it reads the old count.
-            due.filter(pk__in=[payment.pk for payment in payments]).update(
-                next_query_at=Case(*steps, default=last), query_count=F("query_count") + 1
-            )
-    return now, payments
+    pauses = settings.PAYMENT_QUERY_SECONDS
+    _put_off(alias, waiting, picked_waiting, now=now, pauses=pauses, finally_at=now + timedelta(seconds=pauses[-1]))
+    closed_pauses = settings.PAYMENT_CLOSED_QUERY_SECONDS
+    _put_off(alias, closed, picked_closed, now=now, pauses=closed_pauses, finally_at=NEVER)
+    return now, [*picked_waiting, *picked_closed]
+
+
+def _put_off(
+    alias: str,
+    due: QuerySet[Payment],
+    picked: list[Payment],
+    *,
+    now: datetime,
+    pauses: list[int],
+    finally_at: datetime,
+) -> None:
+    """Sets the next question of each: after the pause that its count of questions names, or at `finally_at`."""
+    if not picked:
+        return
+    steps = [
+        When(query_count=count, then=Value(now + timedelta(seconds=pause), output_field=DateTimeField()))
+        for count, pause in enumerate(pauses[1:])
+    ]
+    with node_transaction(alias):
+        # next_query_at first: MariaDB evaluates assignments from left to right, and it reads the old count.
+        due.filter(pk__in=[payment.pk for payment in picked]).update(
+            next_query_at=Case(*steps, default=Value(finally_at, output_field=DateTimeField())),
+            query_count=F("query_count") + 1,
+        )
 
 
 def _ask(payment: Payment, now: datetime, report: QueryReport) -> None:
     report.asked += 1
-    if now > payment.expires_at + timedelta(seconds=settings.PAYMENT_CLOSE_AFTER_SECONDS):
+    is_open = payment.state == PaymentState.WAITING
+    if is_open and now > payment.expires_at + timedelta(seconds=settings.PAYMENT_CLOSE_AFTER_SECONDS):
         outcome = close_payment(payment_id=payment.pk)
         report.paid += outcome == CloseOutcome.PAID
         report.closed += outcome == CloseOutcome.CLOSED

@@ -16,7 +16,7 @@ from pgs_task.payment.gateways.contract import TradeAnswer, VerifiedNotice
 from pgs_task.payment.models import Notice, Payment
 from pgs_task.payment.services.books import book_taken
 from pgs_task.payment.services.late import settle_late_payment
-from pgs_task.payment.services.moves import clamp, lock_order, lock_payment, move_payment
+from pgs_task.payment.services.moves import ask_after_closing, clamp, lock_order, lock_payment, move_payment
 from pgs_task.payment.services.numbers import claim_numbers
 from pgs_task.payment.states import ANOMALIES, TAKEN, NoticeOutcome, NoticeStatus, PaymentState
 from pgs_web.trade.order.models import Order
@@ -93,7 +93,7 @@ def _apply(payment: Payment, notice: VerifiedNotice, order: Order | None, now: d
         case NoticeStatus.SUCCESS:
             return _apply_success(payment, notice, order, now)
         case NoticeStatus.CLOSED if payment.state == PaymentState.WAITING:
-            move_payment(payment=payment, to_state=PaymentState.CLOSED)
+            move_payment(payment=payment, to_state=PaymentState.CLOSED, **ask_after_closing(now=now))
             return NoticeOutcome.CLOSED
         case NoticeStatus.FAIL if payment.state == PaymentState.WAITING:
             return NoticeOutcome.FAILED

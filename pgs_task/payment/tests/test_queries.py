@@ -11,9 +11,9 @@ from pgs_task.payment.sandbox_gateway.faults import set_fault
 from pgs_task.payment.sandbox_gateway.models import FaultKind, SandboxTrade
 from pgs_task.payment.sandbox_gateway.models import TradeState as BankState
 from pgs_task.payment.sandbox_gateway.services import close_trade
-from pgs_task.payment.selectors import unheard_payments
+from pgs_task.payment.services import NEVER, query_waiting_payments
 from pgs_task.payment.services import queries as queries_module
-from pgs_task.payment.services import query_waiting_payments
+from pgs_task.payment.services.closing import CloseOutcome, close_payment
 from pgs_task.payment.states import NoticeOutcome, PaymentState
 from pgs_task.payment.tests.making import (
     describe_notice,
@@ -23,6 +23,7 @@ from pgs_task.payment.tests.making import (
     notices_of,
     now_of,
     order_of,
+    refunds_of,
     send,
     take_at_gateway,
     topics_of,
@@ -36,9 +37,7 @@ pytestmark = pytest.mark.django_db(databases="__all__")
 def test_nothing_is_asked_before_it_is_due():
     payment = make_payment()
     make_payment()
-    assert unheard_payments() == []
     take_at_gateway(payment)
-    assert unheard_payments() == [payment.pk]
     assert query_waiting_payments().asked == 0
     assert fresh(payment).state == PaymentState.WAITING
 
@@ -50,7 +49,6 @@ def test_a_lost_notice_is_made_up_for(member_id):
     let_time_pass(payment, seconds=31)
     report = query_waiting_payments()
     assert (report.asked, report.paid) == (1, 1)
-    assert unheard_payments() == []
     assert (fresh(payment).state, fresh(payment).trade_no) == (PaymentState.SUCCEEDED, trade.trade_no)
     assert order_of(payment).state == OrderState.TO_SHIP
     # The notice comes after all.
@@ -110,6 +108,43 @@ def test_another_amount_at_the_gateway_never_pays():
     assert query_waiting_payments().paid == 0
     assert order_of(payment).state == OrderState.UNPAID
     assert [notice.outcome for notice in notices_of(payment)] == [NoticeOutcome.WRONG_AMOUNT]
+
+
+def close(payment: Payment) -> None:
+    assert close_payment(payment_id=payment.pk) == CloseOutcome.CLOSED
+
+
+def test_one_that_is_paid_while_it_is_closed_and_whose_notice_is_lost_goes_back():
+    payment = make_payment()
+    close(payment)
+    take_at_gateway(payment)
+    assert query_waiting_payments().asked == 0
+    let_time_pass(payment, seconds=61)
+    assert query_waiting_payments().paid == 1
+    assert fresh(payment).state == PaymentState.LATE
+    assert [refund.reason for refund in refunds_of(payment)] == ["late_payment"]
+
+
+def test_a_closed_one_is_asked_about_some_more_times_and_then_left_alone(settings):
+    settings.PAYMENT_CLOSED_QUERY_SECONDS = [10, 20, 40]
+    payment = make_payment()
+    close(payment)
+    pauses = [round((fresh(payment).next_query_at - now_of(payment)).total_seconds())]
+    for _ in range(3):
+        Payment.objects.filter(pk=payment.pk).update(next_query_at=now_of(payment) - timedelta(seconds=1))
+        before = now_of(payment)
+        assert query_waiting_payments().asked == 1
+        pauses.append(round((fresh(payment).next_query_at - before).total_seconds()))
+    assert pauses[:3] == [10, 20, 40]
+    assert fresh(payment).next_query_at == NEVER
+    assert (fresh(payment).state, fresh(payment).query_count) == (PaymentState.CLOSED, 3)
+
+
+def test_what_an_older_version_closed_long_ago_is_not_asked_about():
+    payment = make_payment()
+    close(payment)
+    let_time_pass(payment, seconds=8 * 86_400)
+    assert query_waiting_payments().asked == 0
 
 
 def test_one_node_down_does_not_silence_the_others(monkeypatch):
