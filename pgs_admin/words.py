@@ -67,6 +67,7 @@ WORDS: Mapping[str, object] = {
     "not_as_described": pgettext_lazy("code", "not_as_described"),
     "no_longer_wanted": pgettext_lazy("code", "no_longer_wanted"),
     "other": pgettext_lazy("code", "other"),
+    "less_than_asked": pgettext_lazy("code", "less_than_asked"),
     "not_returned": pgettext_lazy("code", "not_returned"),
     "goods_received": pgettext_lazy("code", "goods_received"),
     # Why money goes back.

@@ -41,7 +41,31 @@ class AskForm(ReasonForm):
         label=gettext_lazy("Amount (fen)"), min_value=1, max_value=2**63 - 1, widget=UnfoldAdminIntegerFieldWidget
     )
 
-    field_order = ["kind", "cause", "amount_fen", "reason"]
+    quantity = forms.IntegerField(
+        label=gettext_lazy("Units"),
+        min_value=1,
+        max_value=2**31 - 1,
+        required=False,
+        widget=UnfoldAdminIntegerFieldWidget,
+        help_text=gettext_lazy("When it isn't of all of them."),
+    )
+
+    field_order = ["kind", "cause", "amount_fen", "quantity", "reason"]
+
+
+class ApproveForm(ReasonForm):
+    """All that was asked for, or less; of less the shopper reads the reason."""
+
+    amount_fen = forms.IntegerField(
+        label=gettext_lazy("Amount (fen)"),
+        min_value=1,
+        max_value=2**63 - 1,
+        required=False,
+        widget=UnfoldAdminIntegerFieldWidget,
+        help_text=gettext_lazy("When it is less than was asked for; the shopper reads the reason then."),
+    )
+
+    field_order = ["amount_fen", "reason"]
 
 
 class RefuseForm(ReasonForm):
@@ -55,14 +79,19 @@ class RefuseForm(ReasonForm):
 def ask_for_shopper(request: HttpRequest, order_id: int, values: dict[str, Any]) -> str:
     """The deed of the order page's button."""
     wish = RequestWish(
-        kind=RequestKind(values["kind"]), cause=RequestCause(values["cause"]), amount_fen=values["amount_fen"]
+        kind=RequestKind(values["kind"]),
+        cause=RequestCause(values["cause"]),
+        amount_fen=values["amount_fen"],
+        quantity=values["quantity"],
     )
     ask_for_member(order_id=order_id, wish=wish, actor=actor_of(request))
     return _("The request is there; somebody else has to approve it.")
 
 
 def _approve(request: HttpRequest, request_id: int, values: dict[str, Any]) -> str:
-    approved = approve_request(request_id=request_id, actor=actor_of(request))
+    approved = approve_request(
+        request_id=request_id, actor=actor_of(request), amount_fen=values["amount_fen"], answer=values["reason"]
+    )
     if approved.state == RequestState.IN_REVIEW:
         return _("Noted; the amount needs a second person.")
     return _("Approved; the shopper sees it.")
@@ -84,6 +113,7 @@ approve = make_act(
     permission=DECIDE,
     model=AfterSaleRequest,
     deed=_approve,
+    form_class=ApproveForm,
     icon="check_circle",
     question=gettext_lazy("Large amounts need two people, and what an operator asked for somebody else approves."),
     states=UNDECIDED,

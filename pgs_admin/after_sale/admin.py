@@ -43,7 +43,8 @@ class AfterSaleAdmin(ShardedAdmin):
         ("id", "show_state"),
         ("show_order", "show_member"),
         ("show_kind", "show_cause"),
-        ("show_amount", "sequence"),
+        ("show_amount", "show_asked"),
+        ("quantity", "sequence"),
         "show_text",
         ("opened_by", "endorsed_by"),
         ("approved_by", "answer"),
@@ -78,6 +79,10 @@ class AfterSaleAdmin(ShardedAdmin):
     @display(description=gettext_lazy("amount"))
     def show_amount(self, request: AfterSaleRequest) -> str:
         return show_yuan(request.amount_fen)
+
+    @display(description=gettext_lazy("asked for"))
+    def show_asked(self, request: AfterSaleRequest) -> str:
+        return show_yuan(request.asked)
 
     @display(description=gettext_lazy("the shopper's words"))
     def show_text(self, request: AfterSaleRequest) -> SafeString | str:

@@ -150,18 +150,20 @@ def test_cancel_and_refund_an_order():
 def test_after_sale_is_asked_for_by_one_and_approved_by_another():
     shop, asker, other = make_shop(), sign_in("service"), sign_in("finance")
     mark_shipped(order_ids=[shop.paid.pk])
-    wish = {"kind": "return_and_refund", "cause": "damaged", "amount_fen": "100"}
+    wish = {"kind": "return_and_refund", "cause": "damaged", "amount_fen": "100", "quantity": "1"}
     press(asker, "order_order_ask_after_sale", shop.paid, **wish)
     request = AfterSaleRequest.objects.on_node(shop.paid._state.db).get(order_id=shop.paid.pk)
     page = "after_sale_aftersalerequest"
     press(asker, f"{page}_approve_request", request)
-    press(other, f"{page}_approve_request", request)
+    press(other, f"{page}_approve_request", request, amount_fen="101")
+    press(other, f"{page}_approve_request", request, amount_fen="60", reason="used")
     press(asker, f"{page}_receive_goods", request)
     press(asker, f"{page}_refuse_request", request)
     request.refresh_from_db()
     assert (request.state, request.approved_by) == ("REFUNDING", f"operator:{other.operator.pk}")
+    assert (request.amount_fen, request.asked, request.quantity, request.answer) == (60, 100, 1, "used")
     assert [outcome for _act, outcome in outcomes()] == [
-        *("done", "refused: same_person", "done", "done", "refused: wrong_request_state")
+        *("done", "refused: same_person", "refused: more_than_asked", "done", "done", "refused: wrong_request_state")
     ]
     press(other, f"{page}_refuse_request", shop.request, reason="<b>no</b>")
     assert "&lt;b&gt;no" in other.get(reverse(f"admin:{page}_change", args=[shop.request.pk])).content.decode()

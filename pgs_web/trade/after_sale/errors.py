@@ -28,6 +28,20 @@ class AmountTooLarge(Refusal):
     detail = _("That is more than is left of what you paid for this order.")
 
 
+class TooManyUnits(Refusal):
+    code = "too_many_units"
+    status = HTTPStatus.CONFLICT
+    detail = _("These are more units than you bought, or than you haven't asked to return yet.")
+
+
+class MoreThanAsked(Refusal):
+    """Operators approve what was asked for, or less."""
+
+    code = "more_than_asked"
+    status = HTTPStatus.CONFLICT
+    detail = _("The shopper asked for less.")
+
+
 class TooManyRequestsOfOrder(Refusal):
     code = "request_limit"
     status = HTTPStatus.CONFLICT

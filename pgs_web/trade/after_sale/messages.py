@@ -33,6 +33,7 @@ def describe_request(request: AfterSaleRequest, *, at: datetime) -> dict[str, An
         "kind": str(request.kind),
         "cause": str(request.cause),
         "amount_fen": request.amount_fen,
+        "quantity": request.quantity,
         "state": str(request.state),
         "at_ms": to_ms(at),
     }

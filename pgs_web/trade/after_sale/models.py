@@ -25,7 +25,12 @@ class AfterSaleRequest(ShardedModel):
     kind = models.CharField(_("kind"), max_length=24, choices=[(kind.value, kind.value) for kind in RequestKind])
     cause = models.CharField(_("cause"), max_length=24, choices=[(cause.value, cause.value) for cause in RequestCause])
     text = models.CharField(_("the shopper's words"), max_length=LONGEST_TEXT, blank=True)
+    # What goes back; the shopper may have asked for more.
     amount_fen = models.BigIntegerField(_("amount (fen)"))
+    # What the shopper asked for, once somebody approved less; null while both are the same.
+    asked_fen = models.BigIntegerField(_("asked for (fen)"), null=True)
+    # Of how many units it is; null where the shopper didn't say.
+    quantity = models.PositiveIntegerField(_("units"), null=True)
     state = models.CharField(_("state"), max_length=16, choices=[(state.value, state.value) for state in RequestState])
     # What the shopper is told with a refusal, or why it ended.
     answer = models.CharField(_("answer"), max_length=LONGEST_TEXT, blank=True)
@@ -56,6 +61,11 @@ class AfterSaleRequest(ShardedModel):
 
     def __str__(self) -> str:
         return str(self.pk)
+
+    @property
+    def asked(self) -> int:
+        """What the shopper asked for, in fen."""
+        return self.amount_fen if self.asked_fen is None else self.asked_fen
 
 
 class AfterSaleLog(ShardedModel):

@@ -19,6 +19,11 @@ STAGES: dict[RequestState, Any] = {
     RequestState.REFUSED: _("Not approved; the answer says why."),
     RequestState.CANCELLED: _("Ended without a refund."),
 }
+APPROVED_IN_PART: dict[RequestState, Any] = {
+    RequestState.RETURNING: _("Approved in part: send the goods back and tell us the parcel's number."),
+    RequestState.REFUNDING: _("Approved in part: that part of your money is on its way back."),
+    RequestState.DONE: _("The part of your money that was approved is back."),
+}
 GOODS_ON_THEIR_WAY: Any = _("The goods are on their way back to us.")
 
 
@@ -29,6 +34,11 @@ class AskSerializer(serializers.Serializer[Any]):
     kind = CodeField(codes=list(RequestKind), help_text=_("Whether the goods go back first."))
     cause = CodeField(codes=list(RequestCause))
     amount_fen = StrictIntegerField(min_value=1, help_text=_("At most what is left of what you paid."))
+    quantity = StrictIntegerField(
+        min_value=1,
+        required=False,
+        help_text=_("Of how many units it is, when not of all: then at most their share of what you paid goes back."),
+    )
     text = LineField(max_length=LONGEST_TEXT, allow_blank=True, required=False, help_text=_("In your own words."))
 
 
@@ -45,8 +55,11 @@ class AfterSaleSerializer(serializers.ModelSerializer[AfterSaleRequest]):
     kind = serializers.ChoiceField(choices=[kind.value for kind in RequestKind])
     cause = serializers.ChoiceField(choices=[cause.value for cause in RequestCause])
     state = serializers.ChoiceField(choices=[state.value for state in RequestState])
+    quantity = serializers.IntegerField(allow_null=True, help_text=_("Of how many units it is; null when not said."))
+    amount_fen = serializers.IntegerField(help_text=_("What goes back, or is to."))
+    asked_fen = serializers.IntegerField(source="asked", help_text=_("What you asked for; less may be approved."))
     stage = serializers.SerializerMethodField(help_text=_("The state in words, in your language."))
-    answer = serializers.CharField(help_text=_("Why it was refused or ended; empty otherwise."))
+    answer = serializers.CharField(help_text=_("Why it was refused, ended or approved in part; empty otherwise."))
     requested_at = serializers.DateTimeField(default_timezone=UTC)
     latest_by = serializers.DateTimeField(
         default_timezone=UTC, allow_null=True, help_text=_("Until then the next step is taken; null once it is over.")
@@ -61,7 +74,9 @@ class AfterSaleSerializer(serializers.ModelSerializer[AfterSaleRequest]):
             "kind",
             "cause",
             "text",
+            "quantity",
             "amount_fen",
+            "asked_fen",
             "state",
             "stage",
             "answer",
@@ -76,4 +91,6 @@ class AfterSaleSerializer(serializers.ModelSerializer[AfterSaleRequest]):
     def get_stage(self, request: AfterSaleRequest) -> str:
         if request.state == RequestState.RETURNING and request.tracking_no:
             return str(GOODS_ON_THEIR_WAY)
+        if request.state in APPROVED_IN_PART and request.amount_fen < request.asked:
+            return str(APPROVED_IN_PART[RequestState(request.state)])
         return str(STAGES[RequestState(request.state)])

@@ -35,6 +35,8 @@ class EndReason(StrEnum):
     NOT_RETURNED = "not_returned"
 
 
+# In the log of an approval: the shopper gets a part of what was asked for.
+LESS_THAN_ASKED = "less_than_asked"
 MOVES: dict[RequestState, frozenset[RequestState]] = {
     RequestState.REQUESTED: frozenset(
         {

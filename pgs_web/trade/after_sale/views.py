@@ -19,6 +19,7 @@ from pgs_web.trade.after_sale.errors import (
     AmountTooLarge,
     RequestOpen,
     TooManyRequestsOfOrder,
+    TooManyUnits,
     WrongRequestState,
 )
 from pgs_web.trade.after_sale.models import AfterSaleRequest
@@ -56,7 +57,9 @@ class AfterSaleRequestsView(ListAPIView[AfterSaleRequest]):
         responses={
             201: OpenApiResponse(AfterSaleSerializer, description="We have it, and decide until `latest_by`."),
             200: OpenApiResponse(AfterSaleSerializer, description="The open request, which says the same."),
-            **refusals(NotFound, WrongState, RequestOpen, AfterSaleOver, AmountTooLarge, TooManyRequestsOfOrder),
+            **refusals(
+                NotFound, WrongState, RequestOpen, AfterSaleOver, AmountTooLarge, TooManyUnits, TooManyRequestsOfOrder
+            ),
         },
     )
     def post(self, request: Request) -> Response:
@@ -68,6 +71,7 @@ class AfterSaleRequestsView(ListAPIView[AfterSaleRequest]):
             kind=RequestKind(values["kind"]),
             cause=RequestCause(values["cause"]),
             amount_fen=values["amount_fen"],
+            quantity=values.get("quantity"),
             text=values.get("text", ""),
         )
         made, is_new = ask_for_refund(member_id=member_id, order_id=values["order_id"], wish=wish)

@@ -15,6 +15,7 @@ from pgs_web.trade.after_sale.errors import (
     AmountTooLarge,
     RequestOpen,
     TooManyRequestsOfOrder,
+    TooManyUnits,
     refuse_state,
 )
 from pgs_web.trade.after_sale.models import AfterSaleRequest
@@ -40,18 +41,19 @@ SENT = frozenset({OrderState.SHIPPED, OrderState.COMPLETED})
 
 @dataclass(frozen=True, kw_only=True)
 class RequestWish:
-    """What is asked for; the text is the shopper's, one line of up to 200 characters."""
+    """What is asked for, of how many units; the text is the shopper's, one line of up to 200 characters."""
 
     kind: RequestKind
     cause: RequestCause
     amount_fen: int
+    quantity: int | None = None
     text: str = ""
 
 
 def ask_for_refund(*, member_id: int, order_id: int, wish: RequestWish) -> tuple[AfterSaleRequest, bool]:
     """A member's request about goods that have left, and whether it is new: the open one again when it says the same.
 
-    Raises NotFound, WrongState for an order that wasn't sent, AfterSaleOver, AmountTooLarge, RequestOpen,
+    Raises NotFound, WrongState for an order that wasn't sent, AfterSaleOver, AmountTooLarge, TooManyUnits, RequestOpen,
     TooManyRequestsOfOrder, Unavailable.
     """
     get_order(order_id=order_id, member_id=member_id)
@@ -123,6 +125,7 @@ def _open(
             cause=wish.cause,
             text=wish.text,
             amount_fen=wish.amount_fen,
+            quantity=wish.quantity,
             state=state,
             opened_by=actor,
             endorsed_by=endorsed_by,
@@ -144,7 +147,21 @@ def _judge(order: Order, wish: RequestWish, requests: list[AfterSaleRequest], *,
             raise AfterSaleOver
     if len(requests) >= MOST_REQUESTS:
         raise TooManyRequestsOfOrder
-    if wish.amount_fen > order.amount_fen - sum(one.amount_fen for one in requests if one.state not in VAIN):
+    counted = [one for one in requests if one.state not in VAIN]
+    if wish.amount_fen > order.amount_fen - sum(one.amount_fen for one in counted):
+        raise AmountTooLarge
+    if wish.quantity is not None:
+        _judge_units(order, wish, wish.quantity, counted)
+
+
+def _judge_units(order: Order, wish: RequestWish, quantity: int, counted: list[AfterSaleRequest]) -> None:
+    gone_back = 0
+    if wish.kind == RequestKind.RETURN_AND_REFUND:
+        gone_back = sum(one.quantity or 0 for one in counted if one.kind == RequestKind.RETURN_AND_REFUND)
+    if quantity > order.quantity - gone_back:
+        raise TooManyUnits
+    # These units' share of what was paid, discounts included; a fen that doesn't divide is the shopper's.
+    if wish.amount_fen > -(-order.amount_fen * quantity // order.quantity):
         raise AmountTooLarge
 
 
@@ -152,6 +169,7 @@ def _says(request: AfterSaleRequest) -> RequestWish:
     return RequestWish(
         kind=RequestKind(request.kind),
         cause=RequestCause(request.cause),
-        amount_fen=request.amount_fen,
+        amount_fen=request.asked,
+        quantity=request.quantity,
         text=request.text,
     )

@@ -8,6 +8,7 @@ from pgs_web.trade.after_sale.models import AfterSaleRequest
 from pgs_web.trade.after_sale.services import approve_request, asking, refuse_request, take_back_request
 from pgs_web.trade.after_sale.states import RequestKind
 from pgs_web.trade.after_sale.tests.making import log_of, make_received, make_request, make_shipped
+from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.tests.making import make_order
 
 pytestmark = pytest.mark.django_db(databases="__all__")
@@ -55,6 +56,9 @@ def test_a_request_is_taken_once_and_told_with_its_stage():
         {"amount_fen": 2**63},
         {"kind": "gift"},
         {"cause": None},
+        {"quantity": 0},
+        {"quantity": "1"},
+        {"quantity": True},
         {"text": "x" * 201},
         {"text": "a\nb"},
         {"text": "\u202egnorw"},
@@ -90,6 +94,39 @@ def test_parts_together_are_never_more_than_was_paid():
     refuse_request(request_id=make_request(order, amount_fen=390).pk, actor="operator:1", answer="no")
     # What was refused is left.
     assert ask(order, amount_fen=390).status_code == 201
+
+
+def test_a_request_of_some_units_is_worth_their_share():
+    order = make_shipped(quantity=3)
+    code_of = lambda **changes: ask(order, kind="return_and_refund", **changes).json().get("code")  # noqa: E731
+    assert code_of(quantity=4) == "too_many_units"
+    assert code_of(quantity=2**62) == "too_many_units"
+    assert code_of(quantity=2, amount_fen=1981) == "amount_too_large"
+    body = ask(order, kind="return_and_refund", quantity=2, amount_fen=1980).json()
+    assert (body["quantity"], body["amount_fen"], body["asked_fen"]) == (2, 1980, 1980)
+    # Another quantity is another request; the same one again is the same.
+    assert code_of(quantity=1, amount_fen=1980) == "request_open"
+    assert ask(order, kind="return_and_refund", quantity=2, amount_fen=1980).status_code == 200
+    approve_request(request_id=int(body["request_id"]), actor="operator:1")
+    AfterSaleRequest.objects.filter(pk=int(body["request_id"])).update(state="DONE", open_order_id=None)
+    # Two of the three have gone back; money for what stays is another matter.
+    assert code_of(quantity=2, amount_fen=100) == "too_many_units"
+    assert ask(order, quantity=3, amount_fen=100).status_code == 201
+
+
+def test_less_than_was_asked_for_is_told_with_its_reason():
+    request = make_request(amount_fen=300)
+    approve_request(request_id=request.pk, actor="operator:1", amount_fen=120, answer="The box was open.")
+    body = client().get(f"{ROOT}{request.pk}/").json()
+    assert (body["state"], body["amount_fen"], body["asked_fen"]) == ("REFUNDING", 120, 300)
+    assert body["stage"] == "Approved in part: that part of your money is on its way back."
+    assert body["answer"] == "The box was open."
+    # What was not approved can be asked for again later; the same request again is answered with this one.
+    order = Order.objects.get(pk=request.order_id)
+    assert ask(order, text="").json()["request_id"] == str(request.pk)
+    AfterSaleRequest.objects.filter(pk=request.pk).update(state="DONE", open_order_id=None)
+    assert ask(order, amount_fen=871).json()["code"] == "amount_too_large"
+    assert ask(order, amount_fen=870).status_code == 201
 
 
 def test_an_order_has_so_many_requests_and_no_more(monkeypatch):

@@ -11,7 +11,7 @@ from django.db.models import Q
 from pgs_data.clock import DatabaseNow
 from pgs_data.messaging.models import OutboxMessage
 from pgs_web.api.errors import NotFound
-from pgs_web.trade.after_sale.errors import SamePerson, WrongRequestState
+from pgs_web.trade.after_sale.errors import MoreThanAsked, SamePerson, WrongRequestState
 from pgs_web.trade.after_sale.models import AfterSaleRequest
 from pgs_web.trade.after_sale.services import (
     RequestWish,
@@ -78,6 +78,27 @@ def test_a_large_amount_needs_a_second_person(settings):
     approved = approve_request(request_id=request.pk, actor=TWO)
     assert (approved.state, approved.endorsed_by, approved.approved_by) == (RequestState.RETURNING, ONE, TWO)
     assert receive_goods(request_id=request.pk, actor=ONE).state == RequestState.REFUNDING
+
+
+@EVERYWHERE
+def test_what_goes_back_counts_for_the_second_person(settings):
+    """Less is approved by one, up to the limit; above it the second may agree to less again, and never to more."""
+    settings.AFTER_SALE_TWO_PERSONS_FEN = 200
+    small = make_request(make_shipped(member_id=251))
+    for amount_fen in (0, -1, 301):
+        with pytest.raises(MoreThanAsked):
+            approve_request(request_id=small.pk, actor=ONE, amount_fen=amount_fen)
+    assert approve_request(request_id=small.pk, actor=ONE, amount_fen=200).state == RequestState.REFUNDING
+    large = make_request()
+    assert approve_request(request_id=large.pk, actor=ONE, amount_fen=250, answer="one").state == RequestState.IN_REVIEW
+    with pytest.raises(SamePerson):
+        approve_request(request_id=large.pk, actor=ONE, amount_fen=100)
+    with pytest.raises(MoreThanAsked):
+        approve_request(request_id=large.pk, actor=TWO, amount_fen=251)
+    approved = approve_request(request_id=large.pk, actor=TWO, amount_fen=220, answer="two")
+    assert (approved.state, approved.amount_fen, approved.asked, approved.answer) == ("REFUNDING", 220, 300, "two")
+    told = OutboxMessage.objects.on_node(large._state.db).filter(shard_key=large.order_id, topic="after_sale.refunding")
+    assert [row.payload["amount_fen"] for row in told] == [220]
 
 
 @EVERYWHERE
