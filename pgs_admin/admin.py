@@ -12,6 +12,7 @@ from pgs_admin.group import extensions, guarantees
 from pgs_admin.member import admin as member
 from pgs_admin.operator import admin as operator
 from pgs_admin.order import admin as order
+from pgs_admin.order import rescues
 from pgs_admin.payment import admin as payment
 from pgs_admin.payment import anomalies
 from pgs_admin.play import pages as play
@@ -33,6 +34,7 @@ __all__ = [
     "payment",
     "play",
     "product",
+    "rescues",
     "statements",
 ]
 

@@ -53,6 +53,7 @@ ACTS: Mapping[str, Mapping[str, str]] = {
 SHOWN = (
     *("product.merchant", "product.product", "product.sku", "activity.activity", "activity.activitylog"),
     *("order.order", "group.group", "group.guarantee", "group.deadlineextension", "delivery.shipment"),
+    "rescue.rescue",
     *("payment.payment", "payment.refund", "payment.notice", "anomalies.anomaly"),
     *("payment_configuration.configurationversion", "member.member", "member.address"),
     *("after_sale.aftersalerequest", "statements.statementday", "statements.statementdifference"),

@@ -102,6 +102,10 @@ WORDS: Mapping[str, object] = {
     "out_of_stock": pgettext_lazy("code", "out_of_stock"),
     # Why it got another place.
     "moved": pgettext_lazy("code", "moved"),
+    "alone": pgettext_lazy("code", "alone"),
+    # What a payment is for.
+    "order": pgettext_lazy("code", "order"),
+    "surcharge": pgettext_lazy("code", "surcharge"),
     # Why a group failed.
     "timeout": pgettext_lazy("code", "timeout"),
     "sold_out": pgettext_lazy("code", "sold_out"),

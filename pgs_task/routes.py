@@ -15,12 +15,13 @@ from pgs_task.handlers.orders import (
     handle_order_paid,
     handle_order_refunded,
     handle_order_reseated,
+    handle_order_unseated,
 )
 from pgs_task.logistics.services import announce_orders_to_ship
 from pgs_task.payment import handlers as payment
 from pgs_task.payment.messages import PaymentTopic
 from pgs_task.play_messages.routes import with_plays
-from pgs_task.rescue.handlers import handle_payment_late
+from pgs_task.rescue import handlers as rescue
 from pgs_web.trade.after_sale.messages import AfterSaleTopic
 from pgs_web.trade.group.messages import GroupTopic
 from pgs_web.trade.order.messages import OrderTopic
@@ -32,6 +33,8 @@ _OF_THE_SHOP: Mapping[str, Handler] = {
     OrderTopic.PAID: handle_order_paid,
     # Its seat in another group is written down, the old one is free.
     OrderTopic.RESEATED: handle_order_reseated,
+    # Bought alone: its seat in the group that it lost is free, and its rescue is done.
+    OrderTopic.UNSEATED: in_turn(handle_order_unseated, rescue.handle_order_unseated),
     # The bus tells logistics.
     OrderTopic.TO_SHIP: announce_orders_to_ship,
     # The log rows have it; nothing follows yet (the merchants' copy will).
@@ -39,7 +42,7 @@ _OF_THE_SHOP: Mapping[str, Handler] = {
     OrderTopic.COMPLETED: acknowledge,
     # Seat and units are given back first, so that others can buy; then nobody can pay for it any more.
     OrderTopic.CANCELLED: in_turn(handle_order_cancelled, payment.handle_order_cancelled),
-    # One refund of its payment.
+    # A refund a payment; nobody can pay for it any more.
     OrderTopic.REFUNDING: payment.handle_order_refunding,
     # Seat and units are given back; a failed group in which nobody is left is settled.
     OrderTopic.REFUNDED: handle_order_refunded,
@@ -54,7 +57,7 @@ _OF_THE_SHOP: Mapping[str, Handler] = {
     AfterSaleTopic.REFUSED: acknowledge,
     AfterSaleTopic.CANCELLED: acknowledge,
     # Its order looks for units and a seat, as its shopper wished.
-    PaymentTopic.LATE: handle_payment_late,
+    PaymentTopic.LATE: rescue.handle_payment_late,
     # The group's page reads the row.
     GroupTopic.FORMED: acknowledge,
     # Nobody joins any more; all of its orders ship.

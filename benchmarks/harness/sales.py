@@ -28,11 +28,13 @@ def make_activity(
     member_limit: int = 100_000,
     pay_within_seconds: int = 6 * 86_400,
     group_lasts_seconds: int = 20 * 86_400,
+    alone_price_fen: int | None = None,
 ) -> Activity:
     """One running activity, made as operators do; nothing of it is due within days unless asked for."""
     starts_at = database_now("default")
     rules = ActivityRules(
         price_fen=PRICE_FEN,
+        alone_price_fen=alone_price_fen,
         stock_total=stock,
         starts_at=starts_at,
         ends_at=starts_at + timedelta(days=30),

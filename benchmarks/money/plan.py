@@ -18,9 +18,10 @@ class Story:
 
 STORIES = (
     Story(name="alone", says="buys alone, pays", orders=1, percent=22, activity="patient"),
-    Story(name="pair", says="two fill a group and pay", orders=2, percent=26, activity="patient"),
+    Story(name="pair", says="two fill a group and pay", orders=2, percent=24, activity="patient"),
     Story(name="half_pair", says="the friend never pays: the group fails", orders=2, percent=10, activity="hasty"),
-    Story(name="lonely", says="pays, but nobody joins: the group fails", orders=1, percent=8, activity="hasty"),
+    Story(name="lonely", says="pays, but nobody joins: the group fails", orders=1, percent=6, activity="hasty"),
+    Story(name="surcharge", says="nobody joins, buys alone for the surcharge", orders=1, percent=4, activity="hasty"),
     Story(name="unpaid", says="starts a payment, never pays", orders=1, percent=8, activity="hasty"),
     Story(name="deadline", says="pays in the very second of the deadline", orders=1, percent=8, activity="hasty"),
     Story(name="cancel", says="cancels while paying", orders=1, percent=8, activity="patient"),
@@ -29,7 +30,7 @@ STORIES = (
 )
 
 # Of an activity's rules. A hasty one's orders and groups are over while the drill runs.
-HASTY: dict[str, Any] = {"pay_within_seconds": 8, "group_lasts_seconds": 12}
+HASTY: dict[str, Any] = {"pay_within_seconds": 8, "group_lasts_seconds": 12, "alone_price_fen": 1_400}
 PATIENT: dict[str, Any] = {"pay_within_seconds": 6 * 86_400, "group_lasts_seconds": 20 * 86_400}
 
 # Every so many seconds the gateway can't close anything for so long: orders are cancelled, and paid all the same.
@@ -41,6 +42,7 @@ VARIABLES = {
     "PAYMENT_QUERY_SECONDS": "3,5,8,12,20",
     "PAYMENT_CLOSE_AFTER_SECONDS": "5",
     "PAYMENT_CLOSED_QUERY_SECONDS": "5,10,20,30,60",
+    "SURCHARGE_WITHIN_SECONDS": "20",
     "REFUND_RETRY_SECONDS": ",".join(["1", "2", "4", *["6"] * 20]),
     "INTAKE_MEMBER_ORDERS_A_SECOND": "1000",
     "INTAKE_MEMBER_BURST": "1000",

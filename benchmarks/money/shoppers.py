@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
 
-from benchmarks.money.plan import HASTY, STORIES, Story
+from benchmarks.money.plan import HASTY, STORIES, VARIABLES, Story
 from pgs_task.shoppers.client import Answer, ShopClient, Shopper
 from pgs_task.shoppers.measurements import Measurements
 
@@ -15,6 +15,10 @@ from pgs_task.shoppers.measurements import Measurements
 AROUND_DEADLINE_SECONDS = 0.6
 # How long an order may live on after its time to pay, because the gateway can't close the payment.
 CANCELLED_SECONDS = 30
+
+# How long it may take until a group has failed and its shopper is asked for the surcharge; how many of them pay it.
+ASKED_SECONDS = 30
+PAID_SHARE = 0.7
 
 
 class Crowd:
@@ -79,6 +83,21 @@ class Crowd:
     async def _tell_lonely(self, shop: ShopClient, people: list[Shopper], activity_id: str) -> None:
         for shopper, order_id in await self._group(shop, "lonely", people, activity_id):
             await self._start_and_pay(shop, shopper, order_id)
+
+    async def _tell_surcharge(self, shop: ShopClient, people: list[Shopper], activity_id: str) -> None:
+        order = await self._order(shop, "surcharge", people[0], activity_id, on_lost_seat="alone")
+        if order is None:
+            return
+        await self._start_and_pay(shop, people[0], order["order_id"])
+        for _ in range(ASKED_SECONDS):
+            if (await shop.get_order(people[0], order["order_id"])).body.get("surcharge"):
+                break
+            await asyncio.sleep(1)
+        # Some think better of it, some come in the last second.
+        payment_id = await self._start(shop, people[0], order["order_id"])
+        await asyncio.sleep(self._chance.choice([0.0, float(VARIABLES["SURCHARGE_WITHIN_SECONDS"])]))
+        if self._chance.random() < PAID_SHARE:
+            await self._pay(shop, payment_id)
 
     async def _tell_unpaid(self, shop: ShopClient, people: list[Shopper], activity_id: str) -> None:
         order = await self._order(shop, "unpaid", people[0], activity_id, mode="alone")

@@ -107,6 +107,7 @@ UNFOLD: dict[str, Any] = {
                         "coupon_couponcampaign_changelist",
                         "coupon.view_couponcampaign",
                     ),
+                    _link(_("Rescues"), "support", "rescue_rescue_changelist", "rescue.view_rescue"),
                     _link(_("Shipments"), "local_shipping", "delivery_shipment_changelist", "delivery.view_shipment"),
                 ],
             },

@@ -11,6 +11,8 @@ UNPAID_GRACE_SECONDS: float = env.float("UNPAID_GRACE_SECONDS", default=1.0)
 UNPAID_CLOSE_SECONDS: float = env.float("UNPAID_CLOSE_SECONDS", default=10.0)
 # For so long a paid order without a place looks for another one, if its shopper wished for it; then it is refunded.
 RESCUE_WITHIN_SECONDS: int = env.int("RESCUE_WITHIN_SECONDS", default=60)
+# For so long a shopper who lost the seat and wished to buy alone can pay the surcharge; then all is refunded.
+SURCHARGE_WITHIN_SECONDS: int = env.int("SURCHARGE_WITHIN_SECONDS", default=3600)
 # Groups that an order may move through after its own; when the last of them fails, too, it is refunded.
 RESCUES_AN_ORDER: int = env.int("RESCUES_AN_ORDER", default=2)
 # By then a shopper has the money back, or invariant O7 calls somebody.

@@ -148,10 +148,11 @@ class OrderAdmin(ShardedAdmin):
     def show_payments(self, order: Order) -> SafeString:
         rows = Payment.objects.using(order._state.db).filter(order_id=order.pk).order_by("id")
         return show_table(
-            [_("payment"), _("gateway"), _("amount"), _("state"), _("trade number"), _("paid at")],
+            [_("payment"), _("for"), _("gateway"), _("amount"), _("state"), _("trade number"), _("paid at")],
             (
                 [
                     link("payment_payment", row.pk),
+                    say(row.purpose),
                     row.gateway,
                     show_yuan(row.amount_fen),
                     say(row.state),

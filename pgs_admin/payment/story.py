@@ -95,13 +95,20 @@ def _newest(rows: Any) -> list[Any]:
 def _show_payments(payments: Iterable[Payment]) -> SafeString:
     return show_table(
         [
-            *(_("payment"), _("gateway"), _("state"), _("amount"), _("refunded"), _("trade number")),
+            *(_("payment"), _("for"), _("gateway"), _("state"), _("amount"), _("refunded"), _("trade number")),
             *(_("created at"), _("expires at"), _("paid at")),
         ],
         (
             [
-                *(link("payment_payment", row.pk), row.gateway, say(row.state), show_yuan(row.amount_fen)),
-                *(show_yuan(row.refunded_fen), row.trade_no, row.created_at, row.expires_at, row.paid_at),
+                *(link("payment_payment", row.pk), say(row.purpose), row.gateway, say(row.state)),
+                *(
+                    show_yuan(row.amount_fen),
+                    show_yuan(row.refunded_fen),
+                    row.trade_no,
+                    row.created_at,
+                    row.expires_at,
+                    row.paid_at,
+                ),
             ]
             for row in payments
         ),

@@ -15,6 +15,7 @@ LISTS = (
     "group_guarantee",
     "group_deadlineextension",
     *("coupon_coupon", "coupon_couponcampaign"),
+    "rescue_rescue",
     *("delivery_shipment", "payment_payment", "payment_refund", "payment_notice", "member_member"),
     *("after_sale_aftersalerequest", "anomalies_anomaly"),
     *("statements_statementday", "statements_statementdifference"),

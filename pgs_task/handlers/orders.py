@@ -87,7 +87,19 @@ def handle_order_reseated(messages: Sequence[Message]) -> None:
     """`order.reseated`: the seat in the new group is written down, which its payment waits for; the old one is free."""
     later = Leftovers()
     write_new_seats(messages, later=later)
-    for of_node in split_by_node(later.without(messages), key="lost_group_id").values():
+    _free_lost_seats(later.without(messages), later=later)
+    later.raise_if_any()
+
+
+def handle_order_unseated(messages: Sequence[Message]) -> None:
+    """`order.unseated`: it is bought alone; its seat in the group that it lost is free."""
+    later = Leftovers()
+    _free_lost_seats(messages, later=later)
+    later.raise_if_any()
+
+
+def _free_lost_seats(messages: Sequence[Message], *, later: Leftovers) -> None:
+    for of_node in split_by_node(messages, key="lost_group_id").values():
         with later.outages(of_node):
             missing = hand_over_seats(
                 seats=[
@@ -96,7 +108,6 @@ def handle_order_reseated(messages: Sequence[Message]) -> None:
                 ]
             )
             later.add(_of_orders(of_node, missing), SEAT_NOT_WRITTEN)
-    later.raise_if_any()
 
 
 def _forget_unpaid(messages: Sequence[Message], *, later: Leftovers) -> None:

@@ -10,16 +10,20 @@ AFTER_SALE_REASON = "after_sale"
 
 
 def handle_order_refunding(messages: Sequence[Message]) -> None:
-    """`order.refunding`: one refund row an order, however often it is told; process_due_refunds sends them."""
+    """`order.refunding`: one refund row a payment of the order, however often it is told; process_due_refunds sends it.
+
+    A payment of its surcharge that is still open is closed at the gateway, as handle_order_cancelled does it.
+    """
     request_refunds(
         wishes=[
             RefundWish(order_id=message.payload["order_id"], reason=message.payload["reason"]) for message in messages
         ]
     )
+    close_open_payments(order_ids=[message.payload["order_id"] for message in messages])
 
 
 def handle_after_sale_refunding(messages: Sequence[Message]) -> None:
-    """`after_sale.refunding`: one refund row a request, of its amount; process_due_refunds sends it."""
+    """`after_sale.refunding`: refunds of the request's amount, once; process_due_refunds sends them."""
     for message in messages:
         # One by one: approvals are pressed by people, and each needs its payment's lock.
         request_partial_refund(

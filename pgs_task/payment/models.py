@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 from pgs_data.sharding.models import ShardedModel
 from pgs_task.payment.states import CallKind, NoticeOutcome, PaymentState, RefundState
+from pgs_web.trade.order.dues import DuePurpose
 
 
 class Payment(ShardedModel):
@@ -16,6 +17,15 @@ class Payment(ShardedModel):
     open_order_id = models.BigIntegerField(null=True, unique=True, editable=False)
     # order_id once this payment has paid the order, also after the refund; null for a late one: one an order.
     paid_order_id = models.BigIntegerField(null=True, unique=True, editable=False)
+    # order_id once this payment has paid the order's surcharge, likewise.
+    surcharge_order_id = models.BigIntegerField(null=True, unique=True, editable=False)
+    purpose = models.CharField(
+        _("for"),
+        max_length=16,
+        choices=[(purpose.value, purpose.value) for purpose in DuePurpose],
+        default=DuePurpose.ORDER.value,
+        db_default=DuePurpose.ORDER.value,
+    )
     member_id = models.BigIntegerField(_("member"))
     gateway = models.CharField(_("gateway"), max_length=16)
     amount_fen = models.BigIntegerField(_("amount (fen)"))
@@ -31,6 +41,11 @@ class Payment(ShardedModel):
     # When the gateway is asked next, should its notice not come, and how often it was.
     next_query_at = models.DateTimeField(_("next query at"))
     query_count = models.PositiveIntegerField(_("queries"), default=0)
+
+    @property
+    def has_paid(self) -> bool:
+        """Whether its money is its order's: of the order or its surcharge, in time or accepted late; also refunded."""
+        return self.paid_order_id is not None or self.surcharge_order_id is not None
 
     class Meta:
         db_table = "pay_payment"

@@ -1,5 +1,6 @@
 """Reads of payments and refunds, for their shopper and for the checks."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import QuerySet
@@ -11,6 +12,7 @@ from pgs_task.payment.models import Payment, Refund
 from pgs_task.payment.states import RefundState
 from pgs_web.api.errors import NotFound
 from pgs_web.trade.intake.selectors import get_own_order
+from pgs_web.trade.order.dues import DuePurpose
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.money import MoneyOfOrder, PaymentOfOrder, RefundOfOrder, RefundStage
 
@@ -40,15 +42,14 @@ def get_payment(*, payment_id: int, member_id: int) -> Payment:
 
 
 def read_money_of_order(order: Order) -> MoneyOfOrder:
-    """The order's payment and refunds as its shopper is told; two index reads on its node."""
+    """The order's payments and refunds as its shopper is told; two index reads on its node."""
     alias = alias_of_id(order.pk)
-    payments = list(Payment.objects.on_node(alias).filter(order_id=order.pk).order_by("-pk")[:PAYMENTS_SHOWN])
+    rows = list(Payment.objects.on_node(alias).filter(order_id=order.pk).order_by("-pk")[:PAYMENTS_SHOWN])
     refunds = Refund.objects.on_node(alias).filter(order_id=order.pk).order_by("pk")[:PAYMENTS_SHOWN]
-    # The one that paid it, else the open one, else the newest.
-    payments.sort(key=lambda one: (one.paid_order_id is None, one.open_order_id is None))
     return MoneyOfOrder(
-        payment=_payment_of_order(payments[0]) if payments else None,
-        refunds=[_refund_of_order(refund) for refund in refunds] if payments else [],
+        payment=_payment_for(DuePurpose.ORDER, rows),
+        surcharge_payment=_payment_for(DuePurpose.SURCHARGE, rows),
+        refunds=[_refund_of_order(refund) for refund in refunds] if rows else [],
     )
 
 
@@ -69,6 +70,13 @@ def refunds_of_order(*, order_id: int, member_id: int) -> QuerySet[Refund]:
     """The refunds of the member's order, none while it isn't written down yet; raises NotFound."""
     get_own_order(member_id=member_id, order_id=order_id)
     return Refund.objects.on_node(alias_of_id(order_id)).filter(order_id=order_id).annotate(now=DatabaseNow())
+
+
+def _payment_for(purpose: DuePurpose, payments: Sequence[Payment]) -> PaymentOfOrder | None:
+    """Of payments, the newest first: the one that paid, else the open one, else the newest."""
+    candidates = [payment for payment in payments if payment.purpose == purpose]
+    candidates.sort(key=lambda one: (not one.has_paid, one.open_order_id is None))
+    return _payment_of_order(candidates[0]) if candidates else None
 
 
 def _payment_of_order(payment: Payment) -> PaymentOfOrder:

@@ -11,6 +11,7 @@ from pgs_task.payment.models import Payment, Refund
 from pgs_task.payment.selectors import STAGE_TEXTS, stage_of
 from pgs_task.payment.states import NoticeStatus, PaymentState, RefundState
 from pgs_web.api.fields import CodeField, IdField
+from pgs_web.trade.order.dues import DuePurpose
 from pgs_web.trade.order.money import RefundStage
 
 
@@ -64,6 +65,11 @@ class PayInstructionSerializer(serializers.Serializer[Any]):
 class StartedPaymentSerializer(serializers.Serializer[Any]):
     payment_id = IdField(source="payment.pk")
     gateway = serializers.CharField(source="payment.gateway")
+    purpose = serializers.ChoiceField(
+        source="payment.purpose",
+        choices=[purpose.value for purpose in DuePurpose],
+        help_text=_("What it pays: the order, or the surcharge for buying it alone after its seat was lost."),
+    )
     amount_fen = serializers.IntegerField(source="payment.amount_fen")
     state = serializers.ChoiceField(source="payment.state", choices=[state.value for state in PaymentState])
     expires_at = serializers.DateTimeField(source="payment.expires_at")
@@ -81,6 +87,7 @@ class PaymentSerializer(serializers.ModelSerializer[Payment]):
         fields = (
             "payment_id",
             "order_id",
+            "purpose",
             "gateway",
             "amount_fen",
             "currency",

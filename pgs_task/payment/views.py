@@ -62,7 +62,7 @@ class PaymentsView(APIView):
         },
     )
     def post(self, request: Request) -> Response:
-        """Opens a payment of an unpaid order of yours, or returns the one that is open."""
+        """Opens a payment of an unpaid order of yours, or of its surcharge, or returns the one that is open."""
         wanted = StartPaymentSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         started = start_payment(

@@ -17,9 +17,13 @@ class Rescue(ShardedModel):
     cause = models.CharField(_("cause"), max_length=16, choices=[(cause.value, cause.value) for cause in RescueCause])
     # The late payment, or the group that came to nothing: the same loss, told twice, is one rescue.
     reference = models.BigIntegerField(_("payment or group"))
+    # What the shopper had wished for in this case.
+    wish = models.CharField(_("wish"), max_length=16, blank=True, default="", db_default="")
     state = models.CharField(_("state"), max_length=16, choices=[(state.value, state.value) for state in RescueState])
     # Why the order got no other place, or which one it got.
     outcome = models.CharField(_("outcome"), max_length=32, blank=True)
+    # Of who wished to buy alone; null before it is known.
+    surcharge_fen = models.BigIntegerField(_("surcharge (fen)"), null=True)
     tries = models.PositiveIntegerField(_("tries"), default=0)
     next_try_at = models.DateTimeField(_("next try at"))
     decide_by = models.DateTimeField(_("decided by"))

@@ -59,7 +59,7 @@ def fee_reference(payment: Payment, refund: Refund) -> str:
 def movements_of_refund(*, payment: Payment, fees: Mapping[str, int], refund: Refund, at: datetime) -> list[Movement]:
     """What book_given_back writes when these fees are booked, by their reference."""
     is_own = refund.trade_no is None
-    is_orders = is_own and payment.paid_order_id is not None
+    is_orders = is_own and payment.has_paid
     returned_fen = fee_to_return(
         gateway=payment.gateway,
         fee_fen=fees.get(fee_reference(payment, refund), 0),

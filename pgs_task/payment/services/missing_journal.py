@@ -41,7 +41,7 @@ def _write_payments(alias: str, ids: list[int]) -> int:
         for payment in payments:
             if str(payment.pk) in known or payment.paid_at is None:
                 continue
-            cause = MovementCause.LATE_PAID if payment.paid_order_id is None else MovementCause.PAID
+            cause = MovementCause.PAID if payment.has_paid else MovementCause.LATE_PAID
             movements += movements_of_payment(payment=payment, cause=cause, at=payment.paid_at)
         record_movements(movements)
     return len(movements)

@@ -3,6 +3,7 @@
 import structlog
 from django.db.models import Sum
 
+from pgs_data.sharding.slots import alias_of_id
 from pgs_task.payment.models import Payment, Refund
 from pgs_task.payment.services.moves import move_payment
 from pgs_task.payment.states import PaymentState, RefundState
@@ -17,16 +18,29 @@ def settle_refund(*, payment: Payment, refund: Refund) -> None:
 
     The caller holds the locks of order and payment. Money of another trade never paid anything: nothing follows.
     """
-    if refund.request_id is not None:
+    if refund.request_id is not None and not _has_open_parts(refund.request_id, order_id=refund.order_id):
         finish_request(request_id=refund.request_id)
     if refund.trade_no is not None or _returned_fen(payment) < payment.amount_fen:
         return
     move_payment(payment=payment, to_state=PaymentState.REFUNDED)
-    if payment.paid_order_id is None or finish_refund(order_id=payment.paid_order_id):
+    if not payment.has_paid or _has_unreturned(payment) or finish_refund(order_id=payment.order_id):
         return
     if refund.request_id is None:
         # The money went back all the same; invariant M1 will name the order.
         log.error("refund_of_order_not_refunding", order_id=payment.order_id, payment_id=payment.pk)
+
+
+def _has_open_parts(request_id: int, *, order_id: int) -> bool:
+    """Whether another payment still has to give back its part of an after-sale request."""
+    parts = Refund.objects.on_node(alias_of_id(order_id)).filter(order_id=order_id, request_id=request_id)
+    return parts.exclude(state=RefundState.SUCCEEDED).exists()
+
+
+def _has_unreturned(payment: Payment) -> bool:
+    """Whether the order has another payment of which not all is back; the order's lock lets nobody else end it."""
+    others = Payment.objects.on_node(alias_of_id(payment.pk)).filter(order_id=payment.order_id)
+    paying = others.exclude(paid_order_id=None, surcharge_order_id=None)
+    return paying.exclude(pk=payment.pk).exclude(state=PaymentState.REFUNDED).exists()
 
 
 def _returned_fen(payment: Payment) -> int:

@@ -1,8 +1,10 @@
-"""Makes refunds: one row a cause that money has to go back for, and together never more than was paid.
+"""Makes refunds: one row a payment and cause that money has to go back for, together never more than was paid.
 
 The number says what it is for, so that whoever asks, and however often, meets the same row:
 `R<payment>` gives back all that is left of the payment (group failed, shopper, operator, late: one row for all),
 `R<payment>-<n>` answers the order's n-th after-sale request, money of another trade has the number its caller made.
+An order whose surcharge was paid has two payments: all that is left is a refund each, an after-sale request takes from
+the one that was made first before it takes from the other.
 """
 
 from collections import defaultdict
@@ -18,7 +20,7 @@ from pgs_data.sharding.slots import alias_of_id, ids_by_node
 from pgs_data.sharding.transactions import node_transaction
 from pgs_task.payment.errors import NothingToRefund, RefundNotManual
 from pgs_task.payment.models import Payment, Refund
-from pgs_task.payment.services.moves import MovedMeanwhile, move_refund
+from pgs_task.payment.services.moves import MovedMeanwhile, lock_order, move_refund
 from pgs_task.payment.states import PaymentState, RefundState
 from pgs_web.trade.order.services import finish_refund
 
@@ -41,12 +43,15 @@ def refund_no_of(*, payment_id: int, sequence: int | None = None) -> str:
 
 
 def request_refund(*, order_id: int, reason: str) -> Refund:
-    """The refund of the payment that paid the order, made at the first call; raises NothingToRefund without one."""
+    """The refund of the first payment that paid the order, made at the first call with those of the others.
+
+    Raises NothingToRefund when there is none.
+    """
     return request_refunds(wishes=[RefundWish(order_id=order_id, reason=reason)])[0]
 
 
 def request_refunds(*, wishes: Iterable[RefundWish]) -> list[Refund]:
-    """The refunds of these orders' payments, those that are missing made; one transaction a node and 200 orders.
+    """The refunds of all that paid these orders, those that are missing made; one transaction a node and 200 orders.
 
     Raises NothingToRefund when one has no payment; nothing of its transaction is written then. Dying in between leaves
     some made, and the same call again makes the rest.
@@ -60,28 +65,69 @@ def request_refunds(*, wishes: Iterable[RefundWish]) -> list[Refund]:
             refunds += _request_on_node(alias, order_ids[start : start + REFUNDS_A_TRANSACTION], reasons)
     for refund in refunds:
         if refund.request_id is not None and refund.state == RefundState.SUCCEEDED:
-            # After-sale refunds have given all of it back before: nothing is sent that would end the order later.
-            finish_refund(order_id=refund.order_id)
+            # After-sale refunds have given this payment back before: nothing is sent that would end the order later.
+            _finish_if_whole(refund.order_id)
     return refunds
 
 
-def request_partial_refund(*, order_id: int, request_id: int, sequence: int, amount_fen: int, reason: str) -> Refund:
-    """The refund that answers an after-sale request, made at the first call.
+def request_partial_refund(
+    *, order_id: int, request_id: int, sequence: int, amount_fen: int, reason: str
+) -> list[Refund]:
+    """The refunds that answer an after-sale request, made at the first call, together: one a payment that it needs.
 
-    Raises NothingToRefund when no payment has paid the order, MovedMeanwhile when less is left of it.
+    Raises NothingToRefund when no payment has paid the order, MovedMeanwhile when less is left of them, ValueError when
+    the request was answered with another amount.
     """
     with node_transaction(order_id) as alias:
-        payment = Payment.objects.on_node(alias).select_for_update().filter(paid_order_id=order_id).first()
-        if payment is None:
+        payments = _lock_paying(alias, [order_id])
+        if not payments:
             raise NothingToRefund(f"No payment has paid the order {order_id}.")
-        return insert_refund(
-            payment=payment,
-            reason=reason,
-            now=database_now(alias),
-            amount_fen=amount_fen,
-            refund_no=refund_no_of(payment_id=payment.pk, sequence=sequence),
-            request_id=request_id,
-        )
+        ids = [payment.pk for payment in payments]
+        known = list(Refund.objects.on_node(alias).filter(payment_id__in=ids, request_id=request_id).order_by("pk"))
+        if known:
+            if sum(refund.amount_fen for refund in known) != amount_fen:
+                raise ValueError(f"The request {request_id} was answered with another amount.")
+            return known
+        now = database_now(alias)
+        return [
+            insert_refund(
+                payment=payment,
+                reason=reason,
+                now=now,
+                amount_fen=part_fen,
+                refund_no=refund_no_of(payment_id=payment.pk, sequence=sequence),
+                request_id=request_id,
+            )
+            for payment, part_fen in _spread(payments, amount_fen)
+        ]
+
+
+def _spread(payments: Sequence[Payment], amount_fen: int) -> list[tuple[Payment, int]]:
+    """What each of an order's payments gives back of an amount: as much as is left of it, the first payment first."""
+    parts: list[tuple[Payment, int]] = []
+    missing = amount_fen
+    for payment in payments:
+        part_fen = min(missing, payment.amount_fen - payment.refunded_fen)
+        if part_fen > 0:
+            parts.append((payment, part_fen))
+            missing -= part_fen
+    if missing:
+        raise MovedMeanwhile(f"{amount_fen} fen were to be refunded, {missing} more than is left.")
+    return parts
+
+
+def _lock_paying(alias: str, order_ids: Sequence[int]) -> list[Payment]:
+    """The payments that have paid these orders and their surcharges, locked, the first ones first."""
+    payments = Payment.objects.on_node(alias).select_for_update().filter(order_id__in=order_ids).order_by("pk")
+    return list(payments.exclude(paid_order_id=None, surcharge_order_id=None))
+
+
+def _finish_if_whole(order_id: int) -> None:
+    """The order is REFUNDED when everything that paid it is."""
+    with node_transaction(order_id) as alias:
+        lock_order(order_id=order_id)
+        if all(payment.state == PaymentState.REFUNDED for payment in _lock_paying(alias, [order_id])):
+            finish_refund(order_id=order_id)
 
 
 def insert_refund(
@@ -144,9 +190,7 @@ def retry_refund(*, payment_id: int, refund_no: str) -> Refund:
 
 def _request_on_node(alias: str, order_ids: Sequence[int], reasons: dict[int, str]) -> list[Refund]:
     with node_transaction(alias):
-        payments = list(
-            Payment.objects.on_node(alias).select_for_update().filter(paid_order_id__in=order_ids).order_by("pk")
-        )
+        payments = _lock_paying(alias, order_ids)
         if missing := set(order_ids) - {payment.order_id for payment in payments}:
             raise NothingToRefund(f"No payment has paid these orders: {sorted(missing)}.")
         numbers = {refund_no_of(payment_id=payment.pk): payment for payment in payments}

@@ -19,8 +19,9 @@ from pgs_task.payment.services.late import settle_late_payment
 from pgs_task.payment.services.moves import ask_after_closing, clamp, lock_order, lock_payment, move_payment
 from pgs_task.payment.services.numbers import claim_numbers
 from pgs_task.payment.states import ANOMALIES, TAKEN, NoticeOutcome, NoticeStatus, PaymentState
+from pgs_web.trade.order.dues import DuePurpose
 from pgs_web.trade.order.models import Order
-from pgs_web.trade.order.services import mark_paid
+from pgs_web.trade.order.services import buy_alone, mark_paid
 
 # What the tracing of anomalies calls what a notice did.
 ANOMALY_KINDS = {
@@ -105,13 +106,9 @@ def _apply_success(payment: Payment, notice: VerifiedNotice, order: Order | None
         return NoticeOutcome.DUPLICATE if payment.trade_no == notice.trade_no else NoticeOutcome.SECOND_TRADE
     paid_at = clamp(notice.paid_at or now, earliest=payment.created_at, latest=now)
     # The order decides under its lock: paid by another payment or cancelled, it takes no money any more.
-    if payment.state == PaymentState.WAITING and mark_paid(order_id=payment.order_id, paid_at=paid_at):
+    if payment.state == PaymentState.WAITING and (paid := _pay(payment, paid_at=paid_at)):
         move_payment(
-            payment=payment,
-            to_state=PaymentState.SUCCEEDED,
-            paid_order_id=payment.order_id,
-            trade_no=notice.trade_no,
-            paid_at=paid_at,
+            payment=payment, to_state=PaymentState.SUCCEEDED, trade_no=notice.trade_no, paid_at=paid_at, **paid
         )
         book_taken(payment=payment, cause=MovementCause.PAID, at=paid_at)
         return NoticeOutcome.PAID
@@ -119,6 +116,14 @@ def _apply_success(payment: Payment, notice: VerifiedNotice, order: Order | None
     book_taken(payment=payment, cause=MovementCause.LATE_PAID, at=paid_at)
     settle_late_payment(payment=payment, order=order, now=now)
     return NoticeOutcome.LATE
+
+
+def _pay(payment: Payment, *, paid_at: datetime) -> dict[str, int]:
+    """Which column of the payment says that its order took it; empty when it didn't."""
+    if payment.purpose == DuePurpose.SURCHARGE:
+        bought = buy_alone(order_id=payment.order_id, surcharge_fen=payment.amount_fen)
+        return {} if bought is None else {"surcharge_order_id": payment.order_id}
+    return {"paid_order_id": payment.order_id} if mark_paid(order_id=payment.order_id, paid_at=paid_at) else {}
 
 
 def _store(payment: Payment, notice: VerifiedNotice, *, outcome: NoticeOutcome, raw: str, now: datetime) -> None:

@@ -19,6 +19,7 @@ from pgs_task.payment.services.moves import lock_order
 from pgs_task.payment.states import PaymentState
 from pgs_web.api.errors import Unavailable
 from pgs_web.trade.intake.selectors import get_own_order
+from pgs_web.trade.order.dues import Due, due_of
 from pgs_web.trade.order.errors import refuse_state
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.states import OrderState
@@ -43,7 +44,7 @@ def start_payment(
     client_address: str = "",
     payer_openid: str = "",
 ) -> StartedPayment:
-    """Opens a payment of the member's own UNPAID order, or returns the open one.
+    """Opens a payment of what is due of the member's own order, the order or its surcharge, or returns the open one.
 
     Raises NotFound, PaymentNotReady (accepted, not written down yet), WrongState, PayByPassed, Unavailable,
     GatewayNotOffered, GatewayClosed, GatewayLimit. Another gateway's open payment is closed there first; if it was paid
@@ -98,29 +99,31 @@ def _open_payment(*, order_id: int, gateway: Gateway) -> tuple[Payment, bool, da
         if order is None:
             # The intake rejected it: it will never be written down.
             raise refuse_state(OrderState.REJECTED)
-        if order.state != OrderState.UNPAID:
+        due = due_of(order)
+        if due is None:
             raise refuse_state(order.state)
         now = database_now(alias)
-        if order.pay_by <= now:
+        if due.pay_by <= now:
             raise PayByPassed
         opened = Payment.objects.on_node(alias).filter(open_order_id=order_id).first()
         if opened is not None:
             return opened, False, now
         # Here, after all waiting: a gateway that was closed meanwhile gets no new payment.
-        require_offered(gateway_code=gateway.code, amount_fen=order.amount_fen)
-        return _insert_payment(payment_id, order=order, gateway=gateway, now=now), True, now
+        require_offered(gateway_code=gateway.code, amount_fen=due.amount_fen)
+        return _insert_payment(payment_id, order=order, due=due, gateway=gateway, now=now), True, now
 
 
-def _insert_payment(payment_id: int, *, order: Order, gateway: Gateway, now: datetime) -> Payment:
+def _insert_payment(payment_id: int, *, order: Order, due: Due, gateway: Gateway, now: datetime) -> Payment:
     return Payment.objects.create(
         id=payment_id,
         order_id=order.pk,
         open_order_id=order.pk,
         member_id=order.member_id,
         gateway=gateway.code,
-        amount_fen=order.amount_fen,
+        purpose=due.purpose,
+        amount_fen=due.amount_fen,
         state=PaymentState.WAITING,
         created_at=now,
-        expires_at=order.pay_by,
+        expires_at=due.pay_by,
         next_query_at=now + timedelta(seconds=settings.PAYMENT_QUERY_SECONDS[0]),
     )

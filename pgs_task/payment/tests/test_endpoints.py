@@ -52,7 +52,7 @@ def test_starting_answers_201_then_200_with_the_same_payment():
     first, again = start(order), start(order)
     assert (first.status_code, again.status_code) == (201, 200)
     body = first.json()
-    assert set(body) == {"payment_id", "gateway", "amount_fen", "state", "expires_at", "pay", "server_time"}
+    assert set(body) == {"payment_id", "gateway", "purpose", "amount_fen", "state", "expires_at", "pay", "server_time"}
     assert (body["gateway"], body["amount_fen"], body["state"]) == ("sandbox", 1_000, "WAITING")
     assert datetime.fromisoformat(body["expires_at"]) == order.pay_by
     assert abs((datetime.now(tz=UTC) - datetime.fromisoformat(body["server_time"])).total_seconds()) < 60

@@ -72,11 +72,13 @@ def _states_of(order_ids: Iterable[int]) -> dict[int, str]:
     return states
 
 
-def _groups_of(order_ids: Iterable[int]) -> dict[int, int | None]:
-    groups: dict[int, int | None] = {}
+def _places_of(order_ids: Iterable[int]) -> dict[int, tuple[int | None, bool]]:
+    """Order → its group, and whether it has lost its place there and it is being decided what becomes of it."""
+    places: dict[int, tuple[int | None, bool]] = {}
     for alias, ids in ids_by_node(order_ids).items():
-        groups |= dict(Order.objects.on_node(alias).filter(id__in=ids).values_list("id", "group_id"))
-    return groups
+        rows = Order.objects.on_node(alias).filter(id__in=ids).values_list("id", "group_id", "decide_by")
+        places |= {order_id: (group_id, decide_by is not None) for order_id, group_id, decide_by in rows}
+    return places
 
 
 @make_check("O1", When.QUIET, _("accepted = persisted ∪ rejected with a reason that the shopper can see"))
@@ -118,13 +120,17 @@ def effects_follow_orders() -> Iterator[str]:
 def _seats_beside_orders(alias: str) -> Iterator[str]:
     for page in keyset_pages(Seat.objects.on_node(alias), size=CHUNK):
         states = _states_of([seat.order_id for seat in page])
-        groups = _groups_of([seat.order_id for seat in page])
+        places = _places_of([seat.order_id for seat in page])
         for seat in page:
             # An order that was rejected has no row, and gave its seat up (O1 has its reason).
             allowed = SEATS_OF_ORDER.get(states.get(seat.order_id, REJECTED), set())
-            if groups.get(seat.order_id, seat.group_id) != seat.group_id:
-                # The order has gone on to another group.
+            group_id, is_being_decided = places.get(seat.order_id, (seat.group_id, False))
+            if group_id != seat.group_id:
+                # The order has gone on to another group, or is bought alone.
                 allowed = {SeatState.RELEASED}
+            elif is_being_decided:
+                # Paid, and never counted.
+                allowed = allowed | {SeatState.HELD, SeatState.RELEASED}
             if seat.state not in allowed:
                 state = states.get(seat.order_id, "nowhere")
                 yield f"order {seat.order_id} is {state}, its seat in group {seat.group_id} on {alias} is {seat.state}"

@@ -134,12 +134,14 @@ def failure_is_settled() -> Iterator[str]:
             open_orders = defaultdict(list)
             for node, order_ids in ids_by_node(owners).items():
                 orders = Order.objects.on_node(node).filter(id__in=order_ids).exclude(state__in=MADE_WHOLE)
-                for order_id, state, group_id in orders.values_list("id", "state", "group_id"):
+                for order_id, state, group_id, decide_by in orders.values_list("id", "state", "group_id", "decide_by"):
                     if group_id != owners[order_id]:
                         # It has a seat in another group, which is judged there.
                         continue
-                    # A refund on its way is no offence before its latest-by time (O7), but the group isn't settled yet.
-                    if state != OrderState.REFUNDING or page[owners[order_id]] == GroupState.SETTLED:
+                    # A refund on its way, or a decision that is waited for, is no offence before its time (O7), but
+                    # the group isn't settled yet.
+                    is_under_way = state == OrderState.REFUNDING or decide_by is not None
+                    if not is_under_way or page[owners[order_id]] == GroupState.SETTLED:
                         open_orders[owners[order_id]].append(f"{order_id} {state}")
             for group_id, found in open_orders.items():
                 shown = ", ".join(found[:5])

@@ -53,7 +53,7 @@ def _offences_of_payments(alias: str, payments: list[Payment]) -> Iterator[str]:
     ):
         found[row.payment_id].append(row)
     for payment in payments:
-        ways = (TOO_LATE,) if payment.paid_order_id is None else (IN_TIME, ACCEPTED_LATE)
+        ways = (IN_TIME, ACCEPTED_LATE) if payment.has_paid else (TOO_LATE,)
         reference, amount_fen = str(payment.pk), payment.amount_fen
         said = found[payment.pk]
         if said not in [_expected(way, payment.gateway, payment.pk, reference, amount_fen) for way in ways]:
@@ -64,14 +64,11 @@ def _offences_of_refunds(alias: str, refunds: list[Refund]) -> Iterator[str]:
     found: dict[str, list[Row]] = defaultdict(list)
     for row in _rows_of(alias, cause__in=GIVEN_BACK, reference__in=[refund.refund_no for refund in refunds]):
         found[row.reference].append(row)
-    paid_for = dict(
-        Payment.objects.on_node(alias)
-        .filter(pk__in=[refund.payment_id for refund in refunds])
-        .values_list("pk", "paid_order_id")
-    )
+    payments = Payment.objects.on_node(alias).in_bulk([refund.payment_id for refund in refunds])
     for refund in refunds:
         # Money of another trade never paid an order, whatever its payment did.
-        is_orders = refund.trade_no is None and paid_for.get(refund.payment_id) is not None
+        payment = payments.get(refund.payment_id)
+        is_orders = refund.trade_no is None and payment is not None and payment.has_paid
         cause = MovementCause.REFUNDED if is_orders else MovementCause.RETURNED
         said = found[refund.refund_no]
         if said != _expected([cause], refund.gateway, refund.payment_id, refund.refund_no, refund.amount_fen):

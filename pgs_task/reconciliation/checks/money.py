@@ -2,15 +2,18 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
-from django.db.models import Exists, F, OuterRef, QuerySet, Sum
+from django.db.models import BigIntegerField, Case, Exists, F, OuterRef, Q, QuerySet, Sum
+from django.db.models import When as If
 from django.utils.translation import gettext_lazy as _
 
 from pgs_data.sharding.slots import node_aliases
 from pgs_task.payment.models import Payment, Refund
 from pgs_task.payment.states import PaymentState, RefundState
 from pgs_task.reconciliation.contract import When, make_check
-from pgs_web.trade.order.models import Order
+from pgs_web.trade.order.dues import DuePurpose
+from pgs_web.trade.order.models import Order, OrderMode
 from pgs_web.trade.order.states import OrderState
 
 CHUNK = 2000
@@ -100,21 +103,28 @@ def numbers_are_unique() -> Iterator[str]:
 @make_check("M5", When.ALWAYS, _("no order counts as paid without a payment of exactly its amount and currency"))
 def paid_means_paid() -> Iterator[str]:
     for alias in node_aliases():
-        # One statement sees one moment: an order and its payment may both move on meanwhile.
-        paid = Payment.objects.on_node(alias).filter(
-            order_id=OuterRef("id"), currency="CNY", amount_fen=OuterRef("amount_fen")
-        )
-        held = paid.filter(state=PaymentState.SUCCEEDED)
-        # After-sale may have given all of it back.
-        spent = paid.filter(state=PaymentState.REFUNDED, paid_order_id=OuterRef("id"))
-        unpaid = (
-            Order.objects.on_node(alias)
-            .filter(~Exists(held), state__in=WORTH_ITS_AMOUNT)
-            .exclude(Exists(spent), state__in=SHIPPED)
-            .order_by("id")
-        )
-        for order in unpaid.iterator(CHUNK):
-            yield f"order {order.pk} on {alias} is {order.state}, no payment of {order.amount_fen} fen CNY succeeded"
+        counting = Order.objects.on_node(alias).filter(state__in=WORTH_ITS_AMOUNT)
+        # Bought alone after all, an order has two payments: of what it was before, and of the surcharge.
+        surcharged = Q(mode=OrderMode.ALONE, surcharge_fen__gt=0)
+        less = F("amount_fen") - F("surcharge_fen")
+        as_placed = Case(If(surcharged, then=less), default=F("amount_fen"), output_field=BigIntegerField())
+        whole = counting.annotate(fen=as_placed)
+        yield from _unpaid(alias, whole, DuePurpose.ORDER)
+        yield from _unpaid(alias, counting.filter(surcharged).annotate(fen=F("surcharge_fen")), DuePurpose.SURCHARGE)
+
+
+def _unpaid(alias: str, orders: Any, purpose: DuePurpose) -> Iterator[str]:
+    """`orders` are annotated with `fen`, which no type tells."""
+    # One statement sees one moment: an order and its payment may both move on meanwhile.
+    paid = Payment.objects.on_node(alias).filter(
+        order_id=OuterRef("id"), currency="CNY", amount_fen=OuterRef("fen"), purpose=purpose
+    )
+    held = paid.filter(state=PaymentState.SUCCEEDED)
+    # After-sale may have given all of it back.
+    spent = paid.filter(state=PaymentState.REFUNDED).exclude(paid_order_id=None, surcharge_order_id=None)
+    unpaid = orders.filter(~Exists(held)).exclude(Exists(spent), state__in=SHIPPED).order_by("id")
+    for order_id, state, fen in unpaid.values_list("id", "state", "fen").iterator(CHUNK):
+        yield f"order {order_id} on {alias} is {state}, no payment of {fen} fen CNY for its {purpose} succeeded"
 
 
 CHECKS = [money_matches_state, refunds_within_payment, numbers_are_unique, paid_means_paid]

@@ -18,7 +18,8 @@ from pgs_data.ids.snowflake import IdSourceUnavailable
 from pgs_data.sharding.slots import alias_of_id, node_aliases
 from pgs_data.sharding.transactions import node_transaction
 from pgs_task.rescue.models import Rescue
-from pgs_task.rescue.services.ending import end_refused, end_rescued, move_rescue
+from pgs_task.rescue.services.buying_alone import advance_alone, wants_to_buy_alone
+from pgs_task.rescue.services.ending import end_refused, end_rescued, look_again, move_rescue
 from pgs_task.rescue.services.searching import make_wish
 from pgs_task.rescue.states import UNFINISHED, RescueCause, RescueState
 from pgs_web.api.errors import OUTAGES
@@ -29,8 +30,6 @@ from pgs_web.trade.stock.services import Settlement, settle_holds
 
 # A rescue that was picked and not reported is due again after this; longer than its few calls take.
 LEASE_SECONDS = 10
-# What waits for somebody else is looked at again after this.
-WAIT_SECONDS = 1
 PICKED_TOGETHER = 20
 PASSING: tuple[type[Exception], ...] = (*OUTAGES, IdSourceUnavailable)
 
@@ -60,6 +59,8 @@ def advance_rescue(rescue: Rescue) -> RescueState:
     is_overdue = database_now(alias_of_id(order.pk)) > rescue.decide_by
     if rescue.state == RescueState.OPEN and is_overdue:
         return end_refused(rescue, outcome="too_late")
+    if wants_to_buy_alone(rescue, order):
+        return advance_alone(rescue, order)
     if rescue.state == RescueState.OPEN and not move_rescue(rescue, to_state=RescueState.TAKING):
         return RescueState(rescue.state)
     if rescue.state == RescueState.TAKING:
@@ -85,7 +86,7 @@ def _take(rescue: Rescue, order: Order, *, is_overdue: bool) -> None:
             if not end_rescued(rescue, order, place):
                 move_rescue(rescue, to_state=RescueState.GIVING_BACK, outcome="order_moved")
         case PlaceReply.WAIT:
-            _look_again(rescue)
+            look_again(rescue)
         case refusal:
             move_rescue(rescue, to_state=RescueState.GIVING_BACK, outcome=refusal.value.lower())
 
@@ -97,16 +98,9 @@ def _forgo(rescue: Rescue, order: Order) -> bool:
     settlement = Settlement(activity_id=order.activity_id, order_id=order.pk, movement=SettleMovement.FORGO)
     (reply,) = settle_holds(settlements=[settlement])
     if reply in {SettleReply.NO_STOCK, SettleReply.INCONSISTENT}:
-        _look_again(rescue)
+        look_again(rescue)
         return False
     return True
-
-
-def _look_again(rescue: Rescue) -> None:
-    with node_transaction(rescue.order_id):
-        Rescue.objects.filter(order_id=rescue.order_id, pk=rescue.pk, state=rescue.state).update(
-            next_try_at=DatabaseNow(after=timedelta(seconds=WAIT_SECONDS))
-        )
 
 
 def _advance_apart(rescue: Rescue) -> RescueState:

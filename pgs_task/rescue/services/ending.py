@@ -1,6 +1,8 @@
 """The ends of a rescue: the order has another place, or its money goes back; one transaction on its node."""
 
-from pgs_data.clock import database_now
+from datetime import timedelta
+
+from pgs_data.clock import DatabaseNow, database_now
 from pgs_data.messaging.outbox import append_message
 from pgs_data.sharding.transactions import node_transaction
 from pgs_task.payment.services import accept_late_payment, return_late_payment
@@ -12,6 +14,9 @@ from pgs_web.trade.order.messages import OrderTopic, describe_new_seat
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.services import lock_unseated, reseat_order, set_decide_by, start_refunds
 from pgs_web.trade.order.states import RefundReason
+
+# What waits for somebody else is looked at again after this.
+WAIT_SECONDS = 1
 
 
 def move_rescue(rescue: Rescue, *, to_state: RescueState, **changes: object) -> bool:
@@ -32,6 +37,14 @@ def move_rescue(rescue: Rescue, *, to_state: RescueState, **changes: object) -> 
     for field, value in changes.items():
         setattr(rescue, field, value)
     return True
+
+
+def look_again(rescue: Rescue) -> None:
+    """Lets a rescue that waits for somebody else be due again in a moment."""
+    with node_transaction(rescue.order_id):
+        Rescue.objects.filter(order_id=rescue.order_id, pk=rescue.pk, state=rescue.state).update(
+            next_try_at=DatabaseNow(after=timedelta(seconds=WAIT_SECONDS))
+        )
 
 
 def end_rescued(rescue: Rescue, order: Order, place: Place) -> bool:

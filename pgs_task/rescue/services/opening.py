@@ -44,7 +44,7 @@ def open_late_rescues(*, payments: Mapping[int, int]) -> None:
             .values_list("reference", flat=True)
         )
         Rescue.objects.on_node(alias).bulk_create(
-            _draft(order_id, cause=RescueCause.LATE_PAYMENT, reference=payment_id, now=now, decide_by=order.decide_by)
+            _draft(order, cause=RescueCause.LATE_PAYMENT, reference=payment_id, now=now, decide_by=order.decide_by)
             for payment_id, order_id in payments.items()
             if payment_id not in known and (order := orders.get(order_id)) is not None and order.decide_by is not None
         )
@@ -65,7 +65,7 @@ def _lose_on_node(alias: str, groups: Mapping[int, int]) -> None:
     now = database_now(alias)
     decide_by = now + timedelta(seconds=settings.RESCUE_WITHIN_SECONDS)
     Rescue.objects.on_node(alias).bulk_create(
-        _draft(order.pk, cause=RescueCause.LOST_SEAT, reference=groups[order.pk], now=now, decide_by=decide_by)
+        _draft(order, cause=RescueCause.LOST_SEAT, reference=groups[order.pk], now=now, decide_by=decide_by)
         for order in wishing
     )
     set_decide_by(alias=alias, order_ids=saved, decide_by=decide_by)
@@ -80,10 +80,12 @@ def _may_be_rescued(alias: str, orders: Sequence[Order]) -> list[Order]:
     return [order for order in orders if had.get(order.pk, 0) < settings.RESCUES_AN_ORDER]
 
 
-def _draft(order_id: int, *, cause: RescueCause, reference: int, now: datetime, decide_by: datetime) -> Rescue:
+def _draft(order: Order, *, cause: RescueCause, reference: int, now: datetime, decide_by: datetime) -> Rescue:
+    is_late = cause == RescueCause.LATE_PAYMENT
     return Rescue(
-        order_id=order_id,
+        order_id=order.pk,
         cause=cause,
+        wish=order.told.on_late_payment if is_late else order.told.on_lost_seat,
         reference=reference,
         state=RescueState.OPEN,
         next_try_at=now,

@@ -13,6 +13,7 @@ from pgs_task.payment.services import process_due_refunds
 from pgs_task.payment.tests.making import describe_notice, pay, refunds_of, send, start, take_at_gateway
 from pgs_task.rescue.models import Rescue
 from pgs_task.rescue.services import advance_rescues
+from pgs_task.rescue.states import RescueState
 from pgs_task.routes import ROUTES
 from pgs_task.stock_sync.services import sync_stocks
 from pgs_web.display.activity.models import Activity
@@ -30,6 +31,7 @@ from pgs_web.trade.order.wishes import OnLatePayment, OnLostSeat, Wishes
 RETRY = Wishes(OnLatePayment.RETRY)
 MOVE = Wishes(on_lost_seat=OnLostSeat.MOVE)
 LEAD = Wishes(on_lost_seat=OnLostSeat.LEAD)
+ALONE = Wishes(on_lost_seat=OnLostSeat.ALONE)
 
 
 def place(activity: Activity, *, member_id: int, wishes: Wishes = Wishes(), **wanted: object) -> Order:  # noqa: B008
@@ -87,12 +89,15 @@ def let_end(activity: Activity, group_id: int, *, after: timedelta) -> None:
 
 
 def make_rescues_due(*, overdue: bool = False) -> None:
-    """Whatever waits is looked at now; `overdue`: and too late."""
+    """Whatever waits is looked at now; `overdue`: and too late. Who is asked for money is waited for until then."""
+    past = DatabaseNow(after=-timedelta(seconds=1))
     for alias in node_aliases():
         rescues = Rescue.objects.on_node(alias).all()
-        rescues.update(next_try_at=DatabaseNow(after=-timedelta(seconds=1)))
         if overdue:
-            rescues.update(decide_by=DatabaseNow(after=-timedelta(seconds=1)))
+            rescues.update(next_try_at=past, decide_by=past)
+            Order.objects.on_node(alias).filter(decide_by__isnull=False).update(decide_by=past)
+        else:
+            rescues.exclude(state=RescueState.ASKING).update(next_try_at=past)
 
 
 def settle() -> None:

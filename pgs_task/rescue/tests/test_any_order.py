@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from pgs_task.handlers.tests.making import deliver, waiting_messages
+from pgs_task.payment.errors import PayByPassed
 from pgs_task.payment.services import process_due_refunds
+from pgs_task.payment.tests.making import pay, start
 from pgs_task.reconciliation.tests.making import broken
 from pgs_task.rescue.services import advance_rescues
 from pgs_task.rescue.tests.making import (
@@ -28,7 +30,7 @@ from pgs_web.trade.stock.tests.making import make_sale
 
 pytestmark = [pytest.mark.django_db(databases="__all__", transaction=True), pytest.mark.slow, pytest.mark.real]
 STORIES = 6
-VERBS = ["pay", "cancel", "arrive", "arrive", "fail", "fail", "advance", "too late", "ask"]
+VERBS = ["pay", "cancel", "arrive", "arrive", "fail", "fail", "advance", "too late", "ask", "pay more"]
 
 
 @dataclass
@@ -56,10 +58,13 @@ class Story:
         elif verb == "ask":
             with contextlib.suppress(WrongState):
                 request_refund(member_id=order.member_id, order_id=order.pk)
+        elif verb == "pay more":
+            with contextlib.suppress(WrongState, PayByPassed):
+                pay(start(order))
 
 
 def begin(wishes: list[Wishes]) -> Story:
-    activity = make_sale(stock=4, group_size=2, member_limit=2)
+    activity = make_sale(stock=4, group_size=2, member_limit=2, alone_price_fen=1400)
     leaders = [place(activity, member_id=member, wishes=wish) for member, wish in zip((1, 501), wishes, strict=False)]
     joiners = [
         place(activity, member_id=member, wishes=wish, join=leader.group_id)

@@ -43,8 +43,9 @@ class OrderRequestSerializer(serializers.Serializer[Any]):
         default=OnLostSeat.REFUND.value,
         help_text=_(
             "If your group fails, or is full, after you paid: `refund` sends the money back, `move` joins the group "
-            "of the same offer that is nearest to its end, `lead` opens a new one while the offer runs. Where that is "
-            "impossible the money goes back."
+            "of the same offer that is nearest to its end, `lead` opens a new one while the offer runs, `alone` buys "
+            "without a group for a surcharge that you pay then (`surcharge` of the order). Where that is impossible, "
+            "or isn't paid in time, the money goes back."
         ),
     )
 

@@ -13,6 +13,7 @@ class OrderTopic(StrEnum):
     UNPAID = "order.unpaid"  # persisted by the drain
     PAID = "order.paid"  # has money, and a seat that should count, if it has one
     RESEATED = "order.reseated"  # its seat is in another group from now on
+    UNSEATED = "order.unseated"  # it is bought alone from now on, without the group that it waited for
     TO_SHIP = "order.to_ship"
     SHIPPED = "order.shipped"
     COMPLETED = "order.completed"
@@ -65,6 +66,11 @@ def payload_of(order: Order, *, from_state: OrderState, at: datetime) -> dict[st
     """Payload of a move: `is_revived` where a cancelled order was taken up again, whose seat may be given up."""
     payload = describe_order(order, at=at)
     return {**payload, "is_revived": True} if from_state == OrderState.CANCELLED else payload
+
+
+def describe_lost_seat(order: Order, *, lost_group_id: int) -> dict[str, Any]:
+    """Payload of `order.unseated`."""
+    return {"order_id": order.pk, "lost_group_id": lost_group_id}
 
 
 def describe_new_seat(order: Order, *, lost_group_id: int, group: dict[str, int]) -> dict[str, Any]:

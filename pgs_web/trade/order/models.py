@@ -43,6 +43,9 @@ class Order(ShardedModel):
     refund_by = models.DateTimeField(_("refunded by"), null=True)
     # Set while it is tried to find a paid order another place: until then it has one, or its money is on its way back.
     decide_by = models.DateTimeField(_("decided by"), null=True)
+    # What it costs more to buy alone, asked for after the seat was lost: until `decide_by` it may be paid. Paid, it is
+    # part of unit price and amount, and the order is bought alone.
+    surcharge_fen = models.BigIntegerField(_("surcharge (fen)"), null=True)
     created_at = models.DateTimeField(_("persisted at"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed at"), auto_now=True)
 

@@ -27,7 +27,7 @@ class RefundOfOrder:
 
 @dataclass(frozen=True, kw_only=True)
 class PaymentOfOrder:
-    """The payment that paid the order, else the one that is open, else the newest."""
+    """The payment that paid the order, or its surcharge; else the one that is open, else the newest."""
 
     payment_id: int
     gateway: str
@@ -41,13 +41,14 @@ class PaymentOfOrder:
 @dataclass(frozen=True, kw_only=True)
 class MoneyOfOrder:
     payment: PaymentOfOrder | None
+    surcharge_payment: PaymentOfOrder | None
     refunds: list[RefundOfOrder]
 
 
 # Is there, or was there ever, a payment of this order? Asked under the order's lock.
 PaymentFinder = Callable[[Order], bool]
 MoneyReader = Callable[[Order], MoneyOfOrder]
-NOTHING = MoneyOfOrder(payment=None, refunds=[])
+NOTHING = MoneyOfOrder(payment=None, surcharge_payment=None, refunds=[])
 _readers: list[MoneyReader] = []
 _finders: list[PaymentFinder] = []
 

@@ -12,8 +12,9 @@ from pgs_web.api.fields import IdField
 from pgs_web.trade.coupon.models import CouponUse
 from pgs_web.trade.coupon.serializers import CouponSerializer
 from pgs_web.trade.delivery.models import Shipment
+from pgs_web.trade.order.dues import SurchargeState, surcharge_of
 from pgs_web.trade.order.models import Order, OrderMode
-from pgs_web.trade.order.money import RefundStage
+from pgs_web.trade.order.money import PaymentOfOrder, RefundStage
 from pgs_web.trade.order.states import OrderState
 from pgs_web.trade.order.wishes import OnLatePayment, OnLostSeat
 
@@ -37,6 +38,18 @@ class QueueSerializer(serializers.Serializer[Any]):
         allow_null=True,
         help_text=_("When it will have been, by the present pace."),
     )
+
+
+class SurchargeSerializer(serializers.Serializer[Any]):
+    """What it costs more to buy without the group whose seat was lost."""
+
+    amount_fen = serializers.IntegerField(min_value=1)
+    pay_before = serializers.DateTimeField(
+        default_timezone=UTC,
+        allow_null=True,
+        help_text=_("While it waits: pay it like the order until then, else all of your money goes back."),
+    )
+    state = serializers.ChoiceField(choices=[state.value for state in SurchargeState])
 
 
 class OrderSerializer(serializers.Serializer[Order]):
@@ -86,11 +99,19 @@ class OrderSerializer(serializers.Serializer[Order]):
             "is on its way back."
         ),
     )
+    surcharge = serializers.SerializerMethodField(
+        help_text=_("After you lost your seat and wished to buy alone then: what is still to be paid; else null.")
+    )
     queue = QueueSerializer(
         allow_null=True, help_text=_("While ACCEPTED: how long until you can pay; null afterwards.")
     )
     shipment = serializers.SerializerMethodField()
     server_time = serializers.SerializerMethodField()
+
+    @extend_schema_field(SurchargeSerializer(allow_null=True))
+    def get_surcharge(self, order: Order) -> dict[str, Any] | None:
+        surcharge = surcharge_of(order)
+        return None if surcharge is None else SurchargeSerializer(surcharge).data
 
     @extend_schema_field(ShipmentSerializer(allow_null=True))
     def get_shipment(self, order: Order) -> dict[str, Any] | None:
@@ -133,12 +154,16 @@ class OrderWithMoneySerializer(OrderSerializer):
     # Context: also `money` (money.read_money).
 
     payment = serializers.SerializerMethodField()
+    surcharge_payment = serializers.SerializerMethodField()
     refunds = serializers.SerializerMethodField()
 
     @extend_schema_field(OrderPaymentSerializer(allow_null=True))
     def get_payment(self, order: Order) -> dict[str, Any] | None:
-        payment = self.context["money"].payment
-        return None if payment is None else OrderPaymentSerializer(payment).data
+        return _show_payment(self.context["money"].payment)
+
+    @extend_schema_field(OrderPaymentSerializer(allow_null=True))
+    def get_surcharge_payment(self, order: Order) -> dict[str, Any] | None:
+        return _show_payment(self.context["money"].surcharge_payment)
 
     @extend_schema_field(OrderRefundSerializer(many=True))
     def get_refunds(self, order: Order) -> Any:
@@ -177,3 +202,7 @@ class OrderCouponsSerializer(serializers.Serializer[Any]):
     units = UnitPriceSerializer(many=True, help_text=_("Whole fen a unit, whose sum is the amount."))
     fitting = CouponSerializer(many=True, help_text=_("Your further coupons that this order could take."))
     server_time = serializers.DateTimeField(default_timezone=UTC)
+
+
+def _show_payment(payment: PaymentOfOrder | None) -> dict[str, Any] | None:
+    return None if payment is None else OrderPaymentSerializer(payment).data

@@ -56,6 +56,7 @@ SOLD = frozenset(
 class RescueReason(StrEnum):
     LATE_PAYMENT = "late_payment"  # taken up again after its cancellation
     MOVED = "moved"  # into another group
+    ALONE = "alone"  # bought alone, for a surcharge
 
 
 class RefundReason(StrEnum):

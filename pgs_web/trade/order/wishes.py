@@ -13,11 +13,12 @@ class OnLostSeat(StrEnum):
     REFUND = "refund"  # the money goes back at once
     MOVE = "move"  # into the group of the same offer that needs the fewest members, else the money goes back
     LEAD = "lead"  # opens a new group while the offer runs, else the money goes back
+    ALONE = "alone"  # buys alone for a surcharge, which is paid within a time, else the money goes back
 
 
 # A wish is its place here, for ever: the lists only grow. On late payment one bit, on a lost seat the next two.
 _LATE_PAYMENT = (OnLatePayment.REFUND, OnLatePayment.RETRY)
-_LOST_SEAT = (OnLostSeat.REFUND, OnLostSeat.MOVE, OnLostSeat.LEAD)
+_LOST_SEAT = (OnLostSeat.REFUND, OnLostSeat.MOVE, OnLostSeat.LEAD, OnLostSeat.ALONE)
 LARGEST_CODE = 1 | (len(_LOST_SEAT) - 1) << 1
 
 

@@ -29,7 +29,7 @@ class OrderBody(msgspec.Struct, forbid_unknown_fields=True):
     group_id: str | msgspec.UnsetType | None = msgspec.UNSET
     mode: Literal["group", "alone"] | msgspec.UnsetType = msgspec.UNSET
     on_late_payment: Literal["refund", "retry"] | msgspec.UnsetType = msgspec.UNSET
-    on_lost_seat: Literal["refund", "move", "lead"] | msgspec.UnsetType = msgspec.UNSET
+    on_lost_seat: Literal["refund", "move", "lead", "alone"] | msgspec.UnsetType = msgspec.UNSET
 
 
 _decoder = msgspec.json.Decoder(OrderBody)

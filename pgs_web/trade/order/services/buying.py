@@ -20,7 +20,7 @@ def mark_paid(*, order_id: int, paid_at: datetime) -> bool:
 
     Call it inside the node transaction that books the money, so that both are committed or neither.
     """
-    # The mode never changes, so reading it before the lock is no race.
+    # The mode of an unpaid order doesn't change, so reading it before the lock is no race.
     mode = Order.objects.filter(pk=order_id).values_list("mode", flat=True).first()
     to_state = OrderState.TO_SHIP if mode == OrderMode.ALONE else OrderState.AWAITING_GROUP
     moved = move_order(

@@ -1,7 +1,7 @@
 """The only door of an order's state: table, conditional UPDATE, log, outbox and stock entry in one transaction."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -35,6 +35,7 @@ def move_order(
     reason: str = "",
     paid_at: datetime | None = None,
     group_id: int | None = None,
+    columns: Mapping[str, Any] | None = None,
 ) -> Order | None:
     """Moves one order; None when it does not exist or is in another state (somebody else was first)."""
     moved = move_orders(
@@ -45,6 +46,7 @@ def move_order(
         reason=reason,
         paid_at=paid_at,
         group_id=group_id,
+        columns=columns,
     )
     return moved[0] if moved else None
 
@@ -58,12 +60,13 @@ def move_orders(
     reason: str = "",
     paid_at: datetime | None = None,
     group_id: int | None = None,
+    columns: Mapping[str, Any] | None = None,
 ) -> list[Order]:
     """Moves those of the orders that are in one of from_states and returns just them, as they are now.
 
     One transaction a node and 500 orders: a crash in between leaves some moved with all that belongs to it and the
     others untouched, and the same call again moves the rest. Without a reason an order keeps the one that it has, and
-    without a group its group.
+    without a group its group; `columns` are what else changes, also to nothing.
     """
     refused = [state for state in from_states if to_state not in MOVES[state]]
     if refused:
@@ -72,6 +75,7 @@ def move_orders(
     told = {"reason": reason, "paid_at": paid_at, "group_id": group_id}
     changes: dict[str, Any] = {"state": to_state, "decide_by": None}
     changes |= {field: value for field, value in told.items() if value}
+    changes |= columns or {}
     for alias, ids in _chunks(order_ids):
         with node_transaction(alias):
             moved += _move_on_node(alias, ids, from_states=from_states, changes=changes, actor=actor)

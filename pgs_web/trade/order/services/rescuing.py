@@ -4,8 +4,10 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from pgs_data.clock import database_now
+from pgs_data.messaging.outbox import append_message
 from pgs_data.sharding.slots import alias_of_id
 from pgs_web.trade.coupon.services import retake_coupons
+from pgs_web.trade.order.messages import OrderTopic, describe_lost_seat
 from pgs_web.trade.order.models import Order, OrderMode
 from pgs_web.trade.order.services.door import move_order
 from pgs_web.trade.order.states import OrderState, RescueReason
@@ -73,6 +75,48 @@ def _has_its_coupons(order_id: int) -> bool:
     return retake_coupons(alias=alias, order_id=order_id, now=database_now(alias))
 
 
+def ask_surcharge(*, order_id: int, lost_group_id: int, surcharge_fen: int, pay_before: datetime) -> bool:
+    """Asks a paid order's shopper for a surcharge to buy alone; False when it doesn't wait for that group any more.
+
+    Call it in a node transaction.
+    """
+    alias = alias_of_id(order_id)
+    if not lock_unseated(alias=alias, groups={order_id: lost_group_id}):
+        return False
+    rows = Order.objects.on_node(alias).filter(pk=order_id)
+    return rows.update(surcharge_fen=surcharge_fen, decide_by=pay_before) == 1
+
+
+def buy_alone(*, order_id: int, surcharge_fen: int) -> Order | None:
+    """Lets an order whose surcharge is paid ship by itself; None when it doesn't wait for one of this amount any more.
+
+    Its units are sold before and stay so; its seat is given up when `order.unseated` is heard. Call it inside the node
+    transaction that books the money, so that both are committed or neither.
+    """
+    alias = alias_of_id(order_id)
+    order = Order.objects.on_node(alias).select_for_update().filter(pk=order_id).first()
+    if order is None or order.group_id is None or order.decide_by is None or order.surcharge_fen != surcharge_fen:
+        return None
+    lost_group_id = order.group_id
+    bought = move_order(
+        order_id=order_id,
+        from_states={OrderState.AWAITING_GROUP},
+        to_state=OrderState.TO_SHIP,
+        reason=RescueReason.ALONE,
+        actor="payment",
+        columns={
+            "group_id": None,
+            "mode": OrderMode.ALONE,
+            "unit_price_fen": order.unit_price_fen + surcharge_fen // order.quantity,
+            "amount_fen": order.amount_fen + surcharge_fen,
+        },
+    )
+    if bought is not None:
+        lost_seat = describe_lost_seat(bought, lost_group_id=lost_group_id)
+        append_message(topic=OrderTopic.UNSEATED, shard_key=order_id, payload=lost_seat)
+    return bought
+
+
 def _mode_of(order_id: int) -> str | None:
-    # It never changes.
+    # It doesn't change before the order is paid.
     return Order.objects.filter(pk=order_id).values_list("mode", flat=True).first()

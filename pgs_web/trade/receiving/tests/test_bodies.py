@@ -78,6 +78,7 @@ GOOD = b'{"activity_id":"5","address_id":"6","quantity":2}'
         b" " + GOOD + b"\n",
         GOOD[:-1] + b',"on_late_payment":"retry","on_lost_seat":"lead"}',
         GOOD[:-1] + b',"on_late_payment":"refund","on_lost_seat":"move","mode":"group"}',
+        GOOD[:-1] + b',"on_lost_seat":"alone"}',
     ],
 )
 def test_what_clients_send_is_read_quickly(body):
