@@ -43,7 +43,18 @@ class Entry:
 
 def catalogues() -> list[Path]:
     """Every .po file of the project, also of what packages left untranslated."""
-    return sorted(ROOT.glob("locale*/*/LC_MESSAGES/django.po"))
+    return sorted([*ROOT.glob("locale*/*/LC_MESSAGES/django.po"), *catalogues_of_games()])
+
+
+def catalogues_of_games() -> list[Path]:
+    """A game has a catalogue of its own, which goes with it."""
+    return sorted(ROOT.glob("pgs_web/marketing/*/locale/*/LC_MESSAGES/django.po"))
+
+
+def game_of(path: str) -> str:
+    """The folder of the game that a file belongs to, empty for the shop's own."""
+    parts = Path(path).parts
+    return parts[2] if len(parts) > 3 and parts[:2] == ("pgs_web", "marketing") else ""
 
 
 def read_entries(path: Path) -> list[Entry]:
@@ -56,11 +67,9 @@ def placeholders(text: str) -> list[str]:
     return sorted(PLACEHOLDER.findall(text.replace("%%", "")))
 
 
-def texts_in_sources() -> dict[str, str]:
-    """Key of every text that the code or a template translates → a file that does."""
-    found = {key: name for name, key in _in_python()}
-    found.update({key: name for name, key in _in_templates()})
-    return found
+def texts_in_sources(game: str = "") -> dict[str, str]:
+    """Key of every text that the code or a template of a game, or of the shop, translates → a file that does."""
+    return {key: name for name, key in (*_in_python(), *_in_templates()) if game_of(name) == game}
 
 
 def _read_entry(block: str) -> Entry | None:

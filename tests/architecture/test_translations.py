@@ -10,6 +10,8 @@ from tests.architecture.catalogues import (
     CONTEXT_END,
     Entry,
     catalogues,
+    catalogues_of_games,
+    game_of,
     placeholders,
     read_entries,
     texts_in_sources,
@@ -68,6 +70,13 @@ def test_every_text_of_the_sources_is_in_the_catalogue():
     assert len(sources) > 400
     missing = sorted(f"{name}: {key.replace(CONTEXT_END, ' | ')}" for key, name in sources.items() if key not in known)
     assert not missing, "run `make messages`, translate what is new, and run it again"
+
+
+@pytest.mark.slow
+def test_a_game_has_exactly_its_own_texts():
+    for path in catalogues_of_games():
+        game = game_of(str(path.relative_to(ROOT)))
+        assert {entry.key for entry in read_entries(path)} == set(texts_in_sources(game)), game
 
 
 @pytest.mark.slow
