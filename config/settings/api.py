@@ -106,6 +106,7 @@ RATES: dict[str, str] = {
     "sms_code_address": env("RATE_SMS_CODE_ADDRESS", default="60/3600"),
     "sign_in_subject": env("RATE_SIGN_IN_SUBJECT", default="10/300"),
     "sign_in_address": env("RATE_SIGN_IN_ADDRESS", default="120/600"),
+    "device_address": env("RATE_DEVICE_ADDRESS", default="60/3600"),
     "refresh_session": env("RATE_REFRESH_SESSION", default="30/300"),
 }
 

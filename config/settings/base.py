@@ -66,6 +66,7 @@ INSTALLED_APPS = [
     "pgs_web.trade.intake",
     "pgs_web.trade.delivery",
     "pgs_web.plays",
+    "pgs_web.plays.eligibility",
     *installed_plays(PLAYS),
     "pgs_task.journal",
     "pgs_task.payment",

@@ -1,0 +1,134 @@
+"""One judge of helps for all games: who may help whom, how often, from where; exact when they come at once."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import structlog
+from django.db import IntegrityError
+from django.db.models import QuerySet
+
+from pgs_data.clock import DatabaseNow
+from pgs_data.encryption import blind_index
+from pgs_data.redis.connections import RedisUnavailable
+from pgs_data.sharding.slots import alias_of_id, slot_of_id, slot_of_key
+from pgs_data.sharding.transactions import node_transaction
+from pgs_web.api.errors import OUTAGES, Refusal
+from pgs_web.plays.eligibility.errors import (
+    AccountCap,
+    AddressCap,
+    AlreadyHelped,
+    DeviceCap,
+    DeviceUnknown,
+    HelperCap,
+    NotNewMember,
+    SelfHelp,
+)
+from pgs_web.plays.eligibility.models import Help
+from pgs_web.plays.eligibility.newness import is_new_member
+from pgs_web.plays.eligibility.scripts import HelpCaps, Subjects, TurnsReply, return_turns, take_turns
+
+_REFUSED: dict[TurnsReply, type[Refusal]] = {
+    TurnsReply.HELPER: HelperCap,
+    TurnsReply.DEVICE: DeviceCap,
+    TurnsReply.ADDRESS: AddressCap,
+    TurnsReply.ACCOUNT: AccountCap,
+}
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HelpWish:
+    """Who wants to help whom, and from where: `device` by read_device, `network` by client_network.
+
+    `account` names the helper's payment account where the game knows it.
+    """
+
+    code: str
+    campaign_id: int
+    round_id: int
+    initiator_id: int
+    helper_id: int
+    device: str | None
+    network: str
+    account: str = ""
+
+
+@contextmanager
+def helping(wish: HelpWish, *, caps: HelpCaps, only_new: bool = False) -> Iterator[Help]:
+    """Judges a help, then runs the block inside the node transaction that has its row: both are there, or neither.
+
+    Raises SelfHelp, DeviceUnknown, AlreadyHelped, NotNewMember, HelperCap, DeviceCap, AddressCap, AccountCap, before
+    the block. What the block raises undoes the help and gives its turns back. Dying in the block: no row, and turns
+    that count against the caps until midnight, on the side of refusing.
+    """
+    help_, subjects = _judge(wish, only_new=only_new)
+    reply, day = take_turns(subjects, caps)
+    if reply in _REFUSED:
+        raise _REFUSED[reply]
+    try:
+        with node_transaction(wish.round_id):
+            _write(help_)
+            yield help_
+    except OUTAGES:
+        # It may be committed: better one turn too many than a help that wasn't counted.
+        raise
+    except BaseException:
+        _give_back(subjects, day)
+        raise
+
+
+def _judge(wish: HelpWish, *, only_new: bool) -> tuple[Help, Subjects]:
+    """What can be judged without a guard; raises refusals."""
+    if slot_of_id(wish.round_id) != slot_of_key(wish.initiator_id):
+        raise ValueError("A round's id has its initiator's slot: else nobody sees all helps of an initiator.")
+    if wish.helper_id == wish.initiator_id:
+        raise SelfHelp
+    if wish.device is None:
+        raise DeviceUnknown
+    # Only spares turns; of two at once the constraint decides.
+    if _helps(wish).exists():
+        raise AlreadyHelped
+    is_new = is_new_member(wish.helper_id)
+    if only_new and not is_new:
+        raise NotNewMember
+    device, address = blind_index(wish.device, "play.device"), blind_index(wish.network, "play.address")
+    help_ = Help(
+        round_id=wish.round_id,
+        campaign_id=wish.campaign_id,
+        initiator_id=wish.initiator_id,
+        helper_id=wish.helper_id,
+        is_new_member=is_new,
+        device=device,
+        address=address,
+        created_at=DatabaseNow(),
+    )
+    subjects = Subjects(
+        code=wish.code,
+        helper=str(wish.helper_id),
+        device=device,
+        address=address,
+        account=blind_index(wish.account, "play.account") if wish.account else "",
+    )
+    return help_, subjects
+
+
+def _helps(wish: HelpWish) -> QuerySet[Help]:
+    rows = Help.objects.on_node(alias_of_id(wish.round_id))
+    return rows.filter(campaign_id=wish.campaign_id, initiator_id=wish.initiator_id, helper_id=wish.helper_id)
+
+
+def _write(help_: Help) -> None:
+    try:
+        Help.objects.bulk_create([help_])
+    except IntegrityError as error:
+        raise AlreadyHelped from error
+
+
+def _give_back(subjects: Subjects, day: int) -> None:
+    try:
+        return_turns(subjects, day=day)
+    except RedisUnavailable as error:
+        # They count until midnight.
+        log.warning("help_turns_not_returned", play=subjects.code, error=type(error).__name__)
