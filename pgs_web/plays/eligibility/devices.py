@@ -40,7 +40,7 @@ def mark_of(request: Request | HttpRequest) -> str | None:
 
 def make_mark(request: Request | HttpRequest) -> str:
     """A new device's mark; raises TooManyRequests when the address made too many, RedisUnavailable."""
-    take_turn("device_address", client_network(request))  # type: ignore[arg-type]
+    take_turn("device_address", client_network(request))
     return _signer.sign(secrets.token_hex(16))
 
 
