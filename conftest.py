@@ -127,6 +127,8 @@ def _known_configuration() -> None:
     memory.hold(import_module("pgs_task.payment.configuration.switches").Configuration())
     memory.note_watcher()
     import_module("pgs_web.plays.switches").forget_switches()
+    # The games' addresses are read once: not while a test says that other games are on.
+    import_module("config.urls")
 
 
 @pytest.fixture(autouse=True)
