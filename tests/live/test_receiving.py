@@ -20,7 +20,7 @@ from tests.live.process_table import children_of
 from tests.live.running_shop import RunningShop
 from tests.live.shopping import list_order_ids, make_activity, make_shoppers, place_at_once, wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.real, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.real, pytest.mark.timeout(300)]
 
 CLIENTS = 64
 FROZEN_SECONDS = 3.0

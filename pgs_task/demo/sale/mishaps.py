@@ -1,10 +1,12 @@
-"""What goes wrong with money on a good day, too: payments that come too late, a refund that the gateway won't take."""
+"""What goes wrong with money on a good day, too: payments that come too late, a refund that the gateway won't take, a
+damaged parcel."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from pgs_task.demo.sale.service import play_after_sale
 from pgs_task.payment.states import RefundState
 from pgs_task.shoppers.client import ShopClient, Shopper
 from pgs_web.trade.order.states import OrderState
@@ -26,10 +28,12 @@ SetFault = Callable[[str, bool], object]
 
 @dataclass(kw_only=True)
 class Mishaps:
-    """How many paid too late, and how many of them keep their order; the others got the money back."""
+    """How many paid too late, how many of them keep their order (the others got the money back), and a damaged parcel."""
 
     late: int = 0
     rescued: int = 0
+    # State of the after-sale request for a damaged parcel.
+    after_sale: str = ""
 
 
 async def play_mishaps(base_url: str, *, activity_id: str, shoppers: Sequence[Shopper], set_fault: SetFault) -> Mishaps:
@@ -37,10 +41,10 @@ async def play_mishaps(base_url: str, *, activity_id: str, shoppers: Sequence[Sh
 
     While it refuses refunds, the last shopper's ends on the desk, and stays there; so does any other of these seconds.
     While payments can't be closed there, orders are cancelled and paid all the same: half of those shoppers want the
-    order then, half the money.
+    order then, half the money. One parcel is damaged.
     """
     mishaps = Mishaps()
-    *late, leaver = shoppers
+    *late, leaver, damaged = shoppers
     async with ShopClient(base_url, connections=CONNECTIONS) as shop:
         # First: a minute after the rush its failed groups are refunded.
         with _fault("refund_refused", set_fault):
@@ -48,7 +52,10 @@ async def play_mishaps(base_url: str, *, activity_id: str, shoppers: Sequence[Sh
         with _fault("close_unanswered", set_fault):
             wishes = ["retry" if number % 2 else "refund" for number in range(len(late))]
             paying = (_pay_late(shop, *who, activity_id=activity_id) for who in zip(late, wishes, strict=True))
-            states = [state for state in await asyncio.gather(*paying) if state]
+            mishaps.after_sale, *decided = await asyncio.gather(
+                play_after_sale(base_url, shop, damaged, activity_id=activity_id), *paying
+            )
+            states = [state for state in decided if state]
     mishaps.late = len(states)
     mishaps.rescued = sum(state != OrderState.CANCELLED for state in states)
     return mishaps

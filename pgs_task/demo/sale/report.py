@@ -14,14 +14,17 @@ from pgs_data.sharding.slots import node_aliases
 from pgs_task.demo.launcher import Launcher
 from pgs_task.demo.sale.mishaps import Mishaps
 from pgs_task.demo.sale.rush import RushResult
+from pgs_task.demo.sale.service import APPROVED_FEN, ASKED_FEN
 from pgs_task.payment.models import Refund
 from pgs_task.payment.states import RefundState
 from pgs_task.shoppers.measurements import percentile
+from pgs_web.trade.after_sale.states import RequestState
 from pgs_web.trade.group.models import Group
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.states import OrderState
 
 SHIPPED = (OrderState.SHIPPED, OrderState.COMPLETED)
+AFTER_SALE = {RequestState.DONE: f"¥{APPROVED_FEN / 100:.2f} of ¥{ASKED_FEN / 100:.2f} approved and refunded"}
 
 
 @dataclass
@@ -93,6 +96,9 @@ def _sale_table(result: RushResult, mishaps: Mishaps, outcome: Outcome) -> Table
     table.add_row("groups failed (settled)", f"{outcome.groups['FAILED'] + outcome.groups['SETTLED']:,}")
     table.add_row("refunds", f"{outcome.refunds:,} (¥{outcome.refunded_fen / 100:,.2f})")
     table.add_row("late payments", f"{mishaps.late:,} ({mishaps.rescued:,} kept their order, as they had wished)")
+    table.add_row(
+        "after-sale request of a damaged parcel", AFTER_SALE.get(mishaps.after_sale, mishaps.after_sale or "none")
+    )
     table.add_row("refunds on the operator's desk", f"{outcome.refunds_on_desk:,}")
     table.add_row("orders shipped", f"{sum(outcome.orders[state] for state in SHIPPED):,}")
     table.add_row("orders cancelled", f"{outcome.orders[OrderState.CANCELLED]:,}")

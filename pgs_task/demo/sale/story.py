@@ -53,7 +53,10 @@ def play_sale(launcher: Launcher, console: Console) -> tuple[RushResult, Mishaps
         rush = Rush(launcher.book.base_url, seed=20261111, on_step=on_step)
         # The shoppers play in a thread, because only the main thread may restart a process that died.
         result = _watch_until_done(launcher, pool.submit(asyncio.run, rush.play(offers, shoppers[:rush_count])))
-    with console.status("payments come too late, and a refund is refused"), ThreadPoolExecutor(max_workers=1) as pool:
+    with (
+        console.status("payments come too late, a refund is refused, a parcel is damaged"),
+        ThreadPoolExecutor(max_workers=1) as pool,
+    ):
         playing = play_mishaps(
             launcher.book.base_url,
             activity_id=mishaps_id,

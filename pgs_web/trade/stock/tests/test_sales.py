@@ -249,6 +249,21 @@ def test_create_activity_command():
     assert "ENDED" in call("stop_activity", facts["activity_id"])
 
 
+def test_create_activity_takes_the_rules_of_groups():
+    facts = json.loads(
+        call(
+            *("create_activity", "--stock", "9", "--price-fen", "100", "--group-size", "3", "--alone-price-fen", "120"),
+            *("--leader-leaves", "close", "--guaranteed-seats", "2", "--guarantee-cap-fen", "500", "--json"),
+        )
+    )
+    activity = Activity.objects.get(pk=int(facts["activity_id"]))
+    rules = (activity.alone_price_fen, activity.leader_leaves, activity.guaranteed_seats, activity.guarantee_cap_fen)
+    assert rules == (120, "close", 2, 500)
+    assert facts["leader_leaves"] == "close"
+    with pytest.raises(CommandError, match="guarantee_cap_fen"):
+        call("create_activity", "--stock", "9", "--price-fen", "100", "--guaranteed-seats", "1")
+
+
 def test_create_activity_in_the_future_is_withdrawn_when_stopped():
     facts = json.loads(call("create_activity", "--stock", "1", "--price-fen", "1", "--starts-in", "60", "--json"))
     assert facts["state"] == "SCHEDULED"

@@ -12,6 +12,7 @@ from pgs_web.api.errors import Refusal
 from pgs_web.display.activity.models import Activity
 from pgs_web.display.activity.rules import LARGEST_AMOUNT_FEN, ActivityRules
 from pgs_web.display.activity.services import create_activity, submit_for_review
+from pgs_web.display.activity.states import LeaderLeaves
 from pgs_web.trade.stock.sales import advance_sales, schedule_sale
 from pgs_web.trade.stock.trial_sku import get_test_sku
 
@@ -31,7 +32,24 @@ class Command(BaseCommand):
         parser.add_argument("--starts-in", type=float, default=0, metavar="S", help="seconds from now; default 0")
         parser.add_argument("--lasts", type=float, default=86_400, metavar="S", help="seconds of sale; default a day")
         parser.add_argument("--group-lasts", type=int, default=86_400, metavar="S", help="seconds; default a day")
-        parser.add_argument("--pay-within", type=int, default=900, metavar="S", help="seconds to pay; default 900")
+        parser.add_argument(
+            "--pay-within", type=int, default=900, metavar="S", help="seconds that an unpaid order is held; default 900"
+        )
+        parser.add_argument(
+            "--alone-price-fen", type=int, metavar="P", help="price without a group; default: the SKU's"
+        )
+        parser.add_argument(
+            "--leader-leaves",
+            choices=[rule.value for rule in LeaderLeaves],
+            default=LeaderLeaves.SUCCESSION.value,
+            help="what becomes of a group whose leader leaves; default succession",
+        )
+        parser.add_argument(
+            "--guaranteed-seats", type=int, default=0, metavar="K", help="seats that the merchant fills at a deadline"
+        )
+        parser.add_argument(
+            "--guarantee-cap-fen", type=int, default=0, metavar="F", help="what filling them may cost in all"
+        )
         parser.add_argument("--play", default="standard", metavar="CODE", help="how it is played; default standard")
         parser.add_argument("--title", default="", help="default: the product's title")
         parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
@@ -65,6 +83,10 @@ class Command(BaseCommand):
             title=options["title"],
             play=options["play"],
             price_fen=options["price_fen"],
+            alone_price_fen=options["alone_price_fen"],
+            leader_leaves=options["leader_leaves"],
+            guaranteed_seats=options["guaranteed_seats"],
+            guarantee_cap_fen=options["guarantee_cap_fen"],
             group_size=options["group_size"],
             member_limit=options["member_limit"],
             stock_total=options["stock"],
@@ -106,4 +128,7 @@ def _describe(activity: Activity) -> dict[str, Any]:
         "ends_at": activity.ends_at.isoformat(),
         "group_lasts_seconds": activity.group_lasts_seconds,
         "pay_within_seconds": activity.pay_within_seconds,
+        "leader_leaves": activity.leader_leaves,
+        "guaranteed_seats": activity.guaranteed_seats,
+        "guarantee_cap_fen": activity.guarantee_cap_fen,
     }
