@@ -28,7 +28,7 @@ SetFault = Callable[[str, bool], object]
 
 @dataclass(kw_only=True)
 class Mishaps:
-    """How many paid too late, and how many of them keep their order; the others got the money back. A damaged parcel."""
+    """How many paid too late, and how many of them keep their order; the others got the money back."""
 
     late: int = 0
     rescued: int = 0

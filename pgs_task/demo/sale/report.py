@@ -24,7 +24,9 @@ from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.states import OrderState
 
 SHIPPED = (OrderState.SHIPPED, OrderState.COMPLETED)
-AFTER_SALE = {RequestState.DONE: f"¥{APPROVED_FEN / 100:.2f} of ¥{ASKED_FEN / 100:.2f} approved and refunded"}
+AFTER_SALE: dict[str, str] = {
+    RequestState.DONE: f"¥{APPROVED_FEN / 100:.2f} of ¥{ASKED_FEN / 100:.2f} approved and refunded"
+}
 
 
 @dataclass
