@@ -1,6 +1,7 @@
 """A parcel arrives damaged: its shopper asks for money back, and an operator of the demo approves a part of it."""
 
 import asyncio
+import contextlib
 import re
 from html import unescape
 
@@ -42,7 +43,9 @@ async def play_after_sale(base_url: str, shop: ShopClient, shopper: Shopper, *, 
     if not asked.is_ok:
         return ""
     request_id = asked.body["request_id"]
-    await _approve_a_part(base_url, request_id)
+    # A machine that is too busy for the back office isn't the sale's end: the table says how far the request came.
+    with contextlib.suppress(httpx.HTTPError):
+        await _approve_a_part(base_url, request_id)
     return await _wait_for(shop, shopper, f"{REQUESTS}{request_id}/", RequestState.DONE)
 
 
