@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pgs_data.clock import to_ms
+from pgs_data.ids.texts import short_id
 from pgs_data.locks import Lease
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import bucket_of, partitions_of, spread_of
@@ -52,7 +53,7 @@ def count_orders(activity_id: int, lease: Lease) -> list[Counted]:
         holds: dict[int, dict[str, str]] = defaultdict(dict)
         for order in page:
             bucket, hold = bucket_of(activity_id, order.pk), _hold_of(order)
-            holds[bucket][str(order.pk)] = hold.pack()
+            holds[bucket][short_id(order.pk)] = hold.pack()
             orders[bucket] += 1
             units[bucket, hold.state] += order.quantity
             if hold.state in (HoldState.LOCKED, HoldState.SOLD):
@@ -138,7 +139,7 @@ def _keep_rejected(activity_id: int, partition: int, new_holds: str) -> None:
     page: dict[str, str] = {}
     for order_id, hold in iterate_holds(activity_id, (partition,)):
         if hold.state is HoldState.REJECTED:
-            page[str(order_id)] = hold.pack()
+            page[short_id(order_id)] = hold.pack()
         if len(page) >= PAGE:
             _write(client, new_holds, page)
             page = {}

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from pgs_data.clock import to_ms
+from pgs_data.ids.texts import short_id
 from pgs_data.messaging.errors import RetryLater
 from pgs_data.messaging.models import OutboxMessage
 from pgs_data.messaging.relay import Handler, Message
@@ -35,7 +36,7 @@ def load_ledger(*, activity_id: int, orders: Sequence[Order], groups: Sequence[G
         },
     )
     for order in orders:
-        client.hset(holds_key(activity_id), str(order.pk), _hold_of(order).pack())
+        client.hset(holds_key(activity_id), short_id(order.pk), _hold_of(order).pack())
         client.hincrby(bought_key(activity_id), str(order.member_id), order.quantity)
     for group in groups:
         seats = {order.member_id: order.pk for order in orders if order.group_id == group.pk}

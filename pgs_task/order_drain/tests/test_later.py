@@ -7,6 +7,7 @@ import pytest
 from django.db import OperationalError
 
 from pgs_data.clock import from_ms
+from pgs_data.ids.texts import short_id
 from pgs_data.lua.blobs import pack, unpack
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_of
@@ -188,7 +189,7 @@ def test_poison_inside_an_entry_is_rejected_alone():
     client.delete(stream)
     values = unpack(fields[b"orders"])
     # A member of another slot than the order's id says.
-    values[values.index(str(torn.id)) + 2] = "9999"
+    values[values.index(short_id(torn.id)) + 2] = "9999"
     client.xadd(stream, {**fields, b"orders": pack(values)})
     one = drain(activity)
     assert (one.persisted, one.rejected) == (13, 2)

@@ -9,6 +9,7 @@ import redis
 from django.conf import settings
 from django.db import connections, transaction
 
+from pgs_data.ids.texts import short_id
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_of
 from pgs_data.sharding.slots import alias_of_id, node_aliases
@@ -140,7 +141,7 @@ def drop_stock(activity_id: int) -> None:
 
 def set_hold(shop: Shop, name: str, **changes: object) -> None:
     """Raw HSET of an order's packed hold."""
-    activity_id, field = shop.activity.pk, str(shop.orders[name])
+    activity_id, field = shop.activity.pk, short_id(shop.orders[name])
     client: Any = ledger(partition_of(activity_id))
     hold = Hold.unpack(client.hget(holds_key(activity_id), field))
     client.hset(holds_key(activity_id), field, hold._replace(**changes).pack())

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from pgs_data.clock import database_now
+from pgs_data.ids.texts import short_id
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_of
 from pgs_data.sharding.slots import alias_of_id, node_aliases
@@ -46,7 +47,7 @@ def test_orders_that_got_lost_or_doubled(shop):
         ),
         Damage(
             "its hold is gone",
-            lambda: client.hdel(holds_key(shop.activity.pk), str(cancelled)),
+            lambda: client.hdel(holds_key(shop.activity.pk), short_id(cancelled)),
             "O1",
             (cancelled, home, "no hold in Redis", f"rebuild_stock {shop.activity.pk}"),
         ),

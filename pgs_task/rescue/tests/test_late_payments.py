@@ -4,6 +4,7 @@ from unittest.mock import patch
 
 import pytest
 
+from pgs_data.ids.texts import short_id
 from pgs_data.redis.connections import RedisUnavailable, ledger
 from pgs_data.redis.partitions import partition_of
 from pgs_task.handlers.tests.making import deliver_all, waiting_messages
@@ -101,7 +102,7 @@ def sell_out(activity, order):
 
 
 def archive(activity, order):
-    ledger(partition_of(activity.pk)).hdel(holds_key(activity.pk), str(order.pk))
+    ledger(partition_of(activity.pk)).hdel(holds_key(activity.pk), short_id(order.pk))
 
 
 @pytest.mark.parametrize(

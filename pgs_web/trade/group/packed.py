@@ -1,15 +1,16 @@
 """A group as the ledger has it: one packed text, which admission and settling read and write.
 
-    5|2|990|1|900000|42|85932800000|86400000|0|1|,42:1001
+    5|2|990|1|900000|42|85932800000|86400000|0|1|,42:AAABjNqy2Ac
 
 activity, size, price, version of the rules, time to pay, leader, opened (since ids begin), how long it lasts, closed,
-seats held, and a comma, member and order a seat.
+seats held, and a comma, member and order (a short text, written out by older versions) a seat.
 """
 
 from collections.abc import Mapping
 from typing import NamedTuple, Self
 
 from pgs_data.ids.layout import EPOCH_MS
+from pgs_data.ids.texts import read_id, short_id
 
 SEAT_PREFIX = b"m:"
 
@@ -43,7 +44,7 @@ class PackedGroup(NamedTuple):
         taken: dict[int, int] = {}
         for seat in seats.split(",")[1:]:
             member, _, order = seat.partition(":")
-            taken[int(member)] = int(order)
+            taken[int(member)] = read_id(order)
         return cls(
             activity,
             size,
@@ -93,5 +94,5 @@ class PackedGroup(NamedTuple):
             int(self.is_closed),
             self.held,
         )
-        seats = "".join(f",{member}:{order}" for member, order in self.seats.items())
+        seats = "".join(f",{member}:{short_id(order)}" for member, order in self.seats.items())
         return "|".join([*map(str, numbers), seats])

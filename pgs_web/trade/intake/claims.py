@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from pgs_data.ids.texts import read_id
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_of
 from pgs_web.trade.intake.keys import claims_key, old_claims_key, own_claims_key
@@ -28,6 +29,6 @@ def read_claims(member_id: int, days: Iterable[int]) -> dict[int, int]:
         for field, value in (*bucket.items(), *own.items()):
             if field.startswith(mine):
                 order_id, activity_id, _digest = value.split(b"|")
-                found[int(order_id)] = int(activity_id)
+                found[read_id(order_id)] = int(activity_id)
         found.update((int(name[2:]), int(value)) for name, value in old.items() if name.startswith(b"o:"))
     return found

@@ -1,9 +1,10 @@
 """The documents of admitted orders, as admit_orders.lua appends them and the drain reads them.
 
 Version 2 appends a batch as one entry: `orders` and `rest` are the flat lists that the script was called with, eight
-and two values an order; `verdicts` has a text an order, empty for the refused, `A` bought alone, `O` opened its group,
-or the head of the packed group that it joined; `facts` lists each activity's facts once; `at` is when. What follows
-from these is computed here, by the rules of the script. Version 1 appended one entry an order, the document in `d`.
+and two values an order; an order's id is a short text, or written out by older programs. `verdicts` has a text an
+order, empty for the refused, `A` bought alone, `O` opened its group, or the head of the packed group that it joined;
+`facts` lists each activity's facts once; `at` is when. What follows from these is computed here, by the rules of the
+script. Version 1 appended one entry an order, the document in `d`.
 """
 
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from pgs_data.ids.layout import EPOCH_MS
+from pgs_data.ids.texts import read_id
 from pgs_web.trade.stock.terms import OwnTerms
 
 VERSION = 1
@@ -155,7 +157,7 @@ def _make_document(row: list[Any], facts: BatchFacts, verdict: str, at: int, key
         unit_price, pay_by_ms = group_price, min(at + pay_within_ms, deadline_ms)
     return OrderDocument(
         VERSION,
-        order_id,
+        str(read_id(order_id)),
         activity_id,
         member_id,
         quantity,
@@ -190,7 +192,7 @@ def _rows(packed: bytes, width: int) -> list[list[Any]]:
 
 def _unreadable(row: list[Any], detail: str) -> UnreadableOrder:
     try:
-        return UnreadableOrder(detail, int(row[1]), int(row[0]))
+        return UnreadableOrder(detail, int(row[1]), read_id(row[0]))
     except (ValueError, TypeError):
         return UnreadableOrder(detail)
 

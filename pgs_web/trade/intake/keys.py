@@ -37,7 +37,7 @@ def unpaid_key(partition: int) -> str:
 def claims_key(member_id: int, day: int) -> str:
     """Hash of what keys were used for on a day (days since 1970, UTC), by the members of one bucket of their partition.
 
-    Field: claim_field; value: `order id|activity id|digest of the body`.
+    Field: claim_field; value: `order id as a short text|activity id|digest of the body`.
     """
     return f"{tag(partition_of(member_id))}:claims:{day:d}:{claim_bucket(member_id):d}"
 

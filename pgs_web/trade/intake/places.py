@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pgs_data.ids.texts import short_id
 from pgs_data.lua.blobs import pack
 from pgs_data.lua.loader import Script
 from pgs_data.redis.partitions import bucket_of, partition_within, spread_of
@@ -88,7 +89,8 @@ def _take(wish: PlaceWish) -> Place:
             },
             args={
                 "activity_id": str(wish.activity_id),
-                "order_id": str(wish.order_id),
+                "order_id": short_id(wish.order_id),
+                "old_id": str(wish.order_id),
                 "wants_units": int(wish.wants_units),
                 "lost": str(wish.lost_group_id or ""),
                 # A group of another bucket is in another partition: one script can't reach it.

@@ -1,10 +1,12 @@
 """The intake's Lua scripts: one function each, of the same name; both take batches of one partition."""
 
 from collections.abc import Sequence
+from itertools import repeat
 from typing import Any
 
 from django.conf import settings
 
+from pgs_data.ids.texts import is_written_out, read_id, short_id
 from pgs_data.lua.blobs import pack
 from pgs_data.lua.loader import Command, Script, run_command
 from pgs_data.redis.connections import ledger
@@ -47,7 +49,7 @@ def claim_keys_command(partition: int, claims: Sequence[Claim]) -> Command:
             digest_of_key(one.key),
             one.key,
             one.digest,
-            str(one.order_id),
+            short_id(one.order_id),
             str(one.activity_id),
         )
     return _claim_keys.command(
@@ -63,14 +65,10 @@ def claim_keys_command(partition: int, claims: Sequence[Claim]) -> Command:
 def read_claim_replies(raw: Any) -> list[Claimed]:
     """What the script answered, in the order of the claims."""
     words, order_ids, strikes = raw
-    if strikes:
-        return [
-            Claimed(_CLAIM_REPLIES[word], int(order_id), count)
-            for word, order_id, count in zip(words.decode().split(), order_ids, strikes, strict=True)
-        ]
+    replies = zip(words.decode().split(), order_ids, strikes or repeat(0, len(order_ids)), strict=True)
     return [
-        Claimed(_CLAIM_REPLIES[word], int(order_id))
-        for word, order_id in zip(words.decode().split(), order_ids, strict=True)
+        Claimed(_CLAIM_REPLIES[word], read_id(order_id), count, is_written_out(order_id))
+        for word, order_id, count in replies
     ]
 
 
@@ -90,7 +88,7 @@ def admit_orders_command(partition: int, orders: Sequence[Admission]) -> Command
     for order in orders:
         group_id = order.join_group_id or order.open_group_id
         judged += (
-            str(order.order_id),
+            str(order.order_id) if order.is_of_old_claim else short_id(order.order_id),
             str(order.activity_id),
             str(order.member_id),
             order.quantity,

@@ -15,6 +15,7 @@ from django.conf import settings
 
 from pgs_data.clock import to_ms
 from pgs_data.ids.snowflake import time_of_id
+from pgs_data.ids.texts import read_id, short_id
 from pgs_data.lua.blobs import pack
 from pgs_data.lua.loader import Command, Script, run_command
 from pgs_data.redis.clock import ledger_now_ms
@@ -59,7 +60,9 @@ def own_pay_within_ms(strikes: int) -> int:
 
 def forget_unpaid_command(partition: int, orders: Sequence[UnpaidOrder]) -> Command:
     """Takes up to 500 orders of members whose home is the partition out of the count; it may be told twice."""
-    values = [str(value) for order in orders for value in order]
+    values: list[str] = []
+    for member_id, order_id, fate in orders:
+        values += (str(member_id), short_id(order_id), str(fate), str(order_id))
     return _forget_unpaid.command(
         keys={"unpaid": unpaid_key(partition)}, args={"orders": pack(values), "hours": settings.HOARDER_HOURS}
     )
@@ -121,4 +124,4 @@ def _sweep(partition: int, after_ms: int) -> int:
 def _read(text: bytes) -> Iterable[tuple[int, int]]:
     for entry in text.decode().split(";")[:-1]:
         order_id, activity_id, _attempts = entry.split("|")
-        yield int(order_id), int(activity_id)
+        yield read_id(order_id), int(activity_id)

@@ -159,7 +159,7 @@ class Desk:
         if claimed.reply is ClaimReply.TOO_MANY:
             self._finish(passage, TooManyUnpaid())
             return
-        passage.order_id = claimed.order_id
+        passage.order_id, passage.is_of_old_claim = claimed.order_id, claimed.is_old
         passage.pay_within_ms = own_pay_within_ms(claimed.strikes) if claimed.strikes else 0
         passage.is_claimed = True
         self._go_on(passage)
@@ -189,6 +189,7 @@ class Desk:
             order_id=passage.order_id,
             open_group_id=open_group_id,
             pay_within_ms=passage.pay_within_ms,
+            is_of_old_claim=passage.is_of_old_claim,
         )
         if passage.limit_place is not None:
             passage.away = make_away_order(

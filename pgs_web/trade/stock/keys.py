@@ -22,7 +22,7 @@ def bought_key(activity_id: int, partition: int | None = None) -> str:
 
 
 def holds_key(activity_id: int, partition: int | None = None) -> str:
-    """Hash order id → packed hold; see holds.py. It lives as long as the activity."""
+    """Hash order id (a short text) → packed hold; see holds.py. It lives until the activity is archived."""
     return f"{_tag(activity_id, partition)}:holds:{activity_id:d}"
 
 

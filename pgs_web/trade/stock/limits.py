@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 
+from pgs_data.ids.texts import short_id
 from pgs_data.lua.blobs import pack
 from pgs_data.lua.loader import Command, Script, run_command
 from pgs_data.redis.clock import ledger_now_ms
@@ -198,8 +199,9 @@ def _bar(partition: int, place: int, orders: Sequence[tuple[int, int]]) -> dict[
         pipeline.hget(away_key(activity_id, partition), str(order_id))
     now = ledger_now_ms(place)
     values: list[str] = []
-    for order, known in zip(orders, pipeline.execute(), strict=True):
-        values += (*map(str, order), _barred_hold(known or b"0|0|0", now))
+    for (activity_id, order_id), known in zip(orders, pipeline.execute(), strict=True):
+        barred = _barred_hold(known or b"0|0|0", now)
+        values += (str(activity_id), short_id(order_id), barred, str(order_id))
     with replicated(place) as client:
         packed = run_command(
             client, _bar_orders.command(keys={"first": holds_key(orders[0][0], place)}, args={"barred": pack(values)})

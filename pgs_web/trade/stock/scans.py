@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from pgs_data.ids.texts import read_id
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import bucket_of, partitions_of
 from pgs_web.trade.stock.holds import Hold
@@ -18,7 +19,7 @@ def iterate_holds(activity_id: int, partitions: Iterable[int] | None = None) -> 
     """
     for partition in partitions_of(activity_id) if partitions is None else partitions:
         for order_id, packed in ledger(partition).hscan_iter(holds_key(activity_id, partition), count=PAGE):
-            yield int(order_id), Hold.unpack(packed)
+            yield read_id(order_id), Hold.unpack(packed)
 
 
 def iterate_bought_units(activity_ids: Iterable[int]) -> Iterator[tuple[int, int, int]]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pgs_data.ids.texts import short_id
 from pgs_data.lua.blobs import pack
 from pgs_data.lua.loader import Script
 from pgs_data.redis.partitions import partition_of
@@ -106,7 +107,7 @@ def settle_holds(*, partition: int, settlements: Sequence[tuple[int, int, str, s
             args={
                 "settlements": pack(
                     [
-                        [str(activity), str(order), str(movement), reason]
+                        [str(activity), short_id(order), str(movement), reason, str(order)]
                         for activity, order, movement, reason in settlements
                     ]
                 )

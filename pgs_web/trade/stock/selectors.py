@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pgs_data.ids.texts import short_id
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_of, partition_within, partitions_of
 from pgs_web.trade.stock.holds import Hold
@@ -162,13 +163,13 @@ def read_holds(orders: Iterable[tuple[int, int]]) -> dict[int, Hold]:
         for activity_id, order_ids in of_activities.items():
             for start in range(0, len(order_ids), IDS_A_READ):
                 asked.append(order_ids[start : start + IDS_A_READ])
-                pipeline.hmget(holds_key(activity_id, partition), [str(order_id) for order_id in asked[-1]])
+                fields = [text for order_id in asked[-1] for text in (short_id(order_id), str(order_id))]
+                pipeline.hmget(holds_key(activity_id, partition), fields)
         for ids, values in zip(asked, pipeline.execute(), strict=True):
-            holds.update(
-                (order_id, Hold.unpack(packed))
-                for order_id, packed in zip(ids, values, strict=True)
-                if packed is not None
-            )
+            # An older version kept them under the ids written out.
+            for order_id, packed, old in zip(ids, values[::2], values[1::2], strict=True):
+                if packed or old:
+                    holds[order_id] = Hold.unpack(packed or old)
     return holds
 
 

@@ -34,6 +34,15 @@ def lose_group(activity_id: int, group_id: int) -> None:
     client.hdel(groups_key(activity_id=activity_id, group_id=group_id), str(group_id))
 
 
+def write_out_seats(activity_id: int, group_id: int) -> None:
+    """Writes the orders of its seats as the second version of the ledger did."""
+    group = read_group(activity_id, group_id)
+    head, _, _ = group.pack().rpartition("|")
+    seats = "".join(f",{member}:{order}" for member, order in group.seats.items())
+    client = ledger(partition_of(activity_id))
+    client.hset(groups_key(activity_id=activity_id, group_id=group_id), str(group_id), f"{head}|{seats}")
+
+
 def make_old(activity_id: int, group_id: int) -> str:
     """Writes the group as the first version of the ledger had it, in the place of the new one; the key."""
     group = read_group(activity_id, group_id)

@@ -1,10 +1,11 @@
 -- claim_keys: Binds members' idempotency keys to the body and the order id that they were first used with.
 -- KEYS flow    hash of counters of the members' home partition: claimed; and since which day it has this format
 -- ARGV claims  flat msgpack list of texts, seven a claim: member id, its bucket, digest of the key, the key, digest of
---              the body, proposed order id, activity id
+--              the body, proposed order id as a short text, activity id
 -- ARGV most_unpaid  unpaid orders that a member may have at once; 0: nobody counts them
 -- ARGV hours        so many hours back it is looked how many orders a member let run out
--- DERIVES claims:<day>:<bucket>     hash `member:digest of the key` → order id|activity id|digest of the body
+-- DERIVES claims:<day>:<bucket>     hash `member:digest of the key` → order id|activity id|digest of the body,
+--                                   where an older version wrote ids out and kept more of the digest
 -- DERIVES claims_of:<day>:<member>  the same for a member whose bucket of the day is full
 -- DERIVES claims:<member>:<day>     hash as an older version wrote it
 -- DERIVES unpaid                    hash member → unpaid orders, `order id|activity id|attempts;` each
@@ -20,7 +21,7 @@ local SECONDS_A_DAY = 86400
 -- Small hashes are kept packed, which is what makes a claim cost some 80 bytes; and a reader gets whole buckets.
 local BUCKET_HOLDS = 256
 -- Hexadecimal digits: enough to see that a body is another one; who wants to find two that collide fools only themselves.
-local DIGEST_KEPT = 12
+local DIGEST_KEPT = 8
 
 local call, match, sub = redis.call, string.match, string.sub
 local today = math.floor(tonumber(call("TIME")[1]) / SECONDS_A_DAY)
@@ -117,8 +118,8 @@ for place = 1, #values, VALUES_A_CLAIM do
     known = known or has_old and find_old(member_id, values[place + 3])
     local word = "NEW"
     if known then
-        local old_order_id, old_activity_id, old_digest = match(known, "^(%d+)|(%d+)|(.*)$")
-        word = old_digest == digest and "SAME" or "REUSED"
+        local old_order_id, old_activity_id, old_digest = match(known, "^([^|]+)|(%d+)|(.*)$")
+        word = sub(old_digest, 1, DIGEST_KEPT) == digest and "SAME" or "REUSED"
         order_id = old_order_id
         if most > 0 and word == "SAME" then
             count_attempt(member_id, order_id, old_activity_id)

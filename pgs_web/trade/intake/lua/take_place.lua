@@ -5,7 +5,8 @@
 -- KEYS activity     hash of facts
 -- KEYS changed      set of activities whose stock the database has not seen
 -- ARGV activity_id  the activity
--- ARGV order_id     the order
+-- ARGV order_id     the order, as a short text
+-- ARGV old_id       its id written out: under it an older version has its hold
 -- ARGV wants_units  1 when the order was cancelled and has none, else 0
 -- ARGV lost         group whose seat it lost; empty when it was bought alone and needs no seat
 -- ARGV joins        flat msgpack list of ids of groups that it may join: the first that takes it is joined
@@ -40,7 +41,12 @@ local function groups_key(group_id)
     return tag .. "groups:" .. string.format("%d", math.floor(milliseconds / 4096))
 end
 
-local packed = call("HGET", holds, order_id) or ""
+local field = order_id
+local packed = call("HGET", holds, field)
+if not packed then
+    field = old_id
+    packed = call("HGET", holds, field) or ""
+end
 local state, quantity, member, group, times, unit, rest, reason =
     match(packed, "^(%u)(%d+)|(%d+)|(%d*)|(%d+|%d+s?)|(%d+)|(.*)|([^|]*)$")
 if not state or state == "X" or (state == "R" and reason == FINAL) then
@@ -119,7 +125,7 @@ if needs_units then
     call("HSET", bought, member, whole(has + units))
     call("SADD", changed, activity_id)
 end
-call("HSET", holds, order_id, table.concat({ "S" .. quantity, member, joined, times, unit, rest, "" }, "|"))
+call("HSET", holds, field, table.concat({ "S" .. quantity, member, joined, times, unit, rest, "" }, "|"))
 if key then
     call("HSET", key, joined, text)
     if ends_ms then

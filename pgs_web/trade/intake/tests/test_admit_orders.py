@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from pgs_data.clock import to_ms
+from pgs_data.ids.texts import read_id
 from pgs_data.redis.clock import ledger_now_ms
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_of
@@ -241,7 +242,7 @@ def test_groups_are_joined_filled_and_full():
 
 
 def order_ids(activity):
-    return [int(field) for field in ledger(partition_of(activity.pk)).hkeys(holds_key(activity.pk))]
+    return [read_id(field) for field in ledger(partition_of(activity.pk)).hkeys(holds_key(activity.pk))]
 
 
 def test_a_member_sits_once_in_a_group():

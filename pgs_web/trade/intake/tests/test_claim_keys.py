@@ -5,6 +5,7 @@ import time
 import pytest
 from msgspec import structs
 
+from pgs_data.ids.texts import short_id
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_of
 from pgs_web.trade.intake.claims import read_claims
@@ -43,7 +44,7 @@ def test_a_new_key_is_bound_to_the_proposed_order():
     assert send(claim()) == [Claimed(ClaimReply.NEW, 100)]
     client = ledger(HOME)
     bucket = claims_key(MEMBER, today())
-    assert client.hgetall(bucket) == {claim_field(MEMBER, "k1").encode(): b"100|5|d1"}
+    assert client.hgetall(bucket) == {claim_field(MEMBER, "k1").encode(): f"{short_id(100)}|5|d1".encode()}
     assert read_claims(MEMBER, [today()]) == {100: 5}
     assert read_claims(MEMBER + 16 * CLAIM_BUCKETS, [today()]) == {}, "a neighbour in the same bucket"
     assert client.hget(flow_key(HOME), "claimed") == b"1"
@@ -79,10 +80,10 @@ def test_keys_belong_to_members():
 
 def test_yesterdays_key_is_still_known():
     client = ledger(HOME)
-    client.hset(claims_key(MEMBER, today() - 1), claim_field(MEMBER, "k1"), "77|5|d1")
+    client.hset(claims_key(MEMBER, today() - 1), claim_field(MEMBER, "k1"), f"{short_id(77)}|5|d1")
     assert send(claim()) == [Claimed(ClaimReply.SAME, 77)]
     assert send(claim(digest="other")) == [Claimed(ClaimReply.REUSED, 77)]
-    client.hset(claims_key(MEMBER, today() - 2), claim_field(MEMBER, "old"), "78|5|d1")
+    client.hset(claims_key(MEMBER, today() - 2), claim_field(MEMBER, "old"), f"{short_id(78)}|5|d1")
     assert send(claim(key="old")) == [Claimed(ClaimReply.NEW, 100)]
 
 
@@ -119,9 +120,12 @@ def test_what_an_older_version_claimed_is_still_known():
         client.hset(old_claims_key(MEMBER, day), mapping=old)
     client.hset(flow_key(HOME), "claimed", 2)
     for number in range(2):
-        assert send(claim(key=f"old{number}", digest=digest)) == [Claimed(ClaimReply.SAME, 77 + number)]
-        assert send(claim(key=f"old{number}")) == [Claimed(ClaimReply.REUSED, 77 + number)]
+        assert send(claim(key=f"old{number}", digest=digest)) == [Claimed(ClaimReply.SAME, 77 + number, is_old=True)]
+        assert send(claim(key=f"old{number}")) == [Claimed(ClaimReply.REUSED, 77 + number, is_old=True)]
         assert read_claims(MEMBER, [today() - number]) == {77 + number: 5}
+    # The second version wrote ids out and kept twelve digits of the body's digest.
+    client.hset(claims_key(MEMBER, today()), claim_field(MEMBER, "second"), f"90|5|{digest[:12]}")
+    assert send(claim(key="second", digest=digest)) == [Claimed(ClaimReply.SAME, 90, is_old=True)]
     assert send(claim(key="new")) == [Claimed(ClaimReply.NEW, 100)]
     # Two days later nobody asks for it any more.
     client.hset(flow_key(HOME), "claims_since", today() - 2)

@@ -6,6 +6,7 @@ import pytest
 from django.db import OperationalError
 
 from pgs_data.ids.snowflake import new_id
+from pgs_data.ids.texts import short_id
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_of
 from pgs_data.sharding.slots import slot_of_key
@@ -232,6 +233,6 @@ def test_a_hold_without_its_claim_is_nobodys(shopper, read):
     activity = make_sale(stock=5)
     admit(make_admission(activity, member_id=shopper.member_id))
     (facts,) = facts_in_stream(activity)
-    assert ledger(partition_of(activity.pk)).hexists(holds_key(activity.pk), str(facts.id))
+    assert ledger(partition_of(activity.pk)).hexists(holds_key(activity.pk), short_id(facts.id))
     assert read(shopper, f"/api/v1/orders/{facts.id}/").status_code == 404
     assert not Order.objects.filter(pk=facts.id).exists()

@@ -1,7 +1,11 @@
 """A ledger that the first version filled goes on: what it holds is understood, and nothing is sold twice or lost."""
 
+import time
+
+import msgspec
 import pytest
 
+from pgs_data.ids.texts import short_id
 from pgs_data.lua.blobs import pack
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_of
@@ -10,7 +14,8 @@ from pgs_web.display.activity.models import Activity
 from pgs_web.trade.group.admitted import find_admitted_group
 from pgs_web.trade.group.scripts import GroupOfActivity, close_groups
 from pgs_web.trade.group.tests.in_ledger import make_old, read_group
-from pgs_web.trade.intake.keys import intake_key
+from pgs_web.trade.intake import scripts
+from pgs_web.trade.intake.keys import claims_key, intake_key
 from pgs_web.trade.intake.messages import AdmitReply
 from pgs_web.trade.intake.tests.making import admit, documents_of, make_admission
 from pgs_web.trade.order.models import Order
@@ -45,6 +50,7 @@ def make_hold_old(activity: Activity, order_id: int) -> bytes:
         hold.reason,
     )
     packed = "|".join(map(str, values)).encode()
+    client.hdel(holds_key(activity.pk), short_id(order_id))
     client.hset(holds_key(activity.pk), str(order_id), packed)
     return packed
 
@@ -54,7 +60,7 @@ def test_an_old_hold_is_told_and_settled():
     order = make_admission(activity, quantity=2)
     (first,) = admit(order)
     make_hold_old(activity, order.order_id)
-    (again,) = admit(order)
+    (again,) = admit(msgspec.structs.replace(order, is_of_old_claim=True))
     assert again.reply is AdmitReply.REPLAYED
     assert again.hold == first.hold._replace(ticket=0)
     for movement, state in ((SettleMovement.CONFIRM, HoldState.SOLD), (SettleMovement.RETURN, HoldState.GIVEN_BACK)):
@@ -64,6 +70,28 @@ def test_an_old_hold_is_told_and_settled():
         assert (hold.state, hold.quantity, hold.amount_fen) == (state, 2, first.hold.amount_fen)
     stock = read_stock(activity.pk)
     assert (stock.remain, stock.lock, stock.sold) == (5, 0, 0)
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_an_order_of_an_older_version_is_not_admitted_twice(shoppers, buy, monkeypatch, is_told):
+    (shopper,) = shoppers()
+    activity = make_sale(stock=5, member_limit=3)
+    first = buy(shopper, activity)
+    order_id, client = int(first.json()["order_id"]), ledger(partition_of(activity.pk))
+    (hold,) = client.hvals(holds_key(activity.pk))
+    client.delete(holds_key(activity.pk))
+    client.hset(holds_key(activity.pk), str(order_id), hold)
+    home, (day,) = ledger(partition_of(shopper.member_id)), {int(time.time()) // 86_400}
+    for bucket in (claims_key(shopper.member_id, day), claims_key(shopper.member_id, day - 1)):
+        for field, value in home.hgetall(bucket).items():
+            home.hset(bucket, field, value.replace(short_id(order_id).encode(), str(order_id).encode()))
+    if not is_told:
+        monkeypatch.setattr(scripts, "is_written_out", lambda _text: False)
+    again = buy(shopper, activity)
+    if is_told:
+        assert again.json() == first.json()
+    # Control: who doesn't know where to look sells it twice.
+    assert read_stock(activity.pk).lock == (1 if is_told else 2)
 
 
 def test_a_hold_of_the_second_version_is_told():

@@ -1,7 +1,8 @@
 -- settle_holds: Moves the units of admitted orders on, each order at most once forwards and once back, in any order of calls.
 -- KEYS changed      set of activities whose stock the database has not seen
 -- KEYS news         stream of activities whose sale changed for those who keep them in memory
--- ARGV settlements  msgpack list of {activity id, order id, movement, reason}; movements are
+-- ARGV settlements  msgpack list of {activity id, order id as a short text, movement, reason, order id written out, as an
+--                   older version has it}; movements are
 --                   CONFIRM lock → sold, RELEASE lock → remain, RETURN sold → remain, REJECT lock → remain with a reason,
 --                   FORGO sold → remain, if it is; after RETURN and FORGO an order can't be taken up again
 -- DERIVES stock:<activity>   hash total, remain, lock, sold, version, told_sold_out
@@ -36,15 +37,18 @@ local function stock_of(activity_id)
 end
 
 local holds = {}
-local function hold_of(activity_id, order_id)
+local function hold_of(activity_id, order_id, old_id)
     local place = activity_id .. "|" .. order_id
     if holds[place] == nil then
-        local packed = redis.call("HGET", tag .. "holds:" .. activity_id, order_id)
+        local packed, field = redis.call("HGET", tag .. "holds:" .. activity_id, order_id), order_id
+        if not packed then
+            packed, field = redis.call("HGET", tag .. "holds:" .. activity_id, old_id), old_id
+        end
         -- An older version wrote one sign more.
         local state, sign, quantity, member, group, rest, reason =
             string.match(packed or "", "^(%u)(|?)(%d+)|(%d+)|(%d*)|(.*)|([^|]*)$")
-        holds[place] = state and { key = tag .. "holds:" .. activity_id, order_id = order_id, state = state,
-            quantity = tonumber(quantity), member = member, group = group,
+        holds[place] = state and { key = tag .. "holds:" .. activity_id, field = field, order_id = order_id,
+            old_id = old_id, state = state, quantity = tonumber(quantity), member = member, group = group,
             body = sign .. quantity .. "|" .. member .. "|" .. group .. "|" .. rest, reason = reason } or false
     end
     return holds[place]
@@ -87,7 +91,7 @@ local function leave_old_seat(hold)
     local key = tag .. "group:" .. hold.group
     local seat = "m:" .. hold.member
     local read = redis.call("HMGET", key, "held", "closed", seat)
-    if read[1] and read[2] ~= "1" and read[3] == hold.order_id then
+    if read[1] and read[2] ~= "1" and read[3] == hold.old_id then
         old_groups[key] = old_groups[key] or { held = tonumber(read[1]), seats = {} }
         old_groups[key].held = old_groups[key].held - 1
         table.insert(old_groups[key].seats, seat)
@@ -102,9 +106,15 @@ local function leave_seat(hold)
     if not group then
         return leave_old_seat(hold)
     end
-    local seat = "," .. hold.member .. ":" .. hold.order_id .. ","
-    local first, last = string.find(group.seats, seat, 1, true)
-    if group.closed ~= "1" and first then
+    if group.closed == "1" then
+        return
+    end
+    local seat = "," .. hold.member .. ":"
+    local first, last = string.find(group.seats, seat .. hold.order_id .. ",", 1, true)
+    if not first then
+        first, last = string.find(group.seats, seat .. hold.old_id .. ",", 1, true)
+    end
+    if first then
         group.held = math.max(group.held - 1, 0)
         group.seats = string.sub(group.seats, 1, first) .. string.sub(group.seats, last + 1)
         group.changed = true
@@ -114,8 +124,8 @@ end
 local NEXT = { CONFIRM = "S", RELEASE = "R", RETURN = "R", REJECT = "X", FORGO = "R" }
 -- The reason of a hold that take_place must not take up again; holds.py has it too.
 local FINAL = "final"
-local function settle(activity_id, order_id, movement, reason)
-    local hold = hold_of(activity_id, order_id)
+local function settle(activity_id, order_id, movement, reason, old_id)
+    local hold = hold_of(activity_id, order_id, old_id)
     if not hold then
         return "UNKNOWN"
     end
@@ -166,7 +176,7 @@ end
 
 local replies = {}
 for place, item in ipairs(cmsgpack.unpack(settlements)) do
-    replies[place] = settle(item[1], item[2], item[3], item[4])
+    replies[place] = settle(item[1], item[2], item[3], item[4], item[5])
 end
 
 for activity_id, stock in pairs(stocks) do
@@ -186,7 +196,7 @@ for activity_id, stock in pairs(stocks) do
 end
 for _, hold in pairs(holds) do
     if hold and hold.changed then
-        redis.call("HSET", hold.key, hold.order_id, hold.state .. hold.body .. "|" .. hold.reason)
+        redis.call("HSET", hold.key, hold.field, hold.state .. hold.body .. "|" .. hold.reason)
     end
 end
 for _, buyer in pairs(bought) do

@@ -4,9 +4,10 @@ import itertools
 
 import pytest
 
+from pgs_data.ids.texts import short_id
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_of
-from pgs_web.trade.group.tests.in_ledger import change_group, read_group
+from pgs_web.trade.group.tests.in_ledger import change_group, read_group, write_out_seats
 from pgs_web.trade.intake.messages import AdmitReply
 from pgs_web.trade.intake.tests.making import admit, make_admission
 from pgs_web.trade.stock.holds import Hold, HoldState
@@ -161,12 +162,21 @@ def test_a_seat_that_somebody_else_has_by_now_is_left_alone():
     activity = make_sale(stock=5, group_size=2, member_limit=2)
     leader = make_admission(activity, member_id=1)
     admit(leader)
-    # Ids are compared whole, not by how they begin.
-    somebody_else = int(f"{leader.order_id}1")
+    somebody_else = leader.order_id + 1
     change_group(activity.pk, leader.open_group_id, seats={1: somebody_else})
     assert settle(activity, leader.order_id, RELEASE) == [APPLIED]
     group = read_group(activity.pk, leader.open_group_id)
     assert (group.held, group.seats) == (1, {1: somebody_else})
+
+
+def test_a_seat_of_an_older_version_goes_with_the_units():
+    activity = make_sale(stock=5, group_size=3, member_limit=2)
+    leader = make_admission(activity, member_id=1)
+    admit(leader)
+    write_out_seats(activity.pk, leader.open_group_id)
+    assert read_group(activity.pk, leader.open_group_id).seats == {1: leader.order_id}
+    assert settle(activity, leader.order_id, RELEASE) == [APPLIED]
+    assert read_group(activity.pk, leader.open_group_id).seats == {}
 
 
 def test_a_batch_over_partitions_is_answered_in_its_order():
@@ -199,7 +209,7 @@ def test_large_batches_are_cut():
 def test_a_hold_is_packed_as_it_is_unpacked():
     activity = make_sale()
     order_id = make_order(activity)
-    packed = ledger(partition_of(activity.pk)).hget(holds_key(activity.pk), str(order_id))
+    packed = ledger(partition_of(activity.pk)).hget(holds_key(activity.pk), short_id(order_id))
     assert Hold.unpack(packed).pack().encode() == packed
     with pytest.raises(ValueError, match="hold"):
         Hold.unpack(b"L" + b"|" * 12)
