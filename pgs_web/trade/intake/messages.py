@@ -42,7 +42,7 @@ class Claim(msgspec.Struct, frozen=True):
 
 
 class Claimed(msgspec.Struct, frozen=True):
-    """`is_old`: an older version has claimed the key, so its order, if it is in, is under its id written out."""
+    """`is_old`: an older version has claimed the key, so the order, if it is in, may be under its id written out."""
 
     reply: ClaimReply
     order_id: int
@@ -67,8 +67,6 @@ class Admission(msgspec.Struct, frozen=True):
     wishes: int = 0
     # A time to pay that is shorter than the activity's; 0 for the activity's.
     pay_within_ms: int = 0
-    # An older version has claimed its key: its hold, if it has one, is under its id written out.
-    is_of_old_claim: bool = False
 
 
 class Admitted(msgspec.Struct, frozen=True):

@@ -75,7 +75,7 @@ def read_claim_replies(raw: Any) -> list[Claimed]:
 def admit_orders(*, partition: int, orders: Sequence[Admission]) -> list[Admitted]:
     """Judges up to 500 orders of activities of the partition, in the order given; raises RedisUnavailable.
 
-    Idempotent by order id. After a timeout they may be in or not: the same orders again bring the true verdicts.
+    Idempotent by order id, but for holds of an older version: of a claim that is old, ask read_holds first. After a timeout they may be in or not: the same orders again bring the true verdicts.
     """
     return read_admit_replies(run_command(ledger(partition), admit_orders_command(partition, orders)))
 
@@ -88,7 +88,7 @@ def admit_orders_command(partition: int, orders: Sequence[Admission]) -> Command
     for order in orders:
         group_id = order.join_group_id or order.open_group_id
         judged += (
-            str(order.order_id) if order.is_of_old_claim else short_id(order.order_id),
+            short_id(order.order_id),
             str(order.activity_id),
             str(order.member_id),
             order.quantity,

@@ -72,12 +72,7 @@ def make_claim(request: OrderRequest, order_id: int) -> Claim:
 
 
 def make_admission(
-    request: OrderRequest,
-    *,
-    order_id: int,
-    open_group_id: int | None,
-    pay_within_ms: int = 0,
-    is_of_old_claim: bool = False,
+    request: OrderRequest, *, order_id: int, open_group_id: int | None, pay_within_ms: int = 0
 ) -> Admission:
     """The admission of a request; `open_group_id`: the id for the group that it opens, on the order's own node."""
     return Admission(
@@ -92,7 +87,6 @@ def make_admission(
         trace_id=request.trace_id,
         wishes=request.wishes,
         pay_within_ms=pay_within_ms,
-        is_of_old_claim=is_of_old_claim,
     )
 
 

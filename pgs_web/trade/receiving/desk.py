@@ -159,10 +159,21 @@ class Desk:
         if claimed.reply is ClaimReply.TOO_MANY:
             self._finish(passage, TooManyUnpaid())
             return
-        passage.order_id, passage.is_of_old_claim = claimed.order_id, claimed.is_old
+        passage.order_id = claimed.order_id
         passage.pay_within_ms = own_pay_within_ms(claimed.strikes) if claimed.strikes else 0
+        if claimed.is_old:
+            # The script looks under short ids only, and admits under no others: what it can't see is asked for here.
+            self._holds.ask((passage.request.activity_id, passage.order_id), partial(self._replay_or_go_on, passage))
+            return
         passage.is_claimed = True
         self._go_on(passage)
+
+    def _replay_or_go_on(self, passage: Passage, hold: Hold | Exception | None) -> None:
+        passage.is_claimed = True
+        if hold is None:
+            self._go_on(passage)
+        else:
+            self._replay_or_refuse(passage, hold)
 
     def _learn_owner(self, passage: Passage, owner: int | Exception) -> None:
         if isinstance(owner, Exception):
@@ -189,7 +200,6 @@ class Desk:
             order_id=passage.order_id,
             open_group_id=open_group_id,
             pay_within_ms=passage.pay_within_ms,
-            is_of_old_claim=passage.is_of_old_claim,
         )
         if passage.limit_place is not None:
             passage.away = make_away_order(

@@ -16,8 +16,8 @@ class Passage:
     """First its key is claimed, while its address is looked up; then it is admitted. Lives on one event loop."""
 
     __slots__ = (
-        *("admission", "answer", "away", "borrowings", "claim", "home", "is_claimed", "is_of_old_claim", "is_over"),
-        *("is_reserved", "limit_place", "order_id", "owner", "pay_within_ms", "place", "request", "started"),
+        *("admission", "answer", "away", "borrowings", "claim", "home", "is_claimed", "is_over", "is_reserved"),
+        *("limit_place", "order_id", "owner", "pay_within_ms", "place", "request", "started"),
     )
 
     def __init__(
@@ -39,7 +39,6 @@ class Passage:
         # The one that the key stands for; true once it is claimed.
         self.order_id = claim.order_id
         self.is_claimed = False
-        self.is_of_old_claim = False
         # Shorter than the activity's for who lets orders run out; 0 for everybody else.
         self.pay_within_ms = 0
         # Member whom the address belongs to; 0: nobody; None: not known yet.
