@@ -7,6 +7,9 @@
     -- REPLY TAKEN   the units are yours
     -- REPLY SHORT   not enough left; nothing changed
 
+A line `-- INCLUDE name` of the body stands for the file parts/name.lua beside the script, which shares its names: a long
+script in several files, one for the server.
+
 The body says `counter` and `units`, never KEYS[1]; `tag` is there when a DERIVES line is, with the colon that follows
 the tag in the first key, if any. Ids travel as strings: Lua's numbers are exact up to 2^53 only.
 """
@@ -26,6 +29,7 @@ from pgs_data.lua.headers import Header, ScriptHeaderError, read_header
 # Printable ASCII without space; at most one {tag}. What came from outside can't smuggle a second tag into a key.
 KEY_PATTERN = re.compile(r"[!-z|~]*(?:\{([!-z|~]+)\}[!-z|~]*)?")
 
+INCLUDE = re.compile(r"^-- INCLUDE ([a-z][a-z0-9_]*)$", re.MULTILINE)
 
 # EVALSHA, the script's digest, the number of keys, the keys, the arguments: as a connection sends it.
 Command = tuple[str | bytes | int, ...]
@@ -65,7 +69,7 @@ class Script:
         path = _folder_of(package_or_path) / "lua" / f"{name}.lua"
         if not path.is_file():
             raise ScriptHeaderError(f"There is no script {path}.")
-        return cls(source=path.read_text(encoding="utf-8"), name=name)
+        return cls(source=_with_parts(path), name=name)
 
     def __call__(
         self, client: redis.Redis, *, keys: Mapping[str, str], args: Mapping[str, str | bytes | int] | None = None
@@ -109,6 +113,16 @@ def _folder_of(package_or_path: str | Path) -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise ScriptHeaderError(f"{package_or_path} is no package whose lua/ folder could hold scripts.")
     return Path(spec.submodule_search_locations[0])
+
+
+def _with_parts(path: Path) -> str:
+    def read_part(match: re.Match[str]) -> str:
+        part = path.parent / "parts" / f"{match[1]}.lua"
+        if not part.is_file():
+            raise ScriptHeaderError(f"{path.stem}: there is no part {part}.")
+        return part.read_text(encoding="utf-8").rstrip("\n")
+
+    return INCLUDE.sub(read_part, path.read_text(encoding="utf-8"))
 
 
 def _check_names(script: str, kind: str, declared: tuple[str, ...], given: Mapping[str, object]) -> None:

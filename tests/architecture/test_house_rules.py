@@ -80,6 +80,10 @@ def test_lua_files_are_used(package: str):
         text = "".join(module.read_text(encoding="utf-8") for module in room.rglob("*.py"))
         if f'"{path.stem}"' not in text and path.name not in text:
             unused.append(name_of(path))
+    for path in (ROOT / package).rglob("lua/parts/*.lua"):
+        scripts = "".join(script.read_text(encoding="utf-8") for script in path.parent.parent.glob("*.lua"))
+        if f"\n-- INCLUDE {path.stem}\n" not in scripts:
+            unused.append(name_of(path))
     assert not unused
 
 

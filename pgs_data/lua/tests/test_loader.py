@@ -115,3 +115,14 @@ def test_script_is_found_by_package_and_by_folder(tmp_path: Path):
     for place in (tmp_path, "pgs_data", "pgs_data.no_such_room", "json.decoder"):
         with pytest.raises(ScriptHeaderError):
             Script.load(place, "no_such_script")
+
+
+def test_parts_share_the_names_of_their_script(client, tmp_path):
+    (tmp_path / "lua" / "parts").mkdir(parents=True)
+    head, _, last = MOVE.rstrip("\n").rpartition("\n")
+    (tmp_path / "lua" / "move_units.lua").write_text(f"{head}\n-- INCLUDE answer\n{last.replace('source', 'origin')}\n")
+    with pytest.raises(ScriptHeaderError, match="there is no part"):
+        Script.load(tmp_path, "move_units")
+    (tmp_path / "lua" / "parts" / "answer.lua").write_text("-- answer: A part of move_units.\nlocal origin = source\n")
+    client.set(KEYS["source"], 5)
+    assert Script.load(tmp_path, "move_units")(client, keys=KEYS, args=ARGS) == [b"MOVED", 2]

@@ -32,7 +32,8 @@
 -- REPLY BACKLOG           too many orders wait to be written down: it may come in later
 
 -- One core runs this for everybody, so it is written for few commands and few new strings an order: what a batch shares
--- is read, made and written once, and a text that is the same for many orders is made once (docs/adr/0011).
+-- is read, made and written once, a text that is the same for many orders is made once, and tables don't grow while they
+-- are filled (docs/adr/0011, 0024).
 local VALUES_AN_ORDER = 8
 -- Facts of a group are needed as long as duplicates of its events may come.
 local GROUP_KEPT_MS = 172800000
@@ -42,7 +43,7 @@ local FIRST_RATE = 200
 local EPOCH_MS = 1704067200000
 
 local call, concat, format, match = redis.call, table.concat, string.format, string.match
-local find, sub, ceil, min, max = string.find, string.sub, math.ceil, math.min, math.max
+local find, sub, ceil, min = string.find, string.sub, math.ceil, math.min
 
 local function whole(number)
     return format("%d", number)
@@ -60,16 +61,14 @@ local function small(number)
 end
 
 -- Numbers that follow one another have their first digits in common.
-local DIGITS = "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748495051525354"
-    .. "555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899"
-local hundreds, hundreds_text = -1, ""
+local tens, tens_text = -1, ""
 local function running(number)
-    local rest = number % 100
-    if number - rest ~= hundreds then
-        hundreds = number - rest
-        hundreds_text = whole(hundreds / 100)
+    local last = number % 10
+    if number - last ~= tens then
+        tens = number - last
+        tens_text = tens > 0 and whole(tens / 10) or ""
     end
-    return hundreds > 0 and hundreds_text .. sub(DIGITS, rest * 2 + 1, rest * 2 + 2) or small(number)
+    return tens_text .. (texts[last] or small(last))
 end
 
 -- Mostly whole seconds, which are shorter.
@@ -86,6 +85,15 @@ local since_text = whole(now - EPOCH_MS)
 -- Everything is read and judged before anything is written: an error in between leaves nothing half done. What several
 -- orders of the batch share is read once and kept here, with what the orders before took from it.
 local activities, sequence = {}, {}
+-- Read from behind its head, of three signs from 16 values on, a list's values come one by one, straight into a table of
+-- their size. Before them comes what is left, so the first order begins at 2.
+local batch = { cmsgpack.unpack_limit(orders, 100000, string.byte(orders) == 0xdc and 3 or 1) }
+local size = (#batch - 1) / VALUES_AN_ORDER
+
+-- A table that needs not grow while it is filled: growing costs more than filling. What is in it means nothing.
+local function sized(length)
+    return { unpack(batch, 1, length) }
+end
 
 local known_spreads = {}
 if spreads ~= "" then
@@ -124,13 +132,17 @@ local function read_activity(id)
         "alone_price_fen", "group_size", "member_limit", "group_lasts_ms", "pay_within_ms", "sku_id", "merchant_id",
         "play", "rules_version", "spread")
     local stock = call("HMGET", tag .. "stock:" .. id, "remain", "lock", "version", "told_sold_out")
-    local activity = { id = id, shut = why_shut(id, facts, stock), order_ids = {}, member_ids = {}, count = 0, judged = 0 }
+    -- Mostly a whole batch wants the same.
+    local expected = sequence[1] and 0 or size
+    local activity = { id = id, shut = why_shut(id, facts, stock), order_ids = sized(expected),
+        member_ids = sized(expected), count = 0, judged = 0 }
     if not activity.shut then
         local told, lasts, pay_within = tonumber(stock[4]) or 0, tonumber(facts[8]), tonumber(facts[9])
         activity.member_limit, activity.remain, activity.taken = tonumber(facts[7]), tonumber(stock[1]), 0
         activity.lock, activity.version = tonumber(stock[2]), tonumber(stock[3]) or 0
         activity.told, activity.told_before = told, told
-        activity.bought, activity.new_holds, activity.new_bought, activity.written = {}, {}, {}, 0
+        activity.bought, activity.written = {}, 0
+        activity.new_holds, activity.new_bought = sized(expected * 2), sized(expected * 2)
         activity.facts, facts[1] = facts, id
         activity.lasts_ms, activity.pay_within_ms = lasts, pay_within
     end
@@ -139,116 +151,81 @@ local function read_activity(id)
     return activity
 end
 
+-- What a hold says of the time to pay and the price.
+local function prepare_terms(pay_within_ms, price)
+    return "|" .. since_text .. "|" .. duration(pay_within_ms) .. "|" .. price .. "|"
+end
+
 -- Parts of packed groups and holds (packed.py, holds.py) that are the same for all who open a group, or buy alone.
 local function prepare_opening(activity)
     local facts = activity.facts
     activity.deadline_ms = now + activity.lasts_ms
     activity.group_head = concat({ activity.id, facts[6], facts[4], facts[13], facts[9], "" }, "|")
     activity.group_tail = concat({ "", since_text, facts[8], "0", "1", "," }, "|")
-    activity.opener_terms = "|" .. since_text .. "|" .. duration(min(activity.pay_within_ms, activity.lasts_ms)) .. "|"
-        .. facts[4] .. "|"
+    activity.opener_terms = prepare_terms(min(activity.pay_within_ms, activity.lasts_ms), facts[4])
 end
 
 local function prepare_alone(activity)
-    activity.alone_terms = "|" .. since_text .. "|" .. duration(activity.pay_within_ms) .. "|" .. activity.facts[5] .. "|"
+    activity.alone_terms = prepare_terms(activity.pay_within_ms, activity.facts[5])
     return activity.alone_terms
 end
 
-local batch = cmsgpack.unpack(orders)
-local packed_groups, wanted, periods = {}, {}, {}
-for place = 1, #batch, VALUES_AN_ORDER do
+-- Ids of the groups that are joined, by period; what is found of them comes into `groups`.
+local groups, wanted, periods = {}, {}, {}
+for place = 2, #batch, VALUES_AN_ORDER do
     local activity = activities[batch[place + 1]] or read_activity(batch[place + 1])
     local count = activity.count + 1
     activity.count = count
     activity.order_ids[count] = batch[place]
     activity.member_ids[count] = batch[place + 2]
     local joined = batch[place + 4]
-    if joined ~= "" and packed_groups[joined] == nil then
-        packed_groups[joined] = false
+    if joined ~= "" and groups[joined] == nil then
+        groups[joined] = false
         local period = batch[place + 7]
-        if not wanted[period] then
-            wanted[period] = {}
+        local ids = wanted[period]
+        if not ids then
+            ids = {}
+            wanted[period] = ids
             table.insert(periods, period)
         end
-        table.insert(wanted[period], joined)
+        ids[#ids + 1] = joined
     end
 end
+-- Whether a member comes more than once: only orders of one member can be one order.
+local has_twins = false
 for _, activity in ipairs(sequence) do
-    activity.holds = call("HMGET", tag .. "holds:" .. activity.id, unpack(activity.order_ids))
+    local bought, count = activity.bought, activity.count
+    activity.holds = call("HMGET", tag .. "holds:" .. activity.id, unpack(activity.order_ids, 1, count))
     if not activity.shut then
-        local units = call("HMGET", tag .. "bought:" .. activity.id, unpack(activity.member_ids))
-        for place, member_id in ipairs(activity.member_ids) do
-            activity.bought[member_id] = units[place] and tonumber(units[place]) or 0
+        local units = call("HMGET", tag .. "bought:" .. activity.id, unpack(activity.member_ids, 1, count))
+        for place = 1, count do
+            local member_id = activity.member_ids[place]
+            has_twins = has_twins or bought[member_id] ~= nil
+            bought[member_id] = units[place] and tonumber(units[place]) or 0
         end
     end
 end
 
--- A group of an older version moves into its period's hash when somebody joins it.
-local moving, moved = {}, {}
-local function read_old_group(id)
-    local fields, seats = call("HGETALL", tag .. "group:" .. id), {}
-    local old = {}
-    for place = 1, #fields, 2 do
-        local member_id = match(fields[place], "^m:(%d+)$")
-        if member_id then
-            table.insert(seats, "," .. member_id .. ":" .. fields[place + 1])
-        else
-            old[fields[place]] = fields[place + 1]
-        end
-    end
-    if not (old.activity_id and old.size and old.held and old.deadline_ms and old.price_fen) then
-        return false
-    end
-    moving[id] = true
-    local opened_ms = old.opened_ms or old.deadline_ms
-    return concat({ old.activity_id, old.size, old.price_fen, old.rules_version or "1", old.pay_within_ms or "0",
-        old.leader_member_id or "0", whole(opened_ms - EPOCH_MS), whole(old.deadline_ms - opened_ms), old.closed or "0", old.held,
-        concat(seats) }, "|")
-end
-for _, period in ipairs(periods) do
-    local ids = wanted[period]
-    local found = call("HMGET", tag .. "groups:" .. period, unpack(ids))
-    for place, id in ipairs(ids) do
-        packed_groups[id] = found[place] or read_old_group(id)
-    end
-end
-
--- What the first five parts of a packed group say is the same for many of a batch.
-local kinds, groups = {}, {}
-local function find_group(id, activity_id)
-    local group = groups[id]
-    if not group then
-        local packed = packed_groups[id]
-        if not packed then
-            return nil
-        end
-        local first, opened_ms, lasts_ms, behind_head, closed, held, behind_held =
-            match(packed, "^(%d+|%d+|%d+|%d+|%d+|)%d+|(%d+)|(%d+)|()(%d)|(%d+)|()")
-        local kind = kinds[first]
-        if not kind then
-            local owner, size, price, pay_within = match(first, "^(%d+)|(%d+)|(%d+)|%d+|(%d+)|")
-            kind = { owner = owner, size = tonumber(size), price = price, pay_within_ms = tonumber(pay_within) }
-            kinds[first] = kind
-        end
-        local deadline_ms = EPOCH_MS + opened_ms + lasts_ms
-        group = { head = sub(packed, 1, behind_head - 1), kind = kind, deadline_ms = deadline_ms, closed = closed,
-            held = tonumber(held), seats = sub(packed, behind_held),
-            terms = "|" .. since_text .. "|" .. duration(min(kind.pay_within_ms, deadline_ms - now)) .. "|" .. kind.price
-                .. "|" }
-        groups[id] = group
-    end
-    return group.kind.owner == activity_id and group or nil
-end
+-- INCLUDE groups_joined
 
 local counters = call("HMGET", flow, "accepted", "persisted", "rejected", "later", "rate")
 local accepted = tonumber(counters[1]) or 0
 local written_down = (tonumber(counters[2]) or 0) + (tonumber(counters[3]) or 0)
 -- Orders whose node is away are no longer ahead of anybody.
 local passed = written_down + (tonumber(counters[4]) or 0)
-local rate = max(tonumber(counters[5]) or FIRST_RATE, 1)
+local rate = math.max(tonumber(counters[5]) or FIRST_RATE, 1)
 local last_ticket = written_down + tonumber(ceiling)
 local ticket = accepted
-local passed_text = "|" .. whole(passed) .. "|"
+
+-- Positions only grow within a batch, so the same waiting time holds for a stretch of them.
+local eta_ends, eta_text = -1, ""
+local function waiting(position)
+    if position > eta_ends then
+        local eta = ceil(position / rate)
+        eta_ends, eta_text = eta * rate, "|" .. whole(passed) .. "|" .. whole(eta) .. "|"
+    end
+    return eta_text
+end
 
 -- The seat that the last one judged asks for.
 local seat
@@ -260,15 +237,15 @@ local function judge(activity, member_id, quantity, joined)
     end
     local group
     if joined ~= "" then
-        group = find_group(joined, activity.id)
-        if not group then
+        group = groups[joined]
+        if not group or group.kind.owner ~= activity.id then
             return "UNKNOWN_GROUP"
         end
         if group.closed == "1" or now >= group.deadline_ms then
             return "GROUP_CLOSED"
         end
         seat = "," .. member_id .. ":"
-        if find(group.seats, seat, 1, true) then
+        if find(group.packed, seat, group.behind_held, true) then
             return "ALREADY_IN_GROUP"
         end
         if group.held >= group.kind.size then
@@ -292,13 +269,15 @@ local new_groups, new_periods = {}, {}
 local function keep_group(period, id, packed, ends_ms)
     local fields = new_groups[period]
     if not fields then
-        fields = { ends_ms = 0 }
+        fields = sized(new_periods[1] and 0 or size * 2)
+        fields.count, fields.ends_ms = 0, 0
         new_groups[period] = fields
         table.insert(new_periods, period)
     end
     -- Of two texts of one group the later one wins.
-    local count = #fields
+    local count = fields.count
     fields[count + 1], fields[count + 2] = id, packed
+    fields.count = count + 2
     if ends_ms > fields.ends_ms then
         fields.ends_ms = ends_ms
     end
@@ -310,17 +289,21 @@ local function admit(place, activity, units, group)
     local verdict, terms, group_id
     if group then
         verdict, terms, group_id = group.head, group.terms, batch[place + 4]
-        group.held, group.seats = group.held + 1, group.seats .. seat .. order_id
+        local held = small(group.held + 1)
+        local packed = verdict .. group.closed .. "|" .. held .. "|" .. sub(group.packed, group.behind_held) .. seat
+            .. order_id
+        group.held, group.packed, group.behind_held = group.held + 1, packed, #verdict + #held + 4
         moved[group_id] = moving[group_id]
-        keep_group(period, group_id, group.head .. group.closed .. "|" .. small(group.held) .. "|" .. group.seats,
-            moving[group_id] and group.deadline_ms or 0)
+        keep_group(period, group_id, packed, moving[group_id] and group.deadline_ms or 0)
     elseif opened ~= "" then
         if not activity.opener_terms then
             prepare_opening(activity)
         end
         verdict, terms, group_id = "O", activity.opener_terms, opened
         local packed = activity.group_head .. member_id .. activity.group_tail .. member_id .. ":" .. order_id
-        packed_groups[opened] = packed
+        if groups[opened] == false then
+            groups[opened] = read_group(packed)
+        end
         keep_group(period, opened, packed, activity.deadline_ms)
     else
         verdict, terms, group_id = "A", activity.alone_terms or prepare_alone(activity), ""
@@ -328,19 +311,19 @@ local function admit(place, activity, units, group)
     local quantity = batch[place + 3]
     activity.taken, activity.bought[member_id] = activity.taken + quantity, units
     ticket = ticket + 1
-    local position = max(ticket - passed, 1)
-    local hold = "L" .. small(quantity) .. "|" .. member_id .. "|" .. group_id .. terms .. batch[place + 6] .. "|+"
-        .. running(position) .. passed_text .. small(ceil(position / rate)) .. "|"
+    local position = ticket > passed and ticket - passed or 1
+    local hold = "L" .. (texts[quantity] or small(quantity)) .. "|" .. member_id .. "|" .. group_id .. terms .. batch[place + 6] .. "|+"
+        .. running(position) .. waiting(position)
     local written, holds, bought = activity.written, activity.new_holds, activity.new_bought
     holds[written + 1], holds[written + 2] = order_id, hold
-    bought[written + 1], bought[written + 2] = member_id, small(units)
+    bought[written + 1], bought[written + 2] = member_id, texts[units] or small(units)
     activity.written = written + 2
     return hold, verdict
 end
 
-local words, answers, verdicts, fresh = {}, {}, {}, {}
-for place = 1, #batch, VALUES_AN_ORDER do
-    local number = #words + 1
+local words, answers, verdicts, fresh, number = sized(size), sized(size), sized(size), {}, 0
+for place = 2, #batch, VALUES_AN_ORDER do
+    number = number + 1
     local order_id, activity = batch[place], activities[batch[place + 1]]
     activity.judged = activity.judged + 1
     local held = activity.holds[activity.judged] or fresh[order_id]
@@ -353,7 +336,9 @@ for place = 1, #batch, VALUES_AN_ORDER do
         if not refusal then
             word = "ADMITTED"
             hold, verdict = admit(place, activity, units, group)
-            fresh[order_id] = hold
+            if has_twins then
+                fresh[order_id] = hold
+            end
         end
     end
     words[number], answers[number], verdicts[number] = word, hold, verdict
@@ -365,8 +350,8 @@ for _, activity in ipairs(sequence) do
         call("HSET", tag .. "stock:" .. activity.id, "remain", whole(activity.remain - activity.taken),
             "lock", whole(activity.lock + activity.taken), "version", whole(activity.version + 1),
             "told_sold_out", whole(activity.told))
-        call("HSET", tag .. "holds:" .. activity.id, unpack(activity.new_holds))
-        call("HSET", tag .. "bought:" .. activity.id, unpack(activity.new_bought))
+        call("HSET", tag .. "holds:" .. activity.id, unpack(activity.new_holds, 1, activity.written))
+        call("HSET", tag .. "bought:" .. activity.id, unpack(activity.new_bought, 1, activity.written))
         table.insert(changed_ids, activity.id)
         table.insert(all_facts, activity.facts)
     elseif activity.told ~= activity.told_before then
@@ -378,7 +363,7 @@ if #changed_ids > 0 then
 end
 for _, period in ipairs(new_periods) do
     local key, fields = tag .. "groups:" .. period, new_groups[period]
-    call("HSET", key, unpack(fields))
+    call("HSET", key, unpack(fields, 1, fields.count))
     if fields.ends_ms > 0 then
         -- As long as its longest group.
         local expires = whole(fields.ends_ms + GROUP_KEPT_MS)
@@ -393,13 +378,13 @@ end
 -- The orders as they came, and what became of each: making a document an order would cost more than all the rest.
 local admitted = ticket - accepted
 if admitted > 0 then
-    if admitted * 4 < #words then
+    if admitted * 4 < size then
         -- Mostly refusals: they would only fill the stream.
         local others, kept, kept_others, kept_verdicts = cmsgpack.unpack(rest), {}, {}, {}
         for number, verdict in ipairs(verdicts) do
             if verdict ~= "" then
                 for value = 1, VALUES_AN_ORDER do
-                    table.insert(kept, batch[(number - 1) * VALUES_AN_ORDER + value])
+                    table.insert(kept, batch[(number - 1) * VALUES_AN_ORDER + value + 1])
                 end
                 table.insert(kept_others, others[number * 2 - 1])
                 table.insert(kept_others, others[number * 2])
