@@ -7,8 +7,8 @@
     -- REPLY TAKEN   the units are yours
     -- REPLY SHORT   not enough left; nothing changed
 
-A line `-- INCLUDE name` of the body stands for the file parts/name.lua beside the script, which shares its names: a long
-script in several files, one for the server.
+A line `-- INCLUDE name` of the body stands for the file parts/name.lua beside the script, which shares its names: so a
+long script is several files, and one for the server.
 
 The body says `counter` and `units`, never KEYS[1]; `tag` is there when a DERIVES line is, with the colon that follows
 the tag in the first key, if any. Ids travel as strings: Lua's numbers are exact up to 2^53 only.

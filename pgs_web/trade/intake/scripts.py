@@ -75,7 +75,7 @@ def read_claim_replies(raw: Any) -> list[Claimed]:
 def admit_orders(*, partition: int, orders: Sequence[Admission]) -> list[Admitted]:
     """Judges up to 500 orders of activities of the partition, in the order given; raises RedisUnavailable.
 
-    Idempotent by order id, except for what an older version admitted: when a claim is old, ask read_holds first. After a
+    Idempotent by order id, but for what an older version admitted: when a claim is old, ask read_holds first. After a
     timeout they may be in or not: the same orders again bring the true verdicts.
     """
     return read_admit_replies(run_command(ledger(partition), admit_orders_command(partition, orders)))
