@@ -63,6 +63,17 @@ class Shard:
         ports = [primary, *(facts[f"slave{number}"]["port"] for number in range(facts["connected_slaves"]))]
         return [next(server for server in self.servers if server.port == port) for port in ports]
 
+    def wait_for_replicas(self) -> None:
+        """Until every replica has all that the primary holds: one order's answer waited for one of them only."""
+
+        def has_all() -> bool:
+            pipeline = plain_client(self.find_servers()[0].port).pipeline(transaction=False)
+            pipeline.set(f"{tag(self.partitions[0])}:try", 1)
+            pipeline.execute_command("WAIT", REPLICAS[0], 1000)
+            return bool(pipeline.execute()[1] == REPLICAS[0])
+
+        wait_for("replicas have everything", has_all)
+
     def wait_for_promotion(self, dead: RunningServer) -> int:
         """The port of the server that takes the shard's writes now."""
 
@@ -258,7 +269,10 @@ def test_an_order_that_no_replica_has(shard: Shard, shop: Shop, settings):
         if partition_of(member.member_id) not in shard.partitions
     )
     assert shop.place(shopper, activity, key="before").status_code == 202
+    # Else the promoted one may not even know the activity, or a third server takes the order that none shall have.
+    shard.wait_for_replicas()
     primary, *replicas = shard.find_servers()
+    assert len(replicas) == REPLICAS[0]
     for replica in replicas:
         replica.pause()
     # Else the kernel would keep for them what they didn't read.
