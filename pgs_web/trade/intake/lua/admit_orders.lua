@@ -32,8 +32,8 @@
 -- REPLY BACKLOG           too many orders wait to be written down: it may come in later
 
 -- One core runs this for everybody, so it is written for few commands and few new strings an order: what a batch shares
--- is read, made and written once, a text that is the same for many orders is made once, and tables don't grow while they
--- are filled (docs/adr/0011, 0024).
+-- is read, made and written once, a text that is the same for many orders is made once, tables don't grow while they are
+-- filled, and what an order needs of its activity is in locals (docs/adr/0011, 0024).
 local VALUES_AN_ORDER = 8
 -- Facts of a group are needed as long as duplicates of its events may come.
 local GROUP_KEPT_MS = 172800000
@@ -43,13 +43,13 @@ local FIRST_RATE = 200
 local EPOCH_MS = 1704067200000
 
 local call, concat, format, match = redis.call, table.concat, string.format, string.match
-local find, sub, ceil, min = string.find, string.sub, math.ceil, math.min
+local find, sub = string.find, string.sub
 
 local function whole(number)
     return format("%d", number)
 end
 
-local texts = {}
+local texts = { [0] = "0", "1", "2", "3", "4", "5", "6", "7", "8", "9" }
 -- For the small numbers that come again and again in a batch.
 local function small(number)
     local text = texts[number]
@@ -58,17 +58,6 @@ local function small(number)
         texts[number] = text
     end
     return text
-end
-
--- Numbers that follow one another have their first digits in common.
-local tens, tens_text = -1, ""
-local function running(number)
-    local last = number % 10
-    if number - last ~= tens then
-        tens = number - last
-        tens_text = tens > 0 and whole(tens / 10) or ""
-    end
-    return tens_text .. (texts[last] or small(last))
 end
 
 -- Mostly whole seconds, which are shorter.
@@ -95,114 +84,43 @@ local function sized(length)
     return { unpack(batch, 1, length) }
 end
 
-local known_spreads = {}
-if spreads ~= "" then
-    local listed = cmsgpack.unpack(spreads)
-    for place = 1, #listed, 2 do
-        known_spreads[listed[place]] = listed[place + 1]
-    end
-end
-
-local function why_shut(id, facts, stock)
-    for place = 1, 13 do
-        if not facts[place] then
-            return "UNKNOWN_ACTIVITY"
-        end
-    end
-    -- Whoever knows another number counts limits, and looks for orders, where they are not.
-    if (facts[14] or "1") ~= (known_spreads[id] or "1") then
-        return "OTHER_SPREAD"
-    end
-    facts[14] = nil
-    local state = facts[1]
-    if state == "ENDED" or state == "WITHDRAWN" or now >= tonumber(facts[3]) then
-        return "ENDED"
-    end
-    if now < tonumber(facts[2]) then
-        return "NOT_STARTED"
-    end
-    if state == "PAUSED" or not (stock[1] and stock[2]) then
-        return "PAUSED"
-    end
-    return nil
-end
-
-local function read_activity(id)
-    local facts = call("HMGET", tag .. "activity:" .. id, "state", "start_ms", "end_ms", "price_fen",
-        "alone_price_fen", "group_size", "member_limit", "group_lasts_ms", "pay_within_ms", "sku_id", "merchant_id",
-        "play", "rules_version", "spread")
-    local stock = call("HMGET", tag .. "stock:" .. id, "remain", "lock", "version", "told_sold_out")
-    -- Mostly a whole batch wants the same.
-    local expected = sequence[1] and 0 or size
-    local activity = { id = id, shut = why_shut(id, facts, stock), order_ids = sized(expected),
-        member_ids = sized(expected), count = 0, judged = 0 }
-    if not activity.shut then
-        local told, lasts, pay_within = tonumber(stock[4]) or 0, tonumber(facts[8]), tonumber(facts[9])
-        activity.member_limit, activity.remain, activity.taken = tonumber(facts[7]), tonumber(stock[1]), 0
-        activity.lock, activity.version = tonumber(stock[2]), tonumber(stock[3]) or 0
-        activity.told, activity.told_before = told, told
-        activity.bought, activity.written = {}, 0
-        activity.new_holds, activity.new_bought = sized(expected * 2), sized(expected * 2)
-        activity.facts, facts[1] = facts, id
-        activity.lasts_ms, activity.pay_within_ms = lasts, pay_within
-    end
-    activities[id] = activity
-    table.insert(sequence, activity)
-    return activity
-end
-
--- What a hold says of the time to pay and the price.
-local function prepare_terms(pay_within_ms, price)
-    return "|" .. since_text .. "|" .. duration(pay_within_ms) .. "|" .. price .. "|"
-end
-
--- Parts of packed groups and holds (packed.py, holds.py) that are the same for all who open a group, or buy alone.
-local function prepare_opening(activity)
-    local facts = activity.facts
-    activity.deadline_ms = now + activity.lasts_ms
-    activity.group_head = concat({ activity.id, facts[6], facts[4], facts[13], facts[9], "" }, "|")
-    activity.group_tail = concat({ "", since_text, facts[8], "0", "1", "," }, "|")
-    activity.opener_terms = prepare_terms(min(activity.pay_within_ms, activity.lasts_ms), facts[4])
-end
-
-local function prepare_alone(activity)
-    activity.alone_terms = prepare_terms(activity.pay_within_ms, activity.facts[5])
-    return activity.alone_terms
-end
+-- INCLUDE activities_read
 
 -- Ids of the groups that are joined, by period; what is found of them comes into `groups`.
 local groups, wanted, periods = {}, {}, {}
+local function want_group(id, period)
+    groups[id] = false
+    local ids = wanted[period]
+    if not ids then
+        ids = {}
+        wanted[period] = ids
+        table.insert(periods, period)
+    end
+    ids[#ids + 1] = id
+end
+
+local activity, activity_id, order_ids, member_ids, count
 for place = 2, #batch, VALUES_AN_ORDER do
-    local activity = activities[batch[place + 1]] or read_activity(batch[place + 1])
-    local count = activity.count + 1
-    activity.count = count
-    activity.order_ids[count] = batch[place]
-    activity.member_ids[count] = batch[place + 2]
+    if batch[place + 1] ~= activity_id then
+        if activity then
+            activity.count = count
+        end
+        activity_id = batch[place + 1]
+        activity = activities[activity_id] or read_activity(activity_id)
+        order_ids, member_ids, count = activity.order_ids, activity.member_ids, activity.count
+    end
+    count = count + 1
+    order_ids[count], member_ids[count] = batch[place], batch[place + 2]
     local joined = batch[place + 4]
     if joined ~= "" and groups[joined] == nil then
-        groups[joined] = false
-        local period = batch[place + 7]
-        local ids = wanted[period]
-        if not ids then
-            ids = {}
-            wanted[period] = ids
-            table.insert(periods, period)
-        end
-        ids[#ids + 1] = joined
+        want_group(joined, batch[place + 7])
     end
 end
--- Whether a member comes more than once: only orders of one member can be one order.
-local has_twins = false
-for _, activity in ipairs(sequence) do
-    local bought, count = activity.bought, activity.count
-    activity.holds = call("HMGET", tag .. "holds:" .. activity.id, unpack(activity.order_ids, 1, count))
-    if not activity.shut then
-        local units = call("HMGET", tag .. "bought:" .. activity.id, unpack(activity.member_ids, 1, count))
-        for place = 1, count do
-            local member_id = activity.member_ids[place]
-            has_twins = has_twins or bought[member_id] ~= nil
-            bought[member_id] = units[place] and tonumber(units[place]) or 0
-        end
+activity.count = count
+for _, one in ipairs(sequence) do
+    one.holds = call("HMGET", tag .. "holds:" .. one.id, unpack(one.order_ids, 1, one.count))
+    if not one.shut then
+        one.units = call("HMGET", tag .. "bought:" .. one.id, unpack(one.member_ids, 1, one.count))
     end
 end
 
@@ -217,52 +135,24 @@ local rate = math.max(tonumber(counters[5]) or FIRST_RATE, 1)
 local last_ticket = written_down + tonumber(ceiling)
 local ticket = accepted
 
--- Positions only grow within a batch, so the same waiting time holds for a stretch of them.
-local eta_ends, eta_text = -1, ""
-local function waiting(position)
-    if position > eta_ends then
-        local eta = ceil(position / rate)
-        eta_ends, eta_text = eta * rate, "|" .. whole(passed) .. "|" .. whole(eta) .. "|"
-    end
-    return eta_text
-end
-
--- The seat that the last one judged asks for.
 local seat
--- The word of a refusal, or nil, the units that the member then has, and the group that is joined.
-local function judge(activity, member_id, quantity, joined)
-    local units = activity.bought[member_id] + quantity
-    if units > activity.member_limit then
-        return "LIMIT_EXCEEDED"
+-- The word of a refusal, or nil and the group, in which `seat` is then for the member to take.
+local function find_seat(id, member_id)
+    local group = groups[id]
+    if not group or group.kind.owner ~= activity_id then
+        return "UNKNOWN_GROUP"
     end
-    local group
-    if joined ~= "" then
-        group = groups[joined]
-        if not group or group.kind.owner ~= activity.id then
-            return "UNKNOWN_GROUP"
-        end
-        if group.closed == "1" or now >= group.deadline_ms then
-            return "GROUP_CLOSED"
-        end
-        seat = "," .. member_id .. ":"
-        if find(group.packed, seat, group.behind_held, true) then
-            return "ALREADY_IN_GROUP"
-        end
-        if group.held >= group.kind.size then
-            return "GROUP_FULL"
-        end
+    if group.closed == "1" or now >= group.deadline_ms then
+        return "GROUP_CLOSED"
     end
-    if activity.remain - activity.taken < quantity then
-        -- The smallest quantity that was refused since units last came back: judged by invariant S4.
-        if activity.told == 0 or quantity < activity.told then
-            activity.told = quantity
-        end
-        return "SOLD_OUT"
+    seat = "," .. member_id .. ":"
+    if find(group.packed, seat, group.behind_held, true) then
+        return "ALREADY_IN_GROUP"
     end
-    if ticket >= last_ticket then
-        return "BACKLOG"
+    if group.held >= group.kind.size then
+        return "GROUP_FULL"
     end
-    return nil, units, group
+    return nil, group
 end
 
 local new_groups, new_periods = {}, {}
@@ -283,72 +173,120 @@ local function keep_group(period, id, packed, ends_ms)
     end
 end
 
--- The packed hold, and the verdict as documents.py reads it: A for alone, O for opened, or what the joined group says.
-local function admit(place, activity, units, group)
-    local order_id, member_id, opened, period = batch[place], batch[place + 2], batch[place + 5], batch[place + 7]
-    local verdict, terms, group_id
-    if group then
-        verdict, terms, group_id = group.head, group.terms, batch[place + 4]
-        local held = small(group.held + 1)
-        local packed = verdict .. group.closed .. "|" .. held .. "|" .. sub(group.packed, group.behind_held) .. seat
-            .. order_id
-        group.held, group.packed, group.behind_held = group.held + 1, packed, #verdict + #held + 4
-        moved[group_id] = moving[group_id]
-        keep_group(period, group_id, packed, moving[group_id] and group.deadline_ms or 0)
-    elseif opened ~= "" then
-        if not activity.opener_terms then
-            prepare_opening(activity)
-        end
-        verdict, terms, group_id = "O", activity.opener_terms, opened
-        local packed = activity.group_head .. member_id .. activity.group_tail .. member_id .. ":" .. order_id
-        if groups[opened] == false then
-            groups[opened] = read_group(packed)
-        end
-        keep_group(period, opened, packed, activity.deadline_ms)
-    else
-        verdict, terms, group_id = "A", activity.alone_terms or prepare_alone(activity), ""
-    end
-    local quantity = batch[place + 3]
-    activity.taken, activity.bought[member_id] = activity.taken + quantity, units
-    ticket = ticket + 1
-    local position = ticket > passed and ticket - passed or 1
-    local hold = "L" .. (texts[quantity] or small(quantity)) .. "|" .. member_id .. "|" .. group_id .. terms .. batch[place + 6] .. "|+"
-        .. running(position) .. waiting(position)
-    local written, holds, bought = activity.written, activity.new_holds, activity.new_bought
-    holds[written + 1], holds[written + 2] = order_id, hold
-    bought[written + 1], bought[written + 2] = member_id, texts[units] or small(units)
-    activity.written = written + 2
-    return hold, verdict
+local function take_seat(group, id, order_id, period)
+    local head, held = group.head, small(group.held + 1)
+    local packed = head .. group.closed .. "|" .. held .. "|" .. sub(group.packed, group.behind_held) .. seat .. order_id
+    group.held, group.packed, group.behind_held = group.held + 1, packed, #head + #held + 4
+    moved[id] = moving[id]
+    keep_group(period, id, packed, moving[id] and group.deadline_ms or 0)
 end
 
-local words, answers, verdicts, fresh, number = sized(size), sized(size), sized(size), {}, 0
-for place = 2, #batch, VALUES_AN_ORDER do
-    number = number + 1
-    local order_id, activity = batch[place], activities[batch[place + 1]]
-    activity.judged = activity.judged + 1
-    local held = activity.holds[activity.judged] or fresh[order_id]
-    local word, hold, verdict = activity.shut, "", ""
+-- The hold that the batch has given to an order of a member who comes again: it may be the same order.
+local function find_twin(holds, written, order_id)
+    for place = 1, written, 2 do
+        if holds[place] == order_id then
+            return holds[place + 1]
+        end
+    end
+    return nil
+end
+
+local words, answers, verdicts = sized(size), sized(size), sized(size)
+local judged, left, written, holds, units, bought, new_holds, new_bought, shut, member_limit
+local opener_terms, group_head, group_tail
+local function leave_activity()
+    activity.judged, activity.left, activity.written = judged, left, written
+end
+-- What many positions in the queue have in common: all digits but the last, and the waiting time, as they only grow.
+local tens, tens_text, eta_ends, eta_text = -1, "", -1, ""
+activity_id = nil
+for number = 1, size do
+    local place = number * VALUES_AN_ORDER - VALUES_AN_ORDER + 2
+    if batch[place + 1] ~= activity_id then
+        if activity_id then
+            leave_activity()
+        end
+        activity_id = batch[place + 1]
+        activity = activities[activity_id]
+        judged, left, written, shut, member_limit = activity.judged, activity.left, activity.written, activity.shut,
+            activity.member_limit
+        holds, units, bought = activity.holds, activity.units, activity.bought
+        new_holds, new_bought = activity.new_holds, activity.new_bought
+        opener_terms, group_head, group_tail = activity.opener_terms, activity.group_head, activity.group_tail
+    end
+    judged = judged + 1
+    local order_id, member_id = batch[place], batch[place + 2]
+    local has = bought[member_id]
+    local held = holds[judged] or has and find_twin(new_holds, written, order_id)
+    local word, hold, verdict = shut, "", ""
     if held then
         word, hold = "REPLAYED", held
     elseif not word then
-        local refusal, units, group = judge(activity, batch[place + 2], batch[place + 3], batch[place + 4])
-        word = refusal
-        if not refusal then
-            word = "ADMITTED"
-            hold, verdict = admit(place, activity, units, group)
-            if has_twins then
-                fresh[order_id] = hold
+        local quantity, group_id, group = batch[place + 3], batch[place + 4], nil
+        -- What Redis says is a text; adding makes it a number.
+        has = (has or units[judged] or 0) + quantity
+        if has > member_limit then
+            word = "LIMIT_EXCEEDED"
+        elseif group_id ~= "" then
+            word, group = find_seat(group_id, member_id)
+        end
+        if not word and left < quantity then
+            word = "SOLD_OUT"
+            -- The smallest quantity that was refused since units last came back: judged by invariant S4.
+            if activity.told == 0 or quantity < activity.told then
+                activity.told = quantity
             end
+        elseif not word and ticket >= last_ticket then
+            word = "BACKLOG"
+        end
+        if not word then
+            -- The verdict as documents.py reads it: A for alone, O for opened, or what the joined group says.
+            word = "ADMITTED"
+            local terms
+            if group then
+                verdict, terms = group.head, group.terms
+                take_seat(group, group_id, order_id, batch[place + 7])
+            elseif batch[place + 5] ~= "" then
+                if not opener_terms then
+                    prepare_opening(activity)
+                    opener_terms, group_head, group_tail = activity.opener_terms, activity.group_head, activity.group_tail
+                end
+                verdict, terms, group_id = "O", opener_terms, batch[place + 5]
+                local packed = group_head .. member_id .. group_tail .. member_id .. ":" .. order_id
+                if groups[group_id] == false then
+                    groups[group_id] = read_group(packed)
+                end
+                keep_group(batch[place + 7], group_id, packed, activity.deadline_ms)
+            else
+                verdict, terms = "A", activity.alone_terms or prepare_alone(activity)
+            end
+            ticket = ticket + 1
+            local position = ticket > passed and ticket - passed or 1
+            local last = position % 10
+            if position - last ~= tens then
+                tens = position - last
+                tens_text = tens > 0 and whole(tens / 10) or ""
+            end
+            if position > eta_ends then
+                local eta = math.ceil(position / rate)
+                eta_ends, eta_text = eta * rate, "|" .. whole(passed) .. "|" .. whole(eta) .. "|"
+            end
+            hold = "L" .. (texts[quantity] or small(quantity)) .. "|" .. member_id .. "|" .. group_id .. terms
+                .. batch[place + 6] .. "|+" .. tens_text .. texts[last] .. eta_text
+            new_holds[written + 1], new_holds[written + 2] = order_id, hold
+            new_bought[written + 1], new_bought[written + 2] = member_id, texts[has] or small(has)
+            left, written, bought[member_id] = left - quantity, written + 2, has
         end
     end
     words[number], answers[number], verdicts[number] = word, hold, verdict
 end
+leave_activity()
 
 local all_facts, changed_ids = {}, {}
 for _, activity in ipairs(sequence) do
-    if activity.written and activity.written > 0 then
-        call("HSET", tag .. "stock:" .. activity.id, "remain", whole(activity.remain - activity.taken),
-            "lock", whole(activity.lock + activity.taken), "version", whole(activity.version + 1),
+    if activity.written > 0 then
+        call("HSET", tag .. "stock:" .. activity.id, "remain", whole(activity.left),
+            "lock", whole(activity.lock + activity.remain - activity.left), "version", whole(activity.version + 1),
             "told_sold_out", whole(activity.told))
         call("HSET", tag .. "holds:" .. activity.id, unpack(activity.new_holds, 1, activity.written))
         call("HSET", tag .. "bought:" .. activity.id, unpack(activity.new_bought, 1, activity.written))
