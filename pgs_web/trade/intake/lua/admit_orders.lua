@@ -2,7 +2,7 @@
 -- KEYS intake   stream of admitted orders, one entry a batch
 -- KEYS flow     hash of counters: accepted, persisted, rejected, later, rate
 -- KEYS changed  set of activities whose stock the database has not seen
--- ARGV orders   flat msgpack list, eight values an order: order id, activity id, member id, quantity, group id to join,
+-- ARGV orders   flat msgpack list, eight values an order: short order id, activity id, member id, quantity, group id to join,
 --               group id to open, address id, period of the group; all but the quantity are texts, empty where there is
 --               none; without any group id the order is bought alone
 -- ARGV rest     flat msgpack list, two values an order: idempotency key, trace id; only passed on
@@ -12,7 +12,7 @@
 -- DERIVES activity:<activity>  hash of facts
 -- DERIVES stock:<activity>     hash total, remain, lock, sold, version, told_sold_out
 -- DERIVES bought:<activity>    hash member → units
--- DERIVES holds:<activity>     hash order → packed hold
+-- DERIVES holds:<activity>     hash order (short id) → packed hold
 -- DERIVES groups:<period>      hash group → packed group
 -- DERIVES group:<group>        hash of a group's seats, as an older version wrote it
 -- REPLY words   their words with spaces between, and a list of their packed holds, empty for those that are not in:
