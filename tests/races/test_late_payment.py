@@ -6,6 +6,7 @@ from unittest.mock import patch
 
 import pytest
 
+from pgs_data.ids.texts import short_id
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_of
 from pgs_task.handlers.tests.making import deliver_all
@@ -84,7 +85,7 @@ def test_the_judges_see_who_reads_before_they_write() -> None:
         assert buy(activity, leader)[0].reply is AdmitReply.ADMITTED
         time.sleep(0.001)
         client.hset(stock_key(wish.activity_id), mapping={"remain": stock.remain - 1, "sold": stock.sold + 1})
-        client.hset(holds_key(wish.activity_id), str(wish.order_id), "S" + hold.pack()[1:])
+        client.hset(holds_key(wish.activity_id), short_id(wish.order_id), "S" + hold.pack()[1:])
         return Place(PlaceReply.TAKEN, wish.lost_group_id)
 
     with patch.object(advancing, "take_place", take_naively):
