@@ -40,8 +40,9 @@ def watch_as_worker(**_signal: Any) -> None:
 @beat_init.connect
 def watch_as_beat(**_signal: Any) -> None:
     """Beat too: the back office shows every process of the shop."""
-    import_module("pgs_task.play_messages.gone_jobs").forget_gone_jobs()
     _watch("beat")
+    # Last: while `default` is away it raises, which celery logs, and the lines stay until the next start.
+    import_module("pgs_task.play_messages.gone_jobs").forget_gone_jobs()
 
 
 def _watch(process: str) -> None:

@@ -19,7 +19,8 @@ from pgs_admin.play.forms import CampaignForm, SwitchForm, make_rule_form
 from pgs_web.api.errors import OUTAGES, Refusal
 from pgs_web.plays.contract import Play
 from pgs_web.plays.models import Campaign, CampaignRules, PlaySwitch
-from pgs_web.plays.registry import all_plays, find_play
+from pgs_web.plays.pages import PlayPage
+from pgs_web.plays.registry import all_plays, find_play, pages_of
 from pgs_web.plays.services import change_rules, close_campaign, create_campaign, switch_play
 from pgs_web.plays.switches import read_switches
 
@@ -85,6 +86,7 @@ def show_play(request: HttpRequest, code: str, campaign_id: int | None = None) -
         "play": play,
         "campaign": campaign,
         "campaigns": campaigns,
+        "lists": [_list_of(page) for page in pages_of(play) if request.user.has_perm(_view_of(page))],
         "versions": rules,
         "about": about,
         "rule_form": rule_form,
@@ -148,6 +150,16 @@ def _rules_of(campaign: Campaign | None) -> list[CampaignRules]:
     if campaign is None:
         return []
     return list(CampaignRules.objects.filter(campaign_id=campaign.pk).order_by("-version")[:ROWS_SHOWN])
+
+
+def _list_of(page: PlayPage) -> tuple[str, str]:
+    """Name and address of the list of a game's rows."""
+    meta = page.model._meta
+    return str(meta.verbose_name_plural), reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist")
+
+
+def _view_of(page: PlayPage) -> str:
+    return f"{page.model._meta.app_label}.view_{page.model._meta.model_name}"
 
 
 def _require(request: HttpRequest, permission: str) -> None:
