@@ -97,7 +97,7 @@ def make_meaningful(case: Any, known: dict[str, list[str]]) -> None:
     act = case.path.rstrip("/").rsplit("/", 1)[-1]
     if known.get(ACTS.get(act, "")) and "order_id" in (case.path_parameters or {}):
         case.path_parameters["order_id"] = known[ACTS[act]].pop()
-    if case.method == "DELETE" and known.get("spare_address"):
+    if "address_id" in (case.path_parameters or {}) and case.method == "DELETE" and known.get("spare_address"):
         # The members' first addresses are what orders are sent to.
         case.path_parameters["address_id"] = known["spare_address"].pop()
 

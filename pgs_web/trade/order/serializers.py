@@ -9,6 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from pgs_web.api.fields import IdField
+from pgs_web.api.schema import ID_SCHEMA
 from pgs_web.trade.coupon.models import CouponUse
 from pgs_web.trade.coupon.serializers import CouponSerializer
 from pgs_web.trade.delivery.models import Shipment
@@ -170,10 +171,20 @@ class OrderWithMoneySerializer(OrderSerializer):
         return OrderRefundSerializer(self.context["money"].refunds, many=True).data
 
 
+@extend_schema_field(
+    {"type": "array", "items": ID_SCHEMA, "minItems": 1, "maxItems": MOST_COUPONS, "uniqueItems": True}
+)
+class CouponIdsField(serializers.ListField):
+    child = IdField()
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"max_length": MOST_COUPONS, "allow_empty": False, **kwargs})
+
+
 class CouponChoiceSerializer(serializers.Serializer[Any]):
     """The coupons that an order shall have; they replace those that it has."""
 
-    coupon_ids = serializers.ListField(child=IdField(), max_length=MOST_COUPONS, allow_empty=False)
+    coupon_ids = CouponIdsField()
 
     def validate_coupon_ids(self, coupon_ids: list[int]) -> list[int]:
         if len(set(coupon_ids)) < len(coupon_ids):
