@@ -1,3 +1,5 @@
 """The games that are on, one line a game: the module of a folder of pgs_web/marketing."""
 
-PLAYS: list[str] = []
+PLAYS: list[str] = [
+    "pgs_web.marketing.bargain",
+]

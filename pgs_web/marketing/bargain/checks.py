@@ -1,0 +1,74 @@
+"""What must hold of bargains; part of `manage.py check_invariants`."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from django.db.models import Count, Sum
+
+from pgs_data.clock import DatabaseNow
+from pgs_data.sharding.slots import node_aliases
+from pgs_web.marketing.bargain.models import Help, Round
+from pgs_web.marketing.bargain.schedule import commit_seed, sum_cuts
+from pgs_web.marketing.bargain.states import CODE, RoundState
+from pgs_web.trade.coupon.models import Coupon
+
+PAGE = 500
+# Longer than a run of the job that ends them is put off.
+GRACE = timedelta(seconds=60)
+
+
+def find_wrong_cuts() -> Iterator[str]:
+    """Bargains whose helps aren't the schedule that was committed at their start."""
+    for alias in node_aliases():
+        for page in _pages(alias):
+            helps = _helps(alias, page)
+            for round_ in page:
+                count, fen, helpers = helps.get(round_.pk, (0, 0, 0))
+                if commit_seed(round_.seed) != round_.commitment:
+                    yield f"round {round_.pk}: its seed is not the one that was committed"
+                elif (count, fen) != (round_.cut_count, round_.cut_fen):
+                    yield f"round {round_.pk}: {helpers} helps cut {count} times {fen} fen, it says {round_.cut_fen}"
+                elif sum_cuts(round_.schedule())[count] != fen:
+                    yield f"round {round_.pk}: {count} cuts took {fen} fen, its schedule says otherwise"
+
+
+def find_wrong_prices() -> Iterator[str]:
+    """Bargains that reached a price without its coupon, or have one without it, or are complete and run on."""
+    for alias in node_aliases():
+        for page in _pages(alias):
+            rows = Coupon.objects.on_node(alias).filter(
+                issuer=CODE,
+                member_id__in={round_.member_id for round_ in page},
+                issue_reference__in=[str(round_.pk) for round_ in page],
+            )
+            coupons = {coupon.issue_reference: coupon for coupon in rows}
+            for round_ in page:
+                coupon = coupons.get(str(round_.pk))
+                said = None if coupon is None else (coupon.pk, coupon.amount_fen, coupon.member_id)
+                expected = (round_.coupon_id, round_.cut_fen, round_.member_id)
+                if said != (expected if round_.state == RoundState.REACHED else None):
+                    yield f"round {round_.pk}: it is {round_.state}, its coupon is {said}"
+                elif round_.cut_count == round_.cuts and round_.state != RoundState.REACHED:
+                    yield f"round {round_.pk}: all is cut, and it is {round_.state}"
+
+
+def find_overdue_rounds() -> Iterator[str]:
+    """Bargains that run past their end."""
+    for alias in node_aliases():
+        late = Round.objects.on_node(alias).filter(state=RoundState.RUNNING, ends_at__lte=DatabaseNow(after=-GRACE))
+        for round_id in late.values_list("pk", flat=True).iterator(PAGE):
+            yield f"round {round_id}: runs past its end"
+
+
+def _pages(alias: str) -> Iterator[list[Round]]:
+    last_id = 0
+    rows = Round.objects.on_node(alias).order_by("pk")
+    while page := list(rows.filter(pk__gt=last_id)[:PAGE]):
+        last_id = page[-1].pk
+        yield page
+
+
+def _helps(alias: str, page: list[Round]) -> dict[int, tuple[int, int, int]]:
+    rows = Help.objects.on_node(alias).filter(round_id__in=[round_.pk for round_ in page]).values_list("round_id")
+    sums = rows.annotate(count=Sum("cuts"), fen=Sum("cut_fen"), helpers=Count("id")).order_by()
+    return {round_id: (count, fen, helpers) for round_id, count, fen, helpers in sums}

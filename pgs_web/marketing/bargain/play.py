@@ -1,0 +1,43 @@
+"""Bargain (砍价团): the one object that the registry takes."""
+
+from django.utils.translation import gettext_lazy as _
+
+from pgs_web.marketing.bargain.checks import find_overdue_rounds, find_wrong_cuts, find_wrong_prices
+from pgs_web.marketing.bargain.forms import Rules
+from pgs_web.marketing.bargain.services import end_overdue_rounds
+from pgs_web.marketing.bargain.states import CODE
+from pgs_web.plays.contract import Play, PlayCheck, PlayJob
+
+
+class Bargain(Play):
+    code = CODE
+    title = _("Bargain")
+    summary = _("Friends cut the price; every cut is fixed before the first one, and can be verified.")
+    urls = "pgs_web.marketing.bargain.urls"
+    jobs = (PlayJob(name="end_rounds", run=end_overdue_rounds, every_seconds=5),)
+    checks = (
+        PlayCheck(
+            name="cuts",
+            promise=_("a bargain's cuts are those that were committed at its start, each made once"),
+            find_offenders=find_wrong_cuts,
+        ),
+        PlayCheck(
+            name="prices",
+            promise=_("who reached a price has one coupon of what was cut, nobody else has"),
+            find_offenders=find_wrong_prices,
+        ),
+        PlayCheck(
+            name="overdue",
+            promise=_("no bargain runs past its end"),
+            find_offenders=find_overdue_rounds,
+            is_always=True,
+        ),
+    )
+    rule_form = Rules
+
+    def entrance(self) -> str:
+        """Which bargains there are."""
+        return "campaigns/"
+
+
+PLAY = Bargain()

@@ -1,0 +1,29 @@
+"""The code in a shared link: a bargain's id and a mark that only the shop can make."""
+
+import re
+
+from django.utils.crypto import constant_time_compare, salted_hmac
+
+from pgs_web.api.errors import NotFound
+from pgs_web.api.ids import read_id
+
+CODE = re.compile(r"([0-9]{1,19})-([0-9a-f]{16})")
+SALT = "pgs_web.marketing.bargain.shares"
+
+
+def code_of(round_id: int) -> str:
+    """What who started it shares."""
+    return f"{round_id}-{_mark(round_id)}"
+
+
+def read_code(text: str) -> int:
+    """The bargain's id; raises NotFound for a code that the shop didn't write."""
+    found = CODE.fullmatch(text)
+    round_id = read_id(found.group(1)) if found else None
+    if found is None or round_id is None or not constant_time_compare(found.group(2), _mark(round_id)):
+        raise NotFound
+    return round_id
+
+
+def _mark(round_id: int) -> str:
+    return salted_hmac(SALT, str(round_id), algorithm="sha256").hexdigest()[:16]

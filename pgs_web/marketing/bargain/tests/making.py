@@ -1,0 +1,69 @@
+"""Bargains for tests: a sale at 3990 fen alone, which ten cuts bring down to 2990."""
+
+from datetime import timedelta
+from typing import Any
+
+from pgs_data.clock import database_now
+from pgs_web.display.activity.models import Activity
+from pgs_web.marketing.bargain.models import Round
+from pgs_web.marketing.bargain.services import start_round
+from pgs_web.marketing.bargain.states import CODE
+from pgs_web.member.models import Member
+from pgs_web.plays.models import Campaign
+from pgs_web.plays.services import create_campaign
+from pgs_web.trade.stock.tests.making import make_sale
+
+GAP_FEN = 1000
+
+
+def make_rules(**changes: Any) -> dict[str, Any]:
+    """Rules of a sale of its own, unless `activity_id` names one."""
+    if "activity_id" not in changes:
+        changes["activity_id"] = make_sale().pk
+    price_fen = activity_price(changes["activity_id"])
+    rules = {
+        "floor_price_fen": price_fen - GAP_FEN,
+        "cuts": 10,
+        "min_cut_fen": 3,
+        "new_member_cuts": 3,
+        "new_member_days": 0,
+        "minutes": 60,
+        "pay_minutes": 30,
+        "rounds_a_member": 2,
+        "may_buy_early": False,
+    }
+    return {**rules, **changes}
+
+
+def activity_price(activity_id: int) -> int:
+    return Activity.objects.get(pk=activity_id).alone_price_fen
+
+
+def make_campaign(**rules: Any) -> Campaign:
+    return create_campaign(code=CODE, title="One", rules=make_rules(**rules), author="test", reason="test")
+
+
+def make_round(*, member_id: int = 10, **rules: Any) -> Round:
+    round_id = start_round(member_id=member_id, campaign_id=make_campaign(**rules).pk)
+    return Round.objects.get(pk=round_id)
+
+
+def make_helpers(count: int, *, is_new: bool = False) -> list[int]:
+    """Members of long ago, or of after any bargain's start."""
+    known = Member.objects.count()
+    made = [
+        # Far from the numbers of who start bargains in tests.
+        Member.objects.create(
+            pk=100_000 + known + number, username=f"helper{known + number}", password="!", nickname="小明明"
+        ).pk
+        for number in range(count)
+    ]
+    days = timedelta(days=1 if is_new else -30)
+    Member.objects.filter(pk__in=made).update(created_at=database_now("default") + days)
+    return made
+
+
+def let_end(round_: Round, *, seconds_ago: int = 1) -> None:
+    """Its time is over."""
+    now = database_now(round_._state.db or "default")
+    Round.objects.filter(pk=round_.pk).update(ends_at=now - timedelta(seconds=seconds_ago))
