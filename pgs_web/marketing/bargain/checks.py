@@ -7,7 +7,7 @@ from django.db.models import Count, Sum
 
 from pgs_data.clock import DatabaseNow
 from pgs_data.sharding.slots import node_aliases
-from pgs_web.marketing.bargain.models import Help, Round
+from pgs_web.marketing.bargain.models import Cutting, Round
 from pgs_web.marketing.bargain.schedule import commit_seed, sum_cuts
 from pgs_web.marketing.bargain.states import CODE, RoundState
 from pgs_web.trade.coupon.models import Coupon
@@ -69,6 +69,6 @@ def _pages(alias: str) -> Iterator[list[Round]]:
 
 
 def _helps(alias: str, page: list[Round]) -> dict[int, tuple[int, int, int]]:
-    rows = Help.objects.on_node(alias).filter(round_id__in=[round_.pk for round_ in page]).values_list("round_id")
+    rows = Cutting.objects.on_node(alias).filter(round_id__in=[round_.pk for round_ in page]).values_list("round_id")
     sums = rows.annotate(count=Sum("cuts"), fen=Sum("cut_fen"), helpers=Count("id")).order_by()
     return {round_id: (count, fen, helpers) for round_id, count, fen, helpers in sums}

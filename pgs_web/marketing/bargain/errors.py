@@ -33,18 +33,6 @@ class RoundOver(Refusal):
     detail = _("This bargain is over.")
 
 
-class OwnRound(Refusal):
-    code = "bargain_own"
-    status = HTTPStatus.CONFLICT
-    detail = _("This is your own bargain: others have to help.")
-
-
-class HelpedBefore(Refusal):
-    code = "bargain_helped"
-    status = HTTPStatus.CONFLICT
-    detail = _("You have helped in this bargain.")
-
-
 class NotAtFloor(Refusal):
     code = "bargain_not_at_floor"
     status = HTTPStatus.CONFLICT

@@ -12,6 +12,7 @@ from pgs_web.trade.coupon.terms import LARGEST_FEN
 
 MOST_CUTS = 500
 LONGEST_MINUTES = 10_080
+MOST_HELPS = 1_000_000
 
 
 class Rules(forms.Form):
@@ -22,12 +23,14 @@ class Rules(forms.Form):
     cuts = forms.IntegerField(label=gettext_lazy("cuts"), min_value=1, max_value=MOST_CUTS)
     min_cut_fen = forms.IntegerField(label=gettext_lazy("smallest cut (fen)"), min_value=1, max_value=LARGEST_FEN)
     new_member_cuts = forms.IntegerField(label=gettext_lazy("cuts of a new member"), min_value=1, max_value=MOST_CUTS)
-    new_member_days = forms.IntegerField(
-        label=gettext_lazy("days before the start within which a member is new"), min_value=0, max_value=365
-    )
     minutes = forms.IntegerField(label=gettext_lazy("minutes that it lasts"), min_value=1, max_value=LONGEST_MINUTES)
     pay_minutes = forms.IntegerField(label=gettext_lazy("minutes to buy"), min_value=1, max_value=LONGEST_MINUTES)
     rounds_a_member = forms.IntegerField(label=gettext_lazy("bargains a member"), min_value=1, max_value=1_000)
+    helps_a_helper = forms.IntegerField(label=gettext_lazy("helps a helper and day"), min_value=1, max_value=MOST_HELPS)
+    helps_a_device = forms.IntegerField(label=gettext_lazy("helps a device and day"), min_value=1, max_value=MOST_HELPS)
+    helps_an_address = forms.IntegerField(
+        label=gettext_lazy("helps a network address and day"), min_value=1, max_value=MOST_HELPS
+    )
     may_buy_early = forms.BooleanField(label=gettext_lazy("can be bought at any price"), required=False)
 
     def clean(self) -> dict[str, Any]:

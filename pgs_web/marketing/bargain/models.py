@@ -28,8 +28,6 @@ class Round(ShardedModel):
     cuts = models.PositiveIntegerField(_("cuts"))
     min_cut_fen = models.BigIntegerField(_("smallest cut (fen)"))
     new_member_cuts = models.PositiveIntegerField(_("cuts of a new member"))
-    # Who joined then or later is a new member.
-    new_since = models.DateTimeField(_("new members since"))
     may_buy_early = models.BooleanField(_("can be bought at any price"))
     pay_seconds = models.PositiveIntegerField(_("time to buy (seconds)"))
     seed = models.CharField(max_length=64)
@@ -71,7 +69,7 @@ class Round(ShardedModel):
         return make_cuts(seed=self.seed, gap_fen=self.gap_fen, cuts=self.cuts, min_cut_fen=self.min_cut_fen)
 
 
-class Help(ShardedModel):
+class Cutting(ShardedModel):
     """One helper's cuts: those from `first_cut` on, counted from 0."""
 
     shard_field = "round_id"
@@ -86,9 +84,9 @@ class Help(ShardedModel):
     helped_at = models.DateTimeField(_("helped at"))
 
     class Meta:
-        db_table = "play_bargain_help"
-        verbose_name = _("help")
-        verbose_name_plural = _("helps")
+        db_table = "play_bargain_cutting"
+        verbose_name = _("cutting")
+        verbose_name_plural = _("cuttings")
         constraints = [
             models.UniqueConstraint(fields=["round_id", "helper_id"], name="bargain_help_once"),
             models.UniqueConstraint(fields=["round_id", "first_cut"], name="bargain_cut_once"),

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from pgs_data.clock import DatabaseNow
 from pgs_data.sharding.slots import alias_of_id, alias_of_slot, slot_of_id, slot_of_key
 from pgs_web.api.errors import NotFound
-from pgs_web.marketing.bargain.models import Help, Round
+from pgs_web.marketing.bargain.models import Cutting, Round
 from pgs_web.marketing.bargain.schedule import ALGORITHM
 from pgs_web.marketing.bargain.states import CODE, RoundState
 from pgs_web.member.selectors import get_masked_names
@@ -49,7 +49,7 @@ def state_now(round_: Any) -> str:
 def describe_helps(round_: Round) -> list[dict[str, Any]]:
     """Who helped, masked, in the order of the cuts; as many as there are cuts at most."""
     helps = list(
-        Help.objects.on_node(alias_of_id(round_.pk)).filter(round_id=round_.pk).order_by("first_cut")[: round_.cuts]
+        Cutting.objects.on_node(alias_of_id(round_.pk)).filter(round_id=round_.pk).order_by("first_cut")[: round_.cuts]
     )
     names = get_masked_names(help_.helper_id for help_ in helps)
     return [

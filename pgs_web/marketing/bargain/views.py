@@ -10,14 +10,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from pgs_web.api.client_address import client_network
 from pgs_web.api.errors import NotFound
 from pgs_web.api.pagination import PageCursor
 from pgs_web.api.schema import refusals
 from pgs_web.marketing.bargain.errors import (
-    HelpedBefore,
     NotAtFloor,
     NotOnSale,
-    OwnRound,
     RoundLimit,
     RoundOver,
     RoundRunning,
@@ -40,8 +39,18 @@ from pgs_web.marketing.bargain.serializers import (
     StartSerializer,
 )
 from pgs_web.marketing.bargain.services import buy_early, give_up, help_round, start_round
+from pgs_web.marketing.bargain.services.helping import Helper
 from pgs_web.marketing.bargain.shares import read_code
 from pgs_web.member.authentication import member_of
+from pgs_web.plays.eligibility.devices import read_device
+from pgs_web.plays.eligibility.errors import (
+    AddressCap,
+    AlreadyHelped,
+    DeviceCap,
+    DeviceUnknown,
+    HelperCap,
+    SelfHelp,
+)
 from pgs_web.plays.errors import CampaignClosed, PlayDraining
 
 
@@ -169,12 +178,16 @@ class HelpView(APIView):
         summary="Help in a bargain",
         tags=["plays"],
         request=None,
-        responses={200: HelpedSerializer, **refusals(NotFound, OwnRound, HelpedBefore, RoundOver)},
+        responses={
+            200: HelpedSerializer,
+            **refusals(NotFound, RoundOver, SelfHelp, AlreadyHelped, DeviceUnknown, HelperCap, DeviceCap, AddressCap),
+        },
     )
     def post(self, request: Request, share_code: str) -> Response:
-        """Cuts the price of somebody else's bargain, once."""
+        """Cuts the price of somebody else's bargain, once; from a device with a mark of `/devices/`."""
         round_id = read_code(share_code)
-        helped = help_round(helper_id=member_of(request), round_id=round_id)
+        helper = Helper(member_id=member_of(request), device=read_device(request), network=client_network(request))
+        helped = help_round(helper=helper, round_id=round_id)
         answer = {"cuts": helped.cuts, "cut_fen": helped.cut_fen, "bargain": get_round(round_id=round_id)}
         return Response(HelpedSerializer(answer).data)
 

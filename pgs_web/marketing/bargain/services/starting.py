@@ -73,7 +73,6 @@ def _draft(round_id: int, snapshot: RulesSnapshot, activity: Activity, *, ordina
         "cuts": rules["cuts"],
         "min_cut_fen": rules["min_cut_fen"],
         "new_member_cuts": rules["new_member_cuts"],
-        "new_since": now - timedelta(days=rules["new_member_days"]),
         "may_buy_early": rules["may_buy_early"],
         "pay_seconds": rules["pay_minutes"] * 60,
         "seed": seed,

@@ -5,12 +5,15 @@ from typing import Any
 
 from pgs_data.clock import database_now
 from pgs_web.display.activity.models import Activity
-from pgs_web.marketing.bargain.models import Round
-from pgs_web.marketing.bargain.services import start_round
+from pgs_web.marketing.bargain.models import Cutting, Round
+from pgs_web.marketing.bargain.services import help_round, start_round
+from pgs_web.marketing.bargain.services.helping import Helper
 from pgs_web.marketing.bargain.states import CODE
 from pgs_web.member.models import Member
 from pgs_web.plays.models import Campaign
 from pgs_web.plays.services import create_campaign
+from pgs_web.trade.order.models import Order
+from pgs_web.trade.order.tests.making import make_order
 from pgs_web.trade.stock.tests.making import make_sale
 
 GAP_FEN = 1000
@@ -26,7 +29,9 @@ def make_rules(**changes: Any) -> dict[str, Any]:
         "cuts": 10,
         "min_cut_fen": 3,
         "new_member_cuts": 3,
-        "new_member_days": 0,
+        "helps_a_helper": 1000,
+        "helps_a_device": 1000,
+        "helps_an_address": 1000,
         "minutes": 60,
         "pay_minutes": 30,
         "rounds_a_member": 2,
@@ -49,18 +54,21 @@ def make_round(*, member_id: int = 10, **rules: Any) -> Round:
 
 
 def make_helpers(count: int, *, is_new: bool = False) -> list[int]:
-    """Members of long ago, or of after any bargain's start."""
+    """Members far from the numbers of who start bargains in tests; those who aren't new have paid an order."""
     known = Member.objects.count()
-    made = [
-        # Far from the numbers of who start bargains in tests.
-        Member.objects.create(
-            pk=100_000 + known + number, username=f"helper{known + number}", password="!", nickname="小明明"
-        ).pk
-        for number in range(count)
-    ]
-    days = timedelta(days=1 if is_new else -30)
-    Member.objects.filter(pk__in=made).update(created_at=database_now("default") + days)
+    made = []
+    for number in range(known, known + count):
+        helper = Member.objects.create(pk=100_000 + number, username=f"h{number}", password="!", nickname="小明明")
+        made.append(helper.pk)
+        if not is_new:
+            order = make_order(member_id=helper.pk)
+            Order.objects.filter(pk=order.pk).update(paid_at=order.accepted_at)
     return made
+
+
+def assist(round_: Round, helper_id: int) -> Cutting:
+    """A help from a device of the helper's own."""
+    return help_round(helper=Helper(member_id=helper_id, device=str(helper_id), network="10.0.0.1"), round_id=round_.pk)
 
 
 def let_end(round_: Round, *, seconds_ago: int = 1) -> None:

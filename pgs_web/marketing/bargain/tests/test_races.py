@@ -9,9 +9,9 @@ from django.db import IntegrityError
 
 from pgs_web.api.errors import Refusal
 from pgs_web.marketing.bargain.checks import find_wrong_cuts, find_wrong_prices
-from pgs_web.marketing.bargain.models import Help, Round
-from pgs_web.marketing.bargain.services import buy_early, give_up, help_round, helping
-from pgs_web.marketing.bargain.tests.making import GAP_FEN, make_helpers, make_round
+from pgs_web.marketing.bargain.models import Cutting, Round
+from pgs_web.marketing.bargain.services import buy_early, give_up, helping
+from pgs_web.marketing.bargain.tests.making import GAP_FEN, assist, make_helpers, make_round
 from pgs_web.trade.coupon.models import Coupon
 from tests.races.meeting import meet
 
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.django_db(databases="__all__", transaction=True), pyte
 def try_help(round_: Round, helper_id: int) -> int:
     """How often it cut."""
     try:
-        return help_round(helper_id=helper_id, round_id=round_.pk).cuts
+        return assist(round_, helper_id).cuts
     except Refusal:
         return 0
 
@@ -93,14 +93,14 @@ def test_the_judges_see_helpers_who_read_before_they_write():
     def read_stale(**_: object):
         return _copy(stale), stale.started_at
 
-    def count_blindly(alias: str, seen: Round, help_: Help) -> None:
+    def count_blindly(alias: str, seen: Round, help_: Cutting) -> None:
         Round.objects.filter(pk=seen.pk).update(cut_count=seen.cut_count + 1, cut_fen=seen.cut_fen + help_.cut_fen)
 
     with patch.object(helping, "lock_round", read_stale), patch.object(helping, "_count", count_blindly):
         assert try_help(round_, helpers[0]) == 1
         with pytest.raises(IntegrityError):
             try_help(round_, helpers[1])
-    Help.objects.create(
+    Cutting.objects.create(
         round_id=round_.pk,
         helper_id=helpers[1],
         first_cut=2,

@@ -3,17 +3,19 @@
 from datetime import timedelta
 
 import pytest
+from django.core.signing import TimestampSigner
 from rest_framework.test import APIClient
 
 from pgs_web.display.activity.models import Activity
 from pgs_web.marketing.bargain.checks import find_overdue_rounds, find_wrong_cuts, find_wrong_prices
-from pgs_web.marketing.bargain.models import Help, Round
+from pgs_web.marketing.bargain.models import Cutting, Round
 from pgs_web.marketing.bargain.schedule import commit_seed, make_cuts
-from pgs_web.marketing.bargain.services import buy_early, end_overdue_rounds, help_round, start_round
+from pgs_web.marketing.bargain.services import buy_early, end_overdue_rounds, start_round
 from pgs_web.marketing.bargain.shares import code_of
 from pgs_web.marketing.bargain.states import CODE
 from pgs_web.marketing.bargain.tests.making import (
     GAP_FEN,
+    assist,
     let_end,
     make_campaign,
     make_helpers,
@@ -35,11 +37,12 @@ ROOT = f"/api/v1/plays/{CODE}/"
 def client(member_id: int | None = 10) -> APIClient:
     api = APIClient(raise_request_exception=False, headers={"Accept-Language": "en"})
     if member_id is not None:
-        api.credentials(HTTP_AUTHORIZATION=f"Bearer {issue_access_token(member_id=member_id)}")
+        mark = TimestampSigner(salt="pgs.plays.device").sign(f"device-of-{member_id}")
+        api.credentials(HTTP_AUTHORIZATION=f"Bearer {issue_access_token(member_id=member_id)}", HTTP_X_DEVICE=mark)
     return api
 
 
-def assist(round_: Round, member_id: int):
+def ask_help(round_: Round, member_id: int):
     return client(member_id).post(f"{ROOT}shares/{code_of(round_.pk)}/help/")
 
 
@@ -105,16 +108,19 @@ def test_help_that_is_refused_changes_nothing():
     tampered = code_of(round_.pk).split("-")[0] + "-" + code_of(round_.pk + 1).split("-")[1]
     assert client(None).get(f"{ROOT}shares/{tampered}/").status_code == 404
     assert client(None).post(f"{ROOT}shares/{code_of(round_.pk)}/help/").status_code == 401
-    assert refused(assist(round_, 10)) == (409, "bargain_own")
-    assert assist(round_, helper).status_code == 200
-    assert refused(assist(round_, helper)) == (409, "bargain_helped")
+    unmarked = client(helper)
+    del unmarked._credentials["HTTP_X_DEVICE"]
+    assert refused(unmarked.post(f"{ROOT}shares/{code_of(round_.pk)}/help/")) == (409, "device_unknown")
+    assert refused(ask_help(round_, 10)) == (409, "self_help")
+    assert ask_help(round_, helper).status_code == 200
+    assert refused(ask_help(round_, helper)) == (409, "already_helped")
     let_end(round_, seconds_ago=61)
-    assert refused(assist(round_, late)) == (409, "bargain_over")
+    assert refused(ask_help(round_, late)) == (409, "bargain_over")
     assert len(list(find_overdue_rounds())) == 1
     assert client().get(f"{ROOT}rounds/{round_.pk}/").json()["state"] == "EXPIRED"
     assert (end_overdue_rounds(), end_overdue_rounds()) == (1, 0)
-    assert refused(assist(round_, other)) == (409, "bargain_over")
-    assert Help.objects.filter(round_id=round_.pk).count() == 1
+    assert refused(ask_help(round_, other)) == (409, "bargain_over")
+    assert Cutting.objects.filter(round_id=round_.pk).count() == 1
     # Nobody can cut any more: the seed is told.
     assert client(None).get(f"{ROOT}shares/{code_of(round_.pk)}/proof/").json()["seed"] == round_.seed
     assert offences() == []
@@ -123,10 +129,10 @@ def test_help_that_is_refused_changes_nothing():
 def test_a_completed_bargain_takes_no_help_and_gives_one_coupon():
     round_ = make_round(cuts=2, new_member_cuts=5)
     (new,), (late,) = make_helpers(1, is_new=True), make_helpers(1)
-    helped = help_round(helper_id=new, round_id=round_.pk)
+    helped = assist(round_, new)
     # Of five cuts that a new member may make two were left.
     assert (helped.cuts, helped.cut_fen) == (2, GAP_FEN)
-    assert refused(assist(round_, late)) == (409, "bargain_over")
+    assert refused(ask_help(round_, late)) == (409, "bargain_over")
     round_.refresh_from_db()
     coupon = Coupon.objects.get(pk=round_.coupon_id)
     assert (coupon.amount_fen, coupon.mode, coupon.activity_id) == (GAP_FEN, "alone", round_.activity_id)
@@ -135,11 +141,11 @@ def test_a_completed_bargain_takes_no_help_and_gives_one_coupon():
 
 def test_buying_early_only_by_rule_and_with_a_cut():
     strict, (helper,) = make_round(), make_helpers(1)
-    help_round(helper_id=helper, round_id=strict.pk)
+    assist(strict, helper)
     assert refused(client().post(f"{ROOT}rounds/{strict.pk}/buy/")) == (409, "bargain_not_at_floor")
     free = make_round(may_buy_early=True)
     assert refused(client().post(f"{ROOT}rounds/{free.pk}/buy/")) == (409, "bargain_not_at_floor")
-    cut_fen = help_round(helper_id=helper, round_id=free.pk).cut_fen
+    cut_fen = assist(free, helper).cut_fen
     assert client(20).post(f"{ROOT}rounds/{free.pk}/buy/").status_code == 404
     body = client().post(f"{ROOT}rounds/{free.pk}/buy/").json()
     assert (body["state"], Coupon.objects.get(pk=int(body["coupon_id"])).amount_fen) == ("REACHED", cut_fen)
@@ -201,7 +207,7 @@ def test_nothing_starts_where_nothing_is_sold_and_an_edit_changes_nothing_that_r
         {"minutes": 0},
         {"pay_minutes": 0},
         {"rounds_a_member": 0},
-        {"new_member_days": -1},
+        {"helps_a_device": 0},
     ],
 )
 def test_rules_that_lose_money_or_cannot_be_are_refused(wrong):
@@ -217,17 +223,17 @@ def test_rules_of_no_activity_are_refused():
 def test_the_checks_see_damage():
     round_ = make_round(cuts=3, may_buy_early=True)
     (helper,) = make_helpers(1)
-    help_round(helper_id=helper, round_id=round_.pk)
+    assist(round_, helper)
     rows = Round.objects.filter(pk=round_.pk)
     for damage in ({"cut_fen": 1}, {"cut_count": 2}, {"commitment": "0" * 64}, {"state": "REACHED"}):
         known = rows.values(*damage).get()
         rows.update(**damage)
         assert any(f"round {round_.pk}" in offender for offender in offences()), damage
         rows.update(**known)
-    Help.objects.filter(round_id=round_.pk).update(cut_fen=1)
+    Cutting.objects.filter(round_id=round_.pk).update(cut_fen=1)
     rows.update(cut_fen=1)
     assert any("schedule says otherwise" in offender for offender in offences())
-    Help.objects.filter(round_id=round_.pk).update(cut_fen=round_.schedule()[0])
+    Cutting.objects.filter(round_id=round_.pk).update(cut_fen=round_.schedule()[0])
     rows.update(cut_fen=round_.schedule()[0])
     buy_early(member_id=10, round_id=round_.pk)
     assert offences() == []
