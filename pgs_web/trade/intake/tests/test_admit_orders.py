@@ -85,6 +85,16 @@ def test_the_same_order_id_again_is_told_what_it_was_told():
     assert len(documents_of(activity)) == 1
 
 
+def test_an_order_that_comes_twice_in_one_batch_is_admitted_once():
+    activity = make_sale(stock=9, member_limit=3)
+    order, other = make_admission(activity, member_id=1), make_admission(activity, member_id=1)
+    first, second, again = admit(order, other, order)
+    assert first.reply is second.reply is AdmitReply.ADMITTED
+    assert (again.reply, again.hold) == (AdmitReply.REPLAYED, first.hold)
+    assert second.hold.ticket == first.hold.ticket + 1
+    assert read_stock(activity.pk).lock == len(documents_of(activity)) == 2
+
+
 def test_a_replay_is_told_the_same_after_the_sale():
     activity = make_sale()
     order = make_admission(activity)
@@ -239,6 +249,15 @@ def test_groups_are_joined_filled_and_full():
     assert (group.held, list(group.seats)) == (3, [1, 2, 3])
     assert set(group.seats.values()) == set(order_ids(activity))
     assert client.pttl(groups_key(activity_id=activity.pk, group_id=group_id)) > 48 * 3_600_000
+
+
+def test_a_group_is_opened_and_filled_in_one_batch():
+    activity = make_sale(group_size=2)
+    leader = make_admission(activity, member_id=1)
+    joins = [make_admission(activity, member_id=member, join=leader.open_group_id) for member in (2, 3)]
+    assert word(leader, *joins) == [AdmitReply.ADMITTED, AdmitReply.ADMITTED, AdmitReply.GROUP_FULL]
+    group = read_group(activity.pk, leader.open_group_id)
+    assert (group.held, group.seats) == (2, {1: leader.order_id, 2: joins[0].order_id})
 
 
 def order_ids(activity):

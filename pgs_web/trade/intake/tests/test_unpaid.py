@@ -86,6 +86,16 @@ def test_the_same_order_again_is_never_too_many_and_counts_once():
     assert counted() == 1
 
 
+def test_what_an_older_version_counted_is_forgotten_and_swept_too():
+    first, second = claim(), claim()
+    written_out = "".join(f"{one.order_id}|5|1;" for one in (first, second))
+    ledger(HOME).hset(unpaid_key(HOME), str(MEMBER), written_out)
+    forget(first.order_id)
+    assert counted() == 1
+    assert sweep_unpaid(after_ms=-1000) == 1
+    assert counted() == 0
+
+
 def test_nobody_counts_when_it_is_off(settings):
     settings.UNPAID_ORDERS_A_MEMBER = 0
     assert words(*(claim() for _ in range(50))) == [NEW] * 50
