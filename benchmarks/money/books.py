@@ -66,6 +66,7 @@ def find_unhealed() -> dict[str, int]:
         unhealed["anomalies being traced"] += Anomaly.objects.on_node(alias).filter(state__in=TRACED).count()
         orders = Order.objects.on_node(alias)
         unhealed["orders being refunded"] += orders.filter(state=OrderState.REFUNDING).count()
+        unhealed["orders whose place is being decided"] += orders.filter(decide_by__isnull=False).count()
         unhealed["orders past their time to pay"] += orders.filter(
             state=OrderState.UNPAID, pay_by__lte=DatabaseNow()
         ).count()

@@ -1,5 +1,5 @@
-"""What goes wrong with money on a good day, too: payments that come too late, a refund that the gateway won't take, a
-damaged parcel."""
+"""What goes wrong on a good day, too: payments that come too late, a group that nobody joins, a refund that the gateway
+won't take, a damaged parcel."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
@@ -22,29 +22,37 @@ RETRY_SECONDS = "1,2,3"
 # How long after its time to pay an order is cancelled at most, though the gateway can't be asked.
 CANCELLED_SECONDS = 40.0
 DECIDED_SECONDS = 10.0
+# How long until a group that nobody joins has failed and its shopper is asked for the surcharge; until its order ships.
+ASKED_SECONDS = 50.0
+SHIPPED_SECONDS = 20.0
 
 SetFault = Callable[[str, bool], object]
 
 
 @dataclass(kw_only=True)
 class Mishaps:
-    """How many paid too late, and how many of them keep their order; the others got the money back."""
+    """How many paid too late, and how many of them keep their order; the others got the money back.
+
+    `alone`: how many lost their seat and paid the surcharge to buy alone.
+    """
 
     late: int = 0
     rescued: int = 0
     # State of the after-sale request for a damaged parcel.
     after_sale: str = ""
+    alone: int = 0
 
 
 async def play_mishaps(base_url: str, *, activity_id: str, shoppers: Sequence[Shopper], set_fault: SetFault) -> Mishaps:
     """The gateway breaks down in two ways, one after the other; `set_fault(name, on)` lets it.
 
     While it refuses refunds, the last shopper's ends on the desk, and stays there; so does any other of these seconds.
+    Another one waits for friends who never come, and buys alone then.
     While payments can't be closed there, orders are cancelled and paid all the same: half of those shoppers want the
     order then, half the money. One parcel is damaged.
     """
     mishaps = Mishaps()
-    *late, leaver, damaged = shoppers
+    *late, loner, leaver, damaged = shoppers
     async with ShopClient(base_url, connections=CONNECTIONS) as shop:
         # First: a minute after the rush its failed groups are refunded.
         with _fault("refund_refused", set_fault):
@@ -52,10 +60,13 @@ async def play_mishaps(base_url: str, *, activity_id: str, shoppers: Sequence[Sh
         with _fault("close_unanswered", set_fault):
             wishes = ["retry" if number % 2 else "refund" for number in range(len(late))]
             paying = (_pay_late(shop, *who, activity_id=activity_id) for who in zip(late, wishes, strict=True))
-            mishaps.after_sale, *decided = await asyncio.gather(
-                play_after_sale(base_url, shop, damaged, activity_id=activity_id), *paying
+            mishaps.after_sale, alone, *decided = await asyncio.gather(
+                play_after_sale(base_url, shop, damaged, activity_id=activity_id),
+                _buy_alone_after_all(shop, loner, activity_id),
+                *paying,
             )
             states = [state for state in decided if state]
+    mishaps.alone = int(alone == OrderState.SHIPPED)
     mishaps.late = len(states)
     mishaps.rescued = sum(state != OrderState.CANCELLED for state in states)
     return mishaps
@@ -90,6 +101,26 @@ async def _pay_late(shop: ShopClient, shopper: Shopper, wish: str, *, activity_i
         return ""
     return await _wait_for(
         shop, shopper, order_id, is_wanted=lambda state: state != OrderState.CANCELLED, seconds=DECIDED_SECONDS
+    )
+
+
+async def _buy_alone_after_all(shop: ShopClient, shopper: Shopper, activity_id: str) -> str:
+    """Opens a group that nobody joins, pays, and pays the surcharge when asked; the order's state then."""
+    order = await shop.place_order_surely(
+        shopper, activity_id=activity_id, key=f"alone-{shopper.member_id}", on_lost_seat="alone"
+    )
+    if not order.is_ok:
+        return ""
+    order_id = order.body["order_id"]
+    if not (await shop.pay(shopper, order_id)).is_ok:
+        return ""
+    for _ in range(int(ASKED_SECONDS / LOOK_SECONDS)):
+        if (await shop.get_order(shopper, order_id)).body.get("surcharge"):
+            break
+        await asyncio.sleep(LOOK_SECONDS)
+    await shop.pay(shopper, order_id)
+    return await _wait_for(
+        shop, shopper, order_id, is_wanted=lambda state: state == OrderState.SHIPPED, seconds=SHIPPED_SECONDS
     )
 
 

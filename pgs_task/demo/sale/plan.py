@@ -26,7 +26,7 @@ OFFERS = (
 )
 
 # Where the mishaps are played: nobody else buys there.
-MISHAPS = Offer("双人团 for those with bad luck", 50, 1290, 2, 600, 6, 10)
+MISHAPS = Offer("双人团 for those with bad luck", 50, 1290, 2, 20, 6, 11)
 
 PAYS_SHARE = 0.88  # of those who were accepted; the others let their order run out
 # Groups that are opened at once, as a share of those that the stock could fill; everybody else waits for a link first.

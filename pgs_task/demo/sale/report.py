@@ -99,6 +99,7 @@ def _sale_table(result: RushResult, mishaps: Mishaps, outcome: Outcome) -> Table
     table.add_row("refunds", f"{outcome.refunds:,} (¥{outcome.refunded_fen / 100:,.2f})")
     table.add_row("late payments", f"{mishaps.late:,} ({mishaps.rescued:,} kept their order, as they had wished)")
     table.add_row("after-sale, a damaged parcel", AFTER_SALE.get(mishaps.after_sale, mishaps.after_sale or "none"))
+    table.add_row("bought alone after their group failed", f"{mishaps.alone:,}")
     table.add_row("refunds on the operator's desk", f"{outcome.refunds_on_desk:,}")
     table.add_row("orders shipped", f"{sum(outcome.orders[state] for state in SHIPPED):,}")
     table.add_row("orders cancelled", f"{outcome.orders[OrderState.CANCELLED]:,}")
