@@ -103,6 +103,21 @@ WORDS: Mapping[str, object] = {
     # Why it got another place.
     "moved": pgettext_lazy("code", "moved"),
     "alone": pgettext_lazy("code", "alone"),
+    # How it was looked for, and why there was none.
+    "TAKING": pgettext_lazy("code", "TAKING"),
+    "ASKING": pgettext_lazy("code", "ASKING"),
+    "GIVING_BACK": pgettext_lazy("code", "GIVING_BACK"),
+    "lost_seat": pgettext_lazy("code", "lost_seat"),
+    "retry": pgettext_lazy("code", "retry"),
+    "move": pgettext_lazy("code", "move"),
+    "lead": pgettext_lazy("code", "lead"),
+    "too_late": pgettext_lazy("code", "too_late"),
+    "not_possible": pgettext_lazy("code", "not_possible"),
+    "order_moved": pgettext_lazy("code", "order_moved"),
+    "shut": pgettext_lazy("code", "shut"),
+    "limit": pgettext_lazy("code", "limit"),
+    "no_seat": pgettext_lazy("code", "no_seat"),
+    "barred": pgettext_lazy("code", "barred"),
     # What a payment is for.
     "order": pgettext_lazy("code", "order"),
     "surcharge": pgettext_lazy("code", "surcharge"),
