@@ -100,7 +100,7 @@ def numbers_are_unique() -> Iterator[str]:
                 yield f"{gateway} number {number} stands {count} times in our books"
 
 
-@make_check("M5", When.ALWAYS, _("no order counts as paid without a payment of exactly its amount and currency"))
+@make_check("M5", When.ALWAYS, _("no order counts as paid without payments of exactly its amount, in its currency"))
 def paid_means_paid() -> Iterator[str]:
     for alias in node_aliases():
         counting = Order.objects.on_node(alias).filter(state__in=WORTH_ITS_AMOUNT)
