@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import redis
 from django.conf import settings
@@ -19,6 +20,9 @@ from tests import cloned_nodes, fast_flush, private_run
 from tests.one_shop import OneShopScheduling
 
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_reset_sequences", "live_server", "redis_server"}
+# Tests are never timed: another process may have the core just then.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 _REDIS = pytest.StashKey[RunningServer]()
 
 

@@ -33,7 +33,7 @@ facts = st.lists(
 
 @pytest.mark.slow
 @given(facts=facts)
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_facts_survive_the_way_through_lua(redis_server: RunningServer, facts: list):
     client: redis.Redis = ledger()
     assert unpack(ECHO(client, keys={"place": "{p00}x"}, args={"blob": pack(facts)})) == facts

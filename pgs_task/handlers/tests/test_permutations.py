@@ -137,7 +137,6 @@ def pick_from(data: st.DataObject) -> Callable[[int], int]:
 # Shrinking replays whole stories for minutes; the story that failed is printed as it is.
 PROPERTY = settings(
     max_examples=30,
-    deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

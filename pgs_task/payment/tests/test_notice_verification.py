@@ -199,7 +199,7 @@ def test_a_doubled_name_is_refused():
     assert_untouched(payment)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     document=st.dictionaries(
         st.sampled_from(

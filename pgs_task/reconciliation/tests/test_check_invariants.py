@@ -15,7 +15,7 @@ from pgs_data.private_servers.ports import free_port
 from pgs_data.redis.connections import ledger
 from pgs_task.reconciliation import quiet, runner
 from pgs_task.reconciliation.contract import OFFENDERS_SHOWN, When, make_check
-from pgs_task.reconciliation.runner import ALL_CHECKS, judge
+from pgs_task.reconciliation.runner import all_checks, judge
 from pgs_web.trade.intake.keys import flow_key
 from pgs_web.trade.stock.keys import changed_key
 
@@ -27,7 +27,7 @@ def _looks_without_pause(monkeypatch):
     monkeypatch.setattr(runner, "SECONDS_BETWEEN_LOOKS", 0.0)
 
 
-QUIET_ONES = {check.id for check in ALL_CHECKS if check.when is When.QUIET}
+QUIET_ONES = {check.id for check in all_checks() if check.when is When.QUIET}
 
 
 def check(*options: str) -> tuple[list[dict], str]:
@@ -72,7 +72,7 @@ def break_one() -> None:
 def test_all_is_well():
     lines, problem = check("--wait", "5")
     assert problem == ""
-    assert [line["id"] for line in lines] == [one.id for one in ALL_CHECKS]
+    assert [line["id"] for line in lines] == [one.id for one in all_checks()]
     assert all(line["ok"] and line["judged"] and line["count"] == 0 and line["offenders"] == [] for line in lines)
     assert set(lines[0]) == {"id", "when", "promise", "ok", "judged", "count", "offenders", "seconds"}
 
@@ -81,7 +81,7 @@ def test_one_is_broken():
     break_one()
     lines, problem = check()
     assert failed(lines) == {"E5"}
-    assert problem.startswith(f"1 of {len(ALL_CHECKS)} invariants")
+    assert problem.startswith(f"1 of {len(all_checks())} invariants")
     (line,) = (line for line in lines if line["id"] == "E5")
     assert (line["count"], line["offenders"]) == (1, ["partition 3: 2 accepted, 1 persisted, 2 rejected"])
 
@@ -129,7 +129,7 @@ def test_what_moves_on_is_no_offence_and_what_stays_is(looks, found):
 def test_what_holds_at_any_moment_gets_no_second_look(monkeypatch):
     looks = iter([["activity 1: -1 left"], []])
     broken = make_check("X1", When.ALWAYS, "a promise")(lambda: iter(next(looks)))
-    monkeypatch.setattr(runner, "ALL_CHECKS", [broken])
+    monkeypatch.setattr(runner, "all_checks", lambda: [broken])
     assert [verdict.count for verdict in runner.run_checks(looks=5)] == [1]
 
 
@@ -139,7 +139,8 @@ def test_a_check_that_breaks_down_is_not_ok_and_stops_no_other(monkeypatch):
         yield "row 1"
         raise KeyError("a mistake of ours")
 
-    monkeypatch.setattr(runner, "ALL_CHECKS", [breaks_down, *ALL_CHECKS])
+    checks = [breaks_down, *all_checks()]
+    monkeypatch.setattr(runner, "all_checks", lambda: checks)
     lines, problem = check()
     assert (lines[0]["ok"], lines[0]["judged"], lines[0]["count"]) == (False, False, 2)
     assert "KeyError: 'a mistake of ours'" in lines[0]["offenders"][0]
@@ -153,7 +154,7 @@ def test_a_database_that_is_away_is_never_ok(alias):
     with database_away(alias):
         lines, problem = check()
     assert problem
-    assert len(lines) == len(ALL_CHECKS)
+    assert len(lines) == len(all_checks())
     asked = {"S3", "O2", "G1", "M1", "E2", "E3"} if alias == "node1" else {"S1", "S7", "S5", "O4"}
     assert asked <= failed(lines)
     assert "E4" not in failed(lines), "what needs no database is judged"

@@ -241,7 +241,7 @@ def test_another_currency_is_told():
     assert verify(make_notice(trans_currency="USD")).currency == "USD"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     changes=st.dictionaries(
         st.sampled_from(sorted(describe_notice())),

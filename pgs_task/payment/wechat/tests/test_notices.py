@@ -61,7 +61,7 @@ def test_a_refunds_notice_is_a_hint_to_ask(event):
 # The signature
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(place=st.integers(0), flip=st.integers(1, 255))
 def test_one_changed_byte_is_refused(place, flip):
     body = bytearray(make_notice())
@@ -263,7 +263,7 @@ def test_another_currency_is_told():
     assert changed(**amount(currency="USD")).currency == "USD"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     changes=st.dictionaries(
         st.sampled_from(sorted(describe_transaction())),

@@ -38,7 +38,7 @@ def check(body):
     assert quick is None or quick == exactly(body), body
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     st.lists(st.tuples(NAMES, VALUES), max_size=7), st.sampled_from([", ", ",", ",\n "]), st.sampled_from([":", ": "])
 )
@@ -47,7 +47,7 @@ def test_whatever_is_read_quickly_is_read_exactly_so(pairs, comma, colon):
     check(("{" + comma.join(f"{json.dumps(name)}{colon}{json.dumps(value)}" for name, value in pairs) + "}").encode())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(IDS, IDS, VALUES, VALUES, VALUES, st.sets(st.sampled_from(["group_id", "mode", "quantity"])), st.booleans())
 def test_near_misses(activity, address, quantity, group, mode, there, is_doubled):
     fields = {"activity_id": activity, "address_id": address, "quantity": quantity, "group_id": group, "mode": mode}
