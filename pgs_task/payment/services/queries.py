@@ -1,5 +1,6 @@
 """Asks the gateways about payments whose notice didn't come."""
 
+import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 CLOSED_DAYS = 7
 # Stops asking after this, so that a slow gateway doesn't stretch one run without end.
 RUN_SECONDS = 45.0
+# Put off together, before they are asked: what a run that ends early leaves unasked.
+PICKED_TOGETHER = 20
 
 log = structlog.get_logger(__name__)
 
@@ -42,47 +45,62 @@ class QueryReport:
 
 
 def query_waiting_payments(*, limit: int = 500) -> QueryReport:
-    """Asks about up to `limit` waiting and as many closed payments a node, the longest due first; paid: a notice's way.
+    """Asks about up to `limit` due payments a node, the longest due first; one that is paid takes a notice's way.
 
-    Each is asked after PAYMENT_QUERY_SECONDS, less and less often, and some more times after it was closed
-    (PAYMENT_CLOSED_QUERY_SECONDS): whoever was paying in that moment may have paid all the same. Dying in between, or
-    running out of time, costs those that were picked and not asked one more wait. Every node is served, also when
-    another one is down.
+    Those that wait are asked after PAYMENT_QUERY_SECONDS, less and less often, on all nodes; what is left of the run's
+    time is for closed ones (PAYMENT_CLOSED_QUERY_SECONDS): whoever was paying in that moment may have paid all the
+    same. Dying in between, or running out of time, costs those that were picked and not asked one more wait, or a
+    closed one this question: PICKED_TOGETHER at most. A node that is down keeps no other from being served.
     """
     report = QueryReport()
     stop_at = time.monotonic() + RUN_SECONDS
-    for alias in node_aliases():
+    down: set[str] = set()
+    for state in (PaymentState.WAITING, PaymentState.CLOSED):
+        # Another node first each time: a run that ends early isn't always at the expense of the same ones.
+        for alias in random.sample(node_aliases(), k=len(node_aliases())):
+            if alias not in down and not _ask_on_node(alias, state, limit=limit, stop_at=stop_at, report=report):
+                down.add(alias)
+    report.nodes_down = len(down)
+    return report
+
+
+def _ask_on_node(alias: str, state: PaymentState, *, limit: int, stop_at: float, report: QueryReport) -> bool:
+    """Asks about the node's due payments in this state; False when the node is down."""
+    left = limit
+    while left > 0 and time.monotonic() < stop_at:
         try:
-            now, payments = _pick_due(alias, limit)
+            now, payments = _pick_due(alias, state, min(left, PICKED_TOGETHER))
         except OUTAGES as error:
             log.warning("payment_query_node_unavailable", node=alias, error=type(error).__name__)
-            report.nodes_down += 1
-            continue
+            return False
         for payment in payments:
             if time.monotonic() >= stop_at:
-                return report
+                return True
             try:
                 _ask(payment, now, report)
             except Exception:
                 # One payment that our own code stumbles over is asked about again later; the others are asked now.
                 log.exception("payment_query_broke_down", payment_id=payment.pk)
                 report.unanswered += 1
-    return report
+        left -= len(payments)
+        if len(payments) < PICKED_TOGETHER:
+            break
+    return True
 
 
-def _pick_due(alias: str, limit: int) -> tuple[datetime, Sequence[Payment]]:
-    due = Payment.objects.on_node(alias).filter(next_query_at__lte=DatabaseNow())
-    waiting = due.filter(state=PaymentState.WAITING)
-    closed = due.filter(state=PaymentState.CLOSED, next_query_at__gt=DatabaseNow(after=-timedelta(days=CLOSED_DAYS)))
+def _pick_due(alias: str, state: PaymentState, limit: int) -> tuple[datetime, Sequence[Payment]]:
+    due = Payment.objects.on_node(alias).filter(state=state, next_query_at__lte=DatabaseNow())
+    if state == PaymentState.CLOSED:
+        due = due.filter(next_query_at__gt=DatabaseNow(after=-timedelta(days=CLOSED_DAYS)))
     # Read without a transaction: when nothing is due, no write lock is taken.
-    picked_waiting = list(waiting.order_by("next_query_at")[:limit])
-    picked_closed = list(closed.order_by("next_query_at")[:limit])
+    payments = list(due.order_by("next_query_at")[:limit])
     now = database_now(alias)
-    pauses = settings.PAYMENT_QUERY_SECONDS
-    _put_off(alias, waiting, picked_waiting, now=now, pauses=pauses, finally_at=now + timedelta(seconds=pauses[-1]))
-    closed_pauses = settings.PAYMENT_CLOSED_QUERY_SECONDS
-    _put_off(alias, closed, picked_closed, now=now, pauses=closed_pauses, finally_at=NEVER)
-    return now, [*picked_waiting, *picked_closed]
+    if state == PaymentState.CLOSED:
+        _put_off(alias, due, payments, now=now, pauses=settings.PAYMENT_CLOSED_QUERY_SECONDS, finally_at=NEVER)
+    else:
+        pauses = settings.PAYMENT_QUERY_SECONDS
+        _put_off(alias, due, payments, now=now, pauses=pauses, finally_at=now + timedelta(seconds=pauses[-1]))
+    return now, payments
 
 
 def _put_off(

@@ -140,6 +140,31 @@ def test_a_closed_one_is_asked_about_some_more_times_and_then_left_alone(setting
     assert (fresh(payment).state, fresh(payment).query_count) == (PaymentState.CLOSED, 3)
 
 
+def test_waiting_ones_of_all_nodes_are_asked_before_closed_ones(monkeypatch):
+    closed, *waiting = [make_payment(member_id=member_id) for member_id in MEMBERS_ON_THREE_NODES]
+    close(closed)
+    for payment in (closed, *waiting):
+        take_at_gateway(payment)
+        let_time_pass(payment, seconds=61)
+    asked = []
+    ask = queries_module._ask
+
+    def record(payment, now, report):
+        asked.append(payment.state)
+        ask(payment, now, report)
+
+    monkeypatch.setattr(queries_module, "_ask", record)
+    query_waiting_payments()
+    assert asked == [PaymentState.WAITING, PaymentState.WAITING, PaymentState.CLOSED]
+
+
+def test_more_than_are_picked_together_are_asked_in_one_run(monkeypatch):
+    monkeypatch.setattr(queries_module, "PICKED_TOGETHER", 2)
+    for _ in range(3):
+        let_time_pass(make_payment(), seconds=31)
+    assert query_waiting_payments().asked == 3
+
+
 def test_what_an_older_version_closed_long_ago_is_not_asked_about():
     payment = make_payment()
     close(payment)
@@ -154,10 +179,10 @@ def test_one_node_down_does_not_silence_the_others(monkeypatch):
         let_time_pass(payment, seconds=31)
     pick = queries_module._pick_due
 
-    def pick_unless_down(alias, limit):
+    def pick_unless_down(alias, state, limit):
         if alias == payments[0]._state.db:
             raise OperationalError("down")
-        return pick(alias, limit)
+        return pick(alias, state, limit)
 
     monkeypatch.setattr(queries_module, "_pick_due", pick_unless_down)
     report = query_waiting_payments()
