@@ -67,6 +67,9 @@ def post_fork(server: Any, worker: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """The application is loaded and nothing was served yet: from here on the worker is told what operators change."""
+    if not worker.app.app_uri.startswith("config."):
+        # A baseline of the benchmarks, which is no shop of ours.
+        return
     # Not above: Django isn't set up when this file is read.
     watching = import_module("pgs_task.payment.configuration.watching")
     watching.watch_configuration(process="receiving" if worker.app.app_uri.startswith("config.receiving") else "web")

@@ -146,7 +146,7 @@ def test_amounts_and_deadlines(shop):
         Damage(
             "a discount that nobody took off",
             lambda: write_order(shop, "cancelled", "discount_fen = 10"),
-            "O6",
+            "O6 C2",
             (shop.orders["cancelled"], "− 10 fen"),
         ),
         Damage(
