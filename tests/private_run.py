@@ -16,7 +16,7 @@ FOLDER_PREFIX = "pgs-test-"
 NODE_COUNT = 3
 # Files that end with the run live in memory where there is plenty: several database servers flush to a disk, and when
 # it stalls for a second, a test of something else fails by a timeout.
-MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108
+MEMORY_FOLDER = Path("/dev/shm")
 MEMORY_BYTES_NEEDED = 8 * 1024**3
 # Set by the shell or a `.env` of somebody's own shop; tests mustn't depend on them.
 FOREIGN_VARIABLES = (
