@@ -42,6 +42,8 @@ JOBS: tuple[Job, ...] = (
     Job("issue_campaigns", "pgs_web.trade.coupon.services.issue_campaigns", 2, lease_seconds=30),
     # Paid orders without a place get another one, as their shoppers wished, or their money back.
     Job("advance_rescues", "pgs_task.rescue.services.advance_rescues", 1, lease_seconds=30),
+    # Those of them whose shoppers didn't pay the surcharge in time; apart, as it waits for gateways.
+    Job("end_overdue_surcharges", "pgs_task.rescue.services.end_overdue_surcharges", 1, lease_seconds=40),
     # The back office and the shop's pages see the stock a moment after Redis does.
     Job("sync_stock", "pgs_task.stock_sync.services.sync_stocks", 2, lease_seconds=30),
     # An activity whose stock key is gone is paused and somebody is called (invariant S7).

@@ -4,10 +4,14 @@ The ledger gives units and seat in one script that is idempotent by the order's 
 in one transaction on the order's node. Whoever dies in between leaves a row TAKING, and the next run asks the script
 again: it tells what was taken. Before money goes back FORGO takes everything out of the ledger for good, so that a call
 which is still under way finds nothing to take.
+
+Who asks gateways does it in a job of its own: a silent one keeps no shopper waiting for another place.
 """
 
+import random
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 import structlog
@@ -31,13 +35,20 @@ from pgs_web.trade.stock.services import Settlement, settle_holds
 # A rescue that was picked and not reported is due again after this; longer than its few calls take.
 LEASE_SECONDS = 10
 PICKED_TOGETHER = 20
+# Those wait for shoppers, and then for gateways: so long for as many silent ones as are picked together.
+ASKING_LEASE_SECONDS = 30
+ASKING_PICKED_TOGETHER = 5
+# Stops after this and the call that is under way; the job's lease is longer.
+RUN_SECONDS = 20.0
+WITHOUT_GATEWAY = UNFINISHED - {RescueState.ASKING}
 PASSING: tuple[type[Exception], ...] = (*OUTAGES, IdSourceUnavailable)
 
+_chance = random.SystemRandom()
 log = structlog.get_logger(__name__)
 
 
 def advance_rescues(*, limit: int = 500) -> Counter[RescueState]:
-    """Goes on with up to `limit` due rescues a node; counts the states that they are in then.
+    """Goes on with up to `limit` due rescues a node; counts the states that they are in then. Asks no gateway.
 
     Costs what is due: an index look-up a node when nothing is. Every node is served, also when another one is down.
     """
@@ -45,11 +56,36 @@ def advance_rescues(*, limit: int = 500) -> Counter[RescueState]:
     for alias in node_aliases():
         left = limit
         try:
-            while left > 0 and (rescues := _pick_due(alias, min(left, PICKED_TOGETHER))):
+            while left > 0 and (rescues := _pick_due(alias, WITHOUT_GATEWAY, min(left, PICKED_TOGETHER))):
                 left -= len(rescues)
                 ended.update(_advance_apart(rescue) for rescue in rescues)
         except OUTAGES as error:
             log.warning("rescue_node_unavailable", node=alias, error=type(error).__name__)
+    return ended
+
+
+def end_overdue_surcharges(*, limit: int = 500) -> Counter[RescueState]:
+    """Ends up to `limit` rescues a node whose shopper had to pay by now; counts as advance_rescues does.
+
+    Each may wait for a gateway: the run ends after RUN_SECONDS, and the nodes take turns, so that silent gateways of
+    one don't keep the others from being served. What was picked and not reached is due again after its lease.
+    """
+    ended: Counter[RescueState] = Counter()
+    stop_at = time.monotonic() + RUN_SECONDS
+    aliases = node_aliases()
+    # In any order: none is always the first.
+    left = dict.fromkeys(_chance.sample(aliases, k=len(aliases)), limit)
+    while left:
+        for alias in tuple(left):
+            is_in_time = time.monotonic() < stop_at
+            rescues = _pick_overdue(alias, min(left[alias], ASKING_PICKED_TOGETHER)) if is_in_time else []
+            left[alias] -= len(rescues)
+            if not rescues or left[alias] == 0:
+                del left[alias]
+            for rescue in rescues:
+                if time.monotonic() >= stop_at:
+                    return ended
+                ended[_advance_apart(rescue)] += 1
     return ended
 
 
@@ -114,9 +150,19 @@ def _advance_apart(rescue: Rescue) -> RescueState:
     return RescueState(rescue.state)
 
 
-def _pick_due(alias: str, limit: int) -> Sequence[Rescue]:
+def _pick_overdue(alias: str, limit: int) -> Sequence[Rescue]:
+    try:
+        return _pick_due(alias, {RescueState.ASKING}, limit, lease_seconds=ASKING_LEASE_SECONDS)
+    except OUTAGES as error:
+        log.warning("rescue_node_unavailable", node=alias, error=type(error).__name__)
+        return []
+
+
+def _pick_due(
+    alias: str, states: Collection[RescueState], limit: int, *, lease_seconds: int = LEASE_SECONDS
+) -> Sequence[Rescue]:
     """Takes due rescues for this process until the lease ends; two at once would be slow, never wrong."""
-    due = Rescue.objects.on_node(alias).filter(state__in=UNFINISHED, next_try_at__lte=DatabaseNow())
+    due = Rescue.objects.on_node(alias).filter(state__in=states, next_try_at__lte=DatabaseNow())
     # Read without a transaction first: when nothing is due, which is nearly always, no write lock is taken.
     if not due.exists():
         return []
@@ -124,6 +170,6 @@ def _pick_due(alias: str, limit: int) -> Sequence[Rescue]:
         # Rows that another process is just picking are passed over.
         rescues = list(due.select_for_update(skip_locked=True).order_by("next_try_at")[:limit])
         Rescue.objects.on_node(alias).filter(pk__in=[rescue.pk for rescue in rescues]).update(
-            tries=F("tries") + 1, next_try_at=DatabaseNow(after=timedelta(seconds=LEASE_SECONDS))
+            tries=F("tries") + 1, next_try_at=DatabaseNow(after=timedelta(seconds=lease_seconds))
         )
     return rescues

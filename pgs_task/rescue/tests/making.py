@@ -12,7 +12,7 @@ from pgs_task.payment.models import Payment
 from pgs_task.payment.services import process_due_refunds
 from pgs_task.payment.tests.making import describe_notice, pay, refunds_of, send, start, take_at_gateway
 from pgs_task.rescue.models import Rescue
-from pgs_task.rescue.services import advance_rescues
+from pgs_task.rescue.services import advance_rescues, end_overdue_surcharges
 from pgs_task.rescue.states import RescueState
 from pgs_task.routes import ROUTES
 from pgs_task.stock_sync.services import sync_stocks
@@ -107,7 +107,8 @@ def settle() -> None:
     for _round in range(20):
         deliver_all(ROUTES)
         make_rescues_due()
-        busy = [bool(advance_rescues()), bool(process_due_refunds()), bool(logistics.run_once())]
+        rescues = advance_rescues() + end_overdue_surcharges()
+        busy = [bool(rescues), bool(process_due_refunds()), bool(logistics.run_once())]
         # Its first read only makes the group.
         idle_rounds = 0 if any(busy) or waiting_messages() else idle_rounds + 1
         if idle_rounds == 2:

@@ -14,7 +14,7 @@ from pgs_task.payment.errors import PayByPassed
 from pgs_task.payment.services import results
 from pgs_task.payment.tests.making import start
 from pgs_task.reconciliation.tests.making import broken
-from pgs_task.rescue.services import advance_rescues, advancing, buying_alone
+from pgs_task.rescue.services import advance_rescues, advancing, buying_alone, end_overdue_surcharges
 from pgs_task.rescue.tests.making import (
     ALONE,
     fail,
@@ -265,7 +265,7 @@ def test_whoever_dies_at_the_deadline_leaves_it_to_the_next(activity):
     for death in AT_THE_DEADLINE:
         make_rescues_due(overdue=True)
         with death():
-            advance_rescues()
+            end_overdue_surcharges()
         assert (rescue_of(order).state, Order.objects.get(pk=order.pk).state) == ("ASKING", "AWAITING_GROUP")
     make_rescues_due(overdue=True)
     settle()

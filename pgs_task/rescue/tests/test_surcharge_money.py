@@ -24,7 +24,7 @@ from pgs_task.payment.services import (
 )
 from pgs_task.payment.tests.making import describe_notice, fresh, let_time_pass, send, start, take_at_gateway
 from pgs_task.reconciliation.tests.making import broken
-from pgs_task.rescue.services import advance_rescues, buying_alone
+from pgs_task.rescue.services import buying_alone, end_overdue_surcharges
 from pgs_task.rescue.tests.making import make_rescues_due, rescue_of, settle
 from pgs_task.rescue.tests.surcharges import (
     ALONE_FEN,
@@ -73,7 +73,7 @@ def lapse(order):
     """The deadline passes, and the gateway doesn't say what it has."""
     with patch.object(buying_alone, "close_open_payments", return_value=CloseReport()):
         make_rescues_due(overdue=True)
-        advance_rescues()
+        end_overdue_surcharges()
     assert state_of(order) == "REFUNDING"
 
 
@@ -232,8 +232,8 @@ def test_the_surcharge_against_its_deadline():
             meet_with_delays(
                 [
                     (partial(arrive, notice), for_notice),
-                    (advance_rescues, for_sweeper),
-                    (advance_rescues, for_sweeper),
+                    (end_overdue_surcharges, for_sweeper),
+                    (end_overdue_surcharges, for_sweeper),
                 ]
             )
             orders.append(order)
