@@ -26,6 +26,25 @@ from pgs_web.trade.order.states import OrderState
 
 
 @dataclass(frozen=True, kw_only=True)
+class OpenPayment:
+    """The order's open payment, whether it was made now, what is due by now, and the database's time."""
+
+    payment: Payment
+    is_new: bool
+    due: Due
+    now: datetime
+
+    def fits(self, gateway: Gateway) -> bool:
+        """Whether it pays what is due, at this gateway.
+
+        One of an order that was cancelled before its gateway would close it, and taken up again for another payment
+        that came late, is of the order though a surcharge is due by now: whoever paid it would have paid for nothing.
+        """
+        is_due = (self.payment.purpose, self.payment.amount_fen) == (self.due.purpose, self.due.amount_fen)
+        return is_due and self.payment.gateway == gateway.code
+
+
+@dataclass(frozen=True, kw_only=True)
 class StartedPayment:
     """An open payment and what the shopper's client needs in order to pay; `now` is the database's time."""
 
@@ -47,22 +66,24 @@ def start_payment(
     """Opens a payment of what is due of the member's own order, the order or its surcharge, or returns the open one.
 
     Raises NotFound, PaymentNotReady (accepted, not written down yet), WrongState, PayByPassed, Unavailable,
-    GatewayNotOffered, GatewayClosed, GatewayLimit. Another gateway's open payment is closed there first; if it was paid
-    meanwhile, that counts. A payment that is open already can be paid though its gateway takes no new ones.
+    GatewayNotOffered, GatewayClosed, GatewayLimit. An open payment at another gateway, or of something else than is
+    due, is closed there first; if it was paid meanwhile, that counts. A payment that is open already can be paid though
+    its gateway takes no new ones.
     """
     gateway = get_gateway(gateway_code)
     _require_written(member_id=member_id, order_id=order_id)
-    payment, is_new, now = _open_payment(order_id=order_id, gateway=gateway)
-    if payment.gateway != gateway.code:
+    opened = _open_payment(order_id=order_id, gateway=gateway)
+    if not opened.fits(gateway):
         # Before the other one is closed: the shopper would be left with none.
-        require_offered(gateway_code=gateway.code, amount_fen=payment.amount_fen)
-        closed = close_payment(payment_id=payment.pk, asked_by=f"member:{member_id}")
+        require_offered(gateway_code=gateway.code, amount_fen=opened.due.amount_fen)
+        closed = close_payment(payment_id=opened.payment.pk, asked_by=f"member:{member_id}")
         if closed == CloseOutcome.UNKNOWN:
             raise Unavailable
-        payment, is_new, now = _open_payment(order_id=order_id, gateway=gateway)
-        if payment.gateway != gateway.code:
+        opened = _open_payment(order_id=order_id, gateway=gateway)
+        if not opened.fits(gateway):
             # Somebody opened one at yet another gateway in between: the shopper is pressing several buttons at once.
             raise Unavailable
+    payment = opened.payment
     # Dying before or in this call leaves an open payment that the gateway doesn't know; the next start opens it there.
     try:
         pay = gateway.create(
@@ -79,7 +100,7 @@ def start_payment(
         )
     except GatewayUnavailable as error:
         raise Unavailable from error
-    return StartedPayment(payment=payment, is_new=is_new, pay=pay, now=now)
+    return StartedPayment(payment=payment, is_new=opened.is_new, pay=pay, now=opened.now)
 
 
 def _require_written(*, member_id: int, order_id: int) -> None:
@@ -87,8 +108,8 @@ def _require_written(*, member_id: int, order_id: int) -> None:
         raise PaymentNotReady
 
 
-def _open_payment(*, order_id: int, gateway: Gateway) -> tuple[Payment, bool, datetime]:
-    """The order's open payment, whether it was made now, and the database's time; raises WrongState, PayByPassed."""
+def _open_payment(*, order_id: int, gateway: Gateway) -> OpenPayment:
+    """The order's open payment, whatever it is for, or a new one of what is due; raises WrongState, PayByPassed."""
     try:
         payment_id = new_id(slot=slot_of_id(order_id))
     except IdSourceUnavailable as error:
@@ -105,12 +126,13 @@ def _open_payment(*, order_id: int, gateway: Gateway) -> tuple[Payment, bool, da
         now = database_now(alias)
         if due.pay_by <= now:
             raise PayByPassed
-        opened = Payment.objects.on_node(alias).filter(open_order_id=order_id).first()
-        if opened is not None:
-            return opened, False, now
+        payment = Payment.objects.on_node(alias).filter(open_order_id=order_id).first()
+        if payment is not None:
+            return OpenPayment(payment=payment, is_new=False, due=due, now=now)
         # Here, after all waiting: a gateway that was closed meanwhile gets no new payment.
         require_offered(gateway_code=gateway.code, amount_fen=due.amount_fen)
-        return _insert_payment(payment_id, order=order, due=due, gateway=gateway, now=now), True, now
+        payment = _insert_payment(payment_id, order=order, due=due, gateway=gateway, now=now)
+        return OpenPayment(payment=payment, is_new=True, due=due, now=now)
 
 
 def _insert_payment(payment_id: int, *, order: Order, due: Due, gateway: Gateway, now: datetime) -> Payment:

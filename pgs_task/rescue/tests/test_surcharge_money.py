@@ -10,6 +10,7 @@ from pgs_task.handlers.tests.making import deliver_all
 from pgs_task.payment import handlers
 from pgs_task.payment.errors import WrongAmount
 from pgs_task.payment.gateways.contract import TradeAnswer, TradeState
+from pgs_task.payment.models import Payment
 from pgs_task.payment.sandbox_gateway.adapter import SandboxGateway
 from pgs_task.payment.sandbox_gateway.faults import forget_faults, set_fault
 from pgs_task.payment.sandbox_gateway.models import FaultKind
@@ -22,7 +23,7 @@ from pgs_task.payment.services import (
     results,
     trace_anomalies,
 )
-from pgs_task.payment.tests.making import describe_notice, fresh, let_time_pass, send, start, take_at_gateway
+from pgs_task.payment.tests.making import describe_notice, fresh, let_time_pass, pay, send, start, take_at_gateway
 from pgs_task.reconciliation.tests.making import broken
 from pgs_task.rescue.services import buying_alone, end_overdue_surcharges
 from pgs_task.rescue.tests.making import make_rescues_due, rescue_of, settle
@@ -40,6 +41,7 @@ from pgs_task.rescue.tests.surcharges import (
     take_surcharge,
 )
 from pgs_task.routes import ROUTES
+from pgs_web.api.errors import Unavailable
 from pgs_web.trade.after_sale.services import approve_request
 from pgs_web.trade.after_sale.tests.making import make_request
 from pgs_web.trade.order.models import Order
@@ -147,6 +149,24 @@ def test_two_surcharges_are_one_and_the_other_goes_back(activity):
     assert state_of(order) == "SHIPPED"
     assert payments_of(order) == {"order": ["SUCCEEDED"], "surcharge": ["REFUNDED", "SUCCEEDED"]}
     assert refunds_of_order(order) == [(f"R{first.pk}", EACH_FEN, "SUCCEEDED")]
+    assert broken() == {}
+
+
+def test_an_open_payment_of_the_order_is_not_what_the_shopper_pays_the_surcharge_with(activity):
+    """Left open when the order was cancelled, which was taken up again for another payment that came late."""
+    order = make_asked(activity)
+    left_open = start(order)
+    Payment.objects.filter(pk=left_open.pk).update(purpose="order", amount_fen=PRICE_FEN)
+    set_fault(kind=FaultKind.CLOSE_UNAVAILABLE, times=1)
+    with pytest.raises(Unavailable):
+        start(order)
+    assert payments_of(order) == {"order": ["SUCCEEDED", "WAITING"]}
+    payment = start(order)
+    assert (payment.purpose, payment.amount_fen, start(order).pk) == ("surcharge", EACH_FEN, payment.pk)
+    assert payments_of(order) == {"order": ["SUCCEEDED", "CLOSED"], "surcharge": ["WAITING"]}
+    pay(payment)
+    settle()
+    assert state_of(order) == "SHIPPED"
     assert broken() == {}
 
 
