@@ -60,16 +60,19 @@ def refund_seats(*, seats: Sequence[SeatOfOrder]) -> list[int]:
         seats,
         from_states={SeatState.HELD, SeatState.PAID, SeatState.RELEASED},
         to_state=SeatState.REFUNDED,
-        is_paid_back=True,
+        is_made_whole=True,
     )
 
 
 def hand_over_seats(*, seats: Sequence[SeatOfOrder]) -> list[int]:
     """Gives back the seats of paid orders that have taken a place elsewhere; returns those not written down yet.
 
-    A failed group in which nobody is left is settled.
+    Who had asked for the money a moment before, and given up the seat for that, is owed nothing in this group either:
+    the order tells what becomes of its money. A failed group in which nobody is left is settled.
     """
-    return _give_up(seats, from_states={SeatState.HELD, SeatState.PAID}, to_state=SeatState.RELEASED)
+    return _give_up(
+        seats, from_states={SeatState.HELD, SeatState.PAID}, to_state=SeatState.RELEASED, is_made_whole=True
+    )
 
 
 def leave_group(*, group_id: int, order_id: int) -> LeaveOutcome:
@@ -102,7 +105,7 @@ def _give_up(
     *,
     from_states: Collection[SeatState],
     to_state: SeatState,
-    is_paid_back: bool = False,
+    is_made_whole: bool = False,
 ) -> list[int]:
     by_group: dict[int, set[int]] = defaultdict(set)
     for seat in seats:
@@ -118,7 +121,7 @@ def _give_up(
                 leaving = [seat for seat in known.values() if seat.state in from_states and seat.group_id in groups]
                 if leaving:
                     _leave(alias, groups, leaving, to_state=to_state, now=database_now(alias))
-                owed = [seat for seat in known.values() if is_paid_back and seat.is_owed and seat.group_id in groups]
+                owed = [seat for seat in known.values() if is_made_whole and seat.is_owed and seat.group_id in groups]
                 if owed:
                     _pay_off(alias, groups, owed, now=database_now(alias))
             missing.extend(sorted(order_ids - known.keys()))
@@ -150,7 +153,7 @@ def _leave(
 
 
 def _pay_off(alias: str, groups: Mapping[int, Group], owed: Sequence[Seat], *, now: datetime) -> None:
-    """The members who had given up these seats have their money back; nothing else about the seats changes."""
+    """The members who had given up these seats are owed nothing in these groups; nothing else about them changes."""
     Seat.objects.on_node(alias).filter(pk__in=[seat.pk for seat in owed]).update(is_owed=False)
     failed = {seat.group_id for seat in owed if groups[seat.group_id].state == GroupState.FAILED}
     _settle(alias, [groups[group_id] for group_id in sorted(failed)], now=now)

@@ -16,6 +16,7 @@ from pgs_web.trade.group.services import (
     SeatOfOrder,
     count_paid_seats,
     fail_group,
+    hand_over_seats,
     leave_group,
     refund_seats,
     release_seats,
@@ -190,6 +191,19 @@ def test_a_failed_group_is_settled_when_its_last_member_is_made_whole():
     assert settle_groups(group_ids=[group.pk]) == [group.pk]
     assert look(group)[:2] == ("SETTLED", "timeout")
     assert topics(group) == ["group.failed", "group.settled"]
+
+
+def test_who_left_and_has_taken_a_place_elsewhere_meanwhile_is_owed_nothing_here():
+    group = make_group(size=2, leader_member_id=10)
+    leader = make_seat(group, member_id=10)
+    pay(leader)
+    assert leave_group(group_id=group.pk, order_id=leader.order_id) == LeaveOutcome.LEFT
+    # Before its refund began, a surcharge that was paid, or another group, had the order.
+    assert hand_over_seats(seats=of(leader)) == []
+    leader.refresh_from_db()
+    assert (leader.state, leader.is_owed) == ("REFUNDED", False)
+    assert look(group)[0] == "FAILED"
+    assert settle_groups(group_ids=[group.pk]) == [group.pk]
 
 
 @pytest.mark.parametrize("is_guarded", [True, False])
