@@ -72,6 +72,17 @@ def test_a_campaign_is_looked_at_twice_and_started_by_somebody_else():
     assert "¥500" in finance.get(page).content.decode()
 
 
+def test_who_may_do_both_needs_somebody_else_all_the_same():
+    both, other = sign_in("admin"), sign_in("finance")
+    assert both.post(reverse("admin:coupon_couponcampaign_add"), make_form(seen="on")).status_code == 302
+    campaign = CouponCampaign.objects.get()
+    for client in (both, other):
+        press(client, "coupon_couponcampaign_start_campaign", campaign)
+    campaign.refresh_from_db()
+    assert (campaign.state, campaign.started_by) == ("RUNNING", f"operator:{other.operator.pk}")
+    assert outcomes() == [("add", "done"), ("start_campaign", "refused: same_person"), ("start_campaign", "done")]
+
+
 def test_a_coupon_is_withdrawn_once():
     client, coupon = sign_in("service"), issue(member_id=251)
     for _ in range(2):

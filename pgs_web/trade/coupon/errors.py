@@ -44,6 +44,14 @@ class WrongCampaignState(Refusal):
     detail = _("The campaign's state does not allow this.")
 
 
+class SameWriter(Refusal):
+    """Who wrote a campaign down can't start it."""
+
+    code = "same_person"
+    status = HTTPStatus.CONFLICT
+    detail = _("You wrote this campaign yourself: somebody else has to start it.")
+
+
 def refuse_coupon_state(state: str) -> CouponNotUsable:
     """A CouponNotUsable that names the state the coupon is in."""
     return CouponNotUsable(_("The coupon is %(state)s.") % {"state": CouponState(state).value})

@@ -6,13 +6,13 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from pgs_data.clock import database_now
-from pgs_web.api.errors import NotFound
+from pgs_web.api.errors import OUTAGES, NotFound
 from pgs_web.member.models import Member
-from pgs_web.trade.coupon.errors import refuse_campaign_state
+from pgs_web.trade.coupon.errors import SameWriter, refuse_campaign_state
 from pgs_web.trade.coupon.models import CouponCampaign
 from pgs_web.trade.coupon.services.issuing import issue_coupons
 from pgs_web.trade.coupon.states import CAMPAIGN_MOVES, CampaignState
@@ -62,11 +62,15 @@ def open_campaign(
 
 
 def start_campaign(*, campaign_id: int, actor: str) -> CouponCampaign:
-    """Lets the clock issue its coupons to who is a member by now; raises NotFound, WrongCampaignState."""
+    """Lets the clock issue its coupons to who is a member by now; another person than wrote it down.
+
+    Raises NotFound, WrongCampaignState, SameWriter.
+    """
     return _move(
         campaign_id,
         from_states=(CampaignState.DRAFT,),
         to_state=CampaignState.RUNNING,
+        not_by=actor,
         started_by=actor,
         joined_before=database_now("default") - COMMITTED_AFTER,
     )
@@ -83,10 +87,21 @@ def stop_campaign(*, campaign_id: int) -> CouponCampaign:
 
 
 def issue_campaigns(*, limit: int = MEMBERS_A_BATCH) -> int:
-    """Issues up to `limit` coupons of each running campaign; returns how many members were served."""
+    """Issues up to `limit` coupons of each running campaign; returns how many members were served.
+
+    Every campaign is served before an outage is raised: one whose next members' node is away waits alone.
+    """
     running = CouponCampaign.objects.filter(state=CampaignState.RUNNING).order_by("pk")
     campaign_ids = list(running.values_list("pk", flat=True)[:CAMPAIGNS_A_RUN])
-    return sum(_issue_batch(campaign_id, limit) for campaign_id in campaign_ids)
+    served, outages = 0, []
+    for campaign_id in campaign_ids:
+        try:
+            served += _issue_batch(campaign_id, limit)
+        except OUTAGES as error:
+            outages.append(error)
+    if outages:
+        raise outages[0]
+    return served
 
 
 def _issue_batch(campaign_id: int, limit: int) -> int:
@@ -132,15 +147,23 @@ def terms_of(campaign: CouponCampaign) -> CouponTerms:
 
 
 def _move(
-    campaign_id: int, *, from_states: Sequence[CampaignState], to_state: CampaignState, **changes: Any
+    campaign_id: int,
+    *,
+    from_states: Sequence[CampaignState],
+    to_state: CampaignState,
+    not_by: str | None = None,
+    **changes: Any,
 ) -> CouponCampaign:
     if any(to_state not in CAMPAIGN_MOVES[state] for state in from_states):
         raise ValueError(f"No campaign goes from {from_states} to {to_state}.")
     rows = CouponCampaign.objects.filter(pk=campaign_id)
-    moved = rows.filter(state__in=from_states).update(state=to_state, **changes)
+    allowed = Q(state__in=from_states) if not_by is None else Q(~Q(opened_by=not_by), state__in=from_states)
+    moved = rows.filter(allowed).update(state=to_state, **changes)
     campaign = rows.first()
     if campaign is None:
         raise NotFound
     if not moved:
+        if campaign.state in from_states and campaign.opened_by == not_by:
+            raise SameWriter
         raise refuse_campaign_state(campaign.state)
     return campaign

@@ -1,6 +1,7 @@
 """Coupons come once for a cause, expire by the database's clock, and campaigns stay within their number."""
 
 from datetime import timedelta
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -10,7 +11,7 @@ from django.db import OperationalError, transaction
 from pgs_data.sharding.slots import node_aliases, slot_of_id, slot_of_key
 from pgs_web.api.errors import NotFound
 from pgs_web.member.models import Member
-from pgs_web.trade.coupon.errors import CouponNotUsable, WrongCampaignState
+from pgs_web.trade.coupon.errors import CouponNotUsable, SameWriter, WrongCampaignState
 from pgs_web.trade.coupon.models import Coupon, CouponCampaign
 from pgs_web.trade.coupon.services import (
     campaigns,
@@ -94,19 +95,19 @@ def test_a_campaign_serves_everybody_in_batches_up_to_its_number():
     ids = make_members(7)
     campaign = make_campaign(total_count=5)
     assert issue_campaigns() == 0
-    start_campaign(campaign_id=campaign.pk, actor="test")
+    start_campaign(campaign_id=campaign.pk, actor="other")
     # Joined after the start: not served.
     late = Member.objects.create(username="late", password="!")
     run_to_its_end(campaign, limit=2)
     assert (campaign.state, campaign.issued_count) == ("DONE", 5)
     assert members_with_coupons(campaign) == ids[:5]
     whole = make_campaign(total_count=100)
-    start_campaign(campaign_id=whole.pk, actor="test")
+    start_campaign(campaign_id=whole.pk, actor="other")
     run_to_its_end(whole, limit=3)
     assert members_with_coupons(whole) == ids
     assert late.pk not in ids
     listed = make_campaign(total_count=100, member_ids=(ids[3], ids[1], late.pk))
-    start_campaign(campaign_id=listed.pk, actor="test")
+    start_campaign(campaign_id=listed.pk, actor="other")
     run_to_its_end(listed, limit=100)
     assert members_with_coupons(listed) == [ids[1], ids[3]]
 
@@ -114,7 +115,7 @@ def test_a_campaign_serves_everybody_in_batches_up_to_its_number():
 def test_a_batch_that_dies_between_its_commits_is_repeated_for_the_same_members():
     ids = make_members(6)
     campaign = make_campaign(total_count=3)
-    start_campaign(campaign_id=campaign.pk, actor="test")
+    start_campaign(campaign_id=campaign.pk, actor="other")
     real_issue = campaigns.issue_coupons
 
     def issue_and_die(**asked: object) -> None:
@@ -129,6 +130,36 @@ def test_a_batch_that_dies_between_its_commits_is_repeated_for_the_same_members(
     Member.objects.filter(pk=ids[0]).update(state="BLOCKED")
     run_to_its_end(campaign, limit=2)
     assert (campaign.issued_count, members_with_coupons(campaign)) == (3, ids[:3])
+
+
+def test_a_campaign_whose_members_are_on_a_node_that_is_away_keeps_no_other_waiting():
+    first, second = make_members(2)
+    stuck, other = make_campaign(member_ids=(first,)), make_campaign(member_ids=(second,))
+    for campaign in (stuck, other):
+        start_campaign(campaign_id=campaign.pk, actor="other")
+    real_issue = campaigns.issue_coupons
+
+    def issue_unless_away(**asked: Any) -> None:
+        if first in asked["references"]:
+            raise OperationalError("gone")
+        real_issue(**asked)
+
+    with patch.object(campaigns, "issue_coupons", issue_unless_away), pytest.raises(OperationalError):
+        issue_campaigns()
+    assert (members_with_coupons(stuck), members_with_coupons(other)) == ([], [second])
+    assert issue_campaigns() == 1
+    assert members_with_coupons(stuck) == [first]
+
+
+def test_who_wrote_a_campaign_does_not_start_it():
+    campaign = make_campaign()
+    with pytest.raises(SameWriter):
+        start_campaign(campaign_id=campaign.pk, actor=campaign.opened_by)
+    campaign.refresh_from_db()
+    assert (campaign.state, campaign.started_by) == ("DRAFT", "")
+    assert start_campaign(campaign_id=campaign.pk, actor="other").state == "RUNNING"
+    with pytest.raises(WrongCampaignState):
+        start_campaign(campaign_id=campaign.pk, actor=campaign.opened_by)
 
 
 def test_a_campaign_that_could_cost_more_than_its_envelope_is_refused():
@@ -148,12 +179,12 @@ def test_a_campaign_that_could_cost_more_than_its_envelope_is_refused():
 def test_a_stopped_campaign_issues_nothing_more():
     make_members(4)
     campaign = make_campaign()
-    start_campaign(campaign_id=campaign.pk, actor="test")
+    start_campaign(campaign_id=campaign.pk, actor="other")
     assert issue_campaigns(limit=1) == 1
     assert stop_campaign(campaign_id=campaign.pk).state == "STOPPED"
     assert issue_campaigns() == 0
     assert len(members_with_coupons(campaign)) == 1
-    for act in (stop_campaign, lambda campaign_id: start_campaign(campaign_id=campaign_id, actor="test")):
+    for act in (stop_campaign, lambda campaign_id: start_campaign(campaign_id=campaign_id, actor="other")):
         with pytest.raises(WrongCampaignState):
             act(campaign_id=campaign.pk)
     with pytest.raises(NotFound):
