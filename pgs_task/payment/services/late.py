@@ -45,13 +45,20 @@ def accept_late_payment(*, payment_id: int, order_id: int, group_id: int | None)
 
     Call it in a node transaction that holds the order's lock; a None must roll it back.
     """
-    payment = lock_payment(payment_id=payment_id)
-    if payment.state != PaymentState.LATE or payment.refunded_fen or payment.paid_at is None:
+    late = Payment.objects.filter(pk=payment_id, state=PaymentState.LATE)
+    # Once it is set it doesn't change; what else is said of the payment is looked at under its lock.
+    paid_at = late.values_list("paid_at", flat=True).first()
+    if paid_at is None:
         return None
-    order = revive_order(order_id=order_id, paid_at=payment.paid_at, group_id=group_id)
-    if order is not None:
-        move_payment(payment=payment, to_state=PaymentState.SUCCEEDED, paid_order_id=order_id)
-        book_late_accepted(payment=payment, at=database_now(alias_of_id(order_id)))
+    # The order's coupons, which it takes again, are locked before the payment (docs/adr/0027).
+    order = revive_order(order_id=order_id, paid_at=paid_at, group_id=group_id)
+    if order is None:
+        return None
+    payment = lock_payment(payment_id=payment_id)
+    if payment.state != PaymentState.LATE or payment.refunded_fen:
+        return None
+    move_payment(payment=payment, to_state=PaymentState.SUCCEEDED, paid_order_id=order_id)
+    book_late_accepted(payment=payment, at=database_now(alias_of_id(order_id)))
     return order
 
 

@@ -12,11 +12,14 @@ from pgs_data.sharding.slots import node_aliases, slot_of_id, slot_of_key
 from pgs_task.reconciliation.contract import When, make_check
 from pgs_web.trade.coupon.models import Coupon, CouponCampaign, CouponUse
 from pgs_web.trade.coupon.states import CouponState
-from pgs_web.trade.order.models import Order
+from pgs_web.trade.order.models import Order, OrderLog
 from pgs_web.trade.order.states import OrderState
 
 CHUNK = 2000
-# What has a discount has its coupons; what came to nothing before it left the house has given them back.
+# Its log tells whether it had left the house before: then it keeps its coupons, else it has given them back.
+RETURNED = frozenset({OrderState.REFUNDING, OrderState.REFUNDED})
+UNSENT = frozenset({OrderState.AWAITING_GROUP, OrderState.TO_SHIP})
+# What has a discount has its coupons.
 KEEPS = frozenset(
     {
         *(OrderState.UNPAID, OrderState.AWAITING_GROUP),
@@ -66,15 +69,18 @@ def discount_is_of_coupons() -> Iterator[str]:
             yield f"coupon {use.coupon_id} on {alias} took {use.discount_fen} fen off order {use.order_id}, it has less"
 
 
-@make_check("C3", When.ALWAYS, _("an order that stands keeps its coupons, a cancelled one has given them back"))
+@make_check("C3", When.ALWAYS, _("an order that stands keeps its coupons, one undone before it left gave them back"))
 def coupons_follow_their_order() -> Iterator[str]:
     for alias in node_aliases():
         uses = CouponUse.objects.on_node(alias).filter(order_id=OuterRef("id"))
         open_uses, ended = uses.filter(open_coupon_id__isnull=False), uses.filter(open_coupon_id__isnull=True)
+        moves = OrderLog.objects.on_node(alias).filter(order_id=OuterRef("id"), to_state=OrderState.REFUNDING)
+        was_unsent = Exists(moves.filter(from_state__in=UNSENT))
         orders = Order.objects.on_node(alias).annotate(
             is_wrong=Case(
                 If(state__in=KEEPS, then=Exists(ended)),
-                If(state=OrderState.CANCELLED, then=Exists(open_uses)),
+                If(Q(state=OrderState.CANCELLED) | Q(was_unsent, state__in=RETURNED), then=Exists(open_uses)),
+                If(state__in=RETURNED, then=Exists(ended)),
                 default=Value(False),
             )
         )

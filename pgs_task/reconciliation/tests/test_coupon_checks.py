@@ -10,7 +10,8 @@ from pgs_task.reconciliation.runner import judge
 from pgs_task.reconciliation.tests.damaging import taken_back, write
 from pgs_web.trade.coupon.services import issue_coupons
 from pgs_web.trade.coupon.tests.making import issue, make_campaign, make_terms
-from pgs_web.trade.order.services import cancel_own_order, use_coupons
+from pgs_web.trade.order.services import cancel_own_order, mark_paid, start_refund, use_coupons
+from pgs_web.trade.order.states import RefundReason
 from pgs_web.trade.order.tests.making import make_order
 
 pytestmark = pytest.mark.django_db(databases="__all__")
@@ -35,9 +36,12 @@ def assert_seen(act: Callable[[], object], ids: str, *words: object) -> None:
 def test_coupons_and_orders_that_contradict_each_other():
     order, coupon = make_order(), issue()
     cancelled, back = make_order(), issue()
-    for used, by in ((coupon, order), (back, cancelled)):
+    returned, given_back = make_order(), issue()
+    for used, by in ((coupon, order), (back, cancelled), (given_back, returned)):
         use_coupons(member_id=10, order_id=by.pk, coupon_ids=[used.pk])
     cancel_own_order(member_id=10, order_id=cancelled.pk)
+    mark_paid(order_id=returned.pk, paid_at=returned.accepted_at)
+    start_refund(order_id=returned.pk, reason=RefundReason.BY_OPERATOR, actor="test")
     home = alias_of_id(order.pk)
 
     def change(changes: str, *values: object) -> None:
@@ -61,6 +65,19 @@ def test_coupons_and_orders_that_contradict_each_other():
     assert_seen(lambda: change("amount_fen = 99"), "C2", coupon.pk, 100)
     assert_seen(forget, "C3", order.pk, "UNPAID")
     assert_seen(lambda: change_use("open_coupon_id = coupon_id", cancelled.pk), "C1 C3", back.pk, "ISSUED")
+    assert_seen(lambda: change_use("open_coupon_id = coupon_id", returned.pk), "C1 C3", given_back.pk, "ISSUED")
+
+    def refund_what_had_left() -> None:
+        change_order("state = 'REFUNDED'")
+
+    def forget_what_had_left() -> None:
+        refund_what_had_left()
+        forget()
+
+    with taken_back():
+        refund_what_had_left()
+        assert offenders() == {}
+    assert_seen(forget_what_had_left, "C3", order.pk, "REFUNDED")
 
 
 def test_a_campaign_beyond_its_envelope():

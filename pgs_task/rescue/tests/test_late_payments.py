@@ -8,6 +8,7 @@ from pgs_data.ids.texts import short_id
 from pgs_data.redis.connections import RedisUnavailable, ledger
 from pgs_data.redis.partitions import partition_of
 from pgs_task.handlers.tests.making import deliver_all, waiting_messages
+from pgs_task.payment.services import late as late_payments
 from pgs_task.payment.tests.making import describe_notice, fresh, send, start, take_at_gateway, topics_of
 from pgs_task.reconciliation.tests.making import broken
 from pgs_task.rescue.handlers import handle_payment_late
@@ -49,6 +50,27 @@ def figures(activity):
     stock = read_stock(activity.pk)
     assert stock.is_consistent
     return stock.remain, stock.lock, stock.sold
+
+
+def test_the_order_has_its_coupons_before_its_payment_is_locked(activity):
+    """Order, coupon, payment, as everywhere: nobody waits in a circle."""
+    late = make_late_payment(place(activity, member_id=1, wishes=RETRY, alone=True))
+    late.arrive()
+    steps: list[str] = []
+
+    def watched(name):
+        real = getattr(late_payments, name)
+
+        def note(**asked):
+            steps.append(name)
+            return real(**asked)
+
+        return patch.object(late_payments, name, note)
+
+    with watched("revive_order"), watched("lock_payment"):
+        settle()
+    assert steps == ["revive_order", "lock_payment"]
+    assert money_of(late.payment) == ("SUCCEEDED", [])
 
 
 def test_an_order_alone_is_taken_up_again(activity):
