@@ -41,7 +41,7 @@ class CouponAdmin(ShardedAdmin):
         ("id", "show_state"),
         ("show_member", "show_order"),
         ("title", "stack_group"),
-        ("show_amount", "show_threshold"),
+        ("show_amount", "show_threshold", "show_price"),
         ("product_id", "activity_id", "mode"),
         ("valid_from", "expires_at"),
         ("issuer", "issue_reference"),
@@ -77,3 +77,7 @@ class CouponAdmin(ShardedAdmin):
     @display(description=gettext_lazy("from an order of"))
     def show_threshold(self, coupon: Coupon) -> str:
         return show_yuan(coupon.threshold_fen)
+
+    @display(description=gettext_lazy("one unit costs"))
+    def show_price(self, coupon: Coupon) -> str:
+        return show_yuan(coupon.price_fen)

@@ -24,4 +24,8 @@ class SetAsideMessage(ShardedModel):
 
     class Meta:
         db_table = "play_set_aside_message"
-        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["code", "id"], name="play_set_aside_of_code")]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["code", "id"], name="play_set_aside_of_code"),
+            # What goes back is looked for every few seconds, however much waits for a game that is gone.
+            models.Index(fields=["topic", "id"], name="play_set_aside_of_topic"),
+        ]

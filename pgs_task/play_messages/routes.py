@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from pgs_data.messaging.relay import Handler
 from pgs_task.handlers.acknowledging import in_turn
-from pgs_task.play_messages.services import set_aside, tell_play
+from pgs_task.play_messages.services import routes_of_play, set_aside, tell_play
 from pgs_web.plays.contract import HOOKS
 from pgs_web.plays.registry import all_plays, listeners
 
@@ -20,7 +20,5 @@ def with_plays(core: Mapping[str, Handler]) -> dict[str, Handler]:
         if told:
             routes[topic] = in_turn(core[topic], *told)
     for play in all_plays():
-        routes.update({play.topic(name): handler for name, handler in play.handlers.items()})
-        # What a hook couldn't do at once comes again for this game alone.
-        routes.update({play.topic(hook): getattr(play, hook) for hook in HOOKS if play.overrides(hook)})
+        routes.update(routes_of_play(play))
     return {**routes, GONE: set_aside}

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 import structlog
+from django.db import OperationalError
 
 from pgs_data.clock import DatabaseNow
 from pgs_data.messaging.outbox import OutboxDraft, append_messages
@@ -11,12 +12,18 @@ from pgs_data.messaging.relay import Handler, Message
 from pgs_data.sharding.slots import node_aliases
 from pgs_data.sharding.transactions import node_transaction
 from pgs_task.play_messages.models import SetAsideMessage
-from pgs_web.plays.contract import Play, code_of_topic
+from pgs_web.plays.contract import HOOKS, Play, code_of_topic
 from pgs_web.plays.registry import all_plays
 
 MESSAGES_A_TRANSACTION = 500
 
 log = structlog.get_logger(__name__)
+
+
+def routes_of_play(play: Play) -> dict[str, Handler]:
+    """Topic → handler of the game's own messages, and of those that a hook of it couldn't do at once."""
+    own = {play.topic(name): handler for name, handler in play.handlers.items()}
+    return {**own, **{play.topic(hook): getattr(play, hook) for hook in HOOKS if play.overrides(hook)}}
 
 
 def tell_play(play: Play, hook: str) -> Handler:
@@ -67,21 +74,31 @@ def set_aside(messages: Sequence[Message]) -> None:
 
 
 def return_messages() -> int:
-    """Gives messages that were set aside back to the outbox once their game is on again; returns how many.
+    """Gives messages that were set aside back to the outbox once somebody takes them again; returns how many.
 
-    One batch a node and run. Each goes back in the transaction that removes its row.
+    Their game has to be on, and to have what handles them: others would be set aside once more, for ever. One batch a
+    node and run. Every node is served before an outage is raised.
     """
-    codes = [play.code for play in all_plays()]
-    returned = 0
-    for alias in node_aliases() if codes else ():
-        rows = list(
-            SetAsideMessage.objects.on_node(alias).filter(code__in=codes).order_by("id")[:MESSAGES_A_TRANSACTION]
-        )
-        if not rows:
-            continue
-        with node_transaction(alias):
-            append_messages(OutboxDraft(topic=row.topic, shard_key=row.shard_key, payload=row.payload) for row in rows)
-            SetAsideMessage.objects.on_node(alias).filter(pk__in=[row.pk for row in rows])._raw_delete(alias)
-        log.info("messages_returned", node=alias, topics=dict(Counter(row.topic for row in rows)))
-        returned += len(rows)
+    topics = [topic for play in all_plays() for topic in routes_of_play(play)]
+    returned, outages = 0, []
+    for alias in node_aliases() if topics else ():
+        try:
+            returned += _return_on_node(alias, topics)
+        except OperationalError as error:
+            outages.append(error)
+    if outages:
+        raise outages[0]
     return returned
+
+
+def _return_on_node(alias: str, topics: Sequence[str]) -> int:
+    """Each goes back in the transaction that removes its row."""
+    routed = SetAsideMessage.objects.on_node(alias).filter(topic__in=topics)
+    rows = list(routed.order_by("id")[:MESSAGES_A_TRANSACTION])
+    if not rows:
+        return 0
+    with node_transaction(alias):
+        append_messages(OutboxDraft(topic=row.topic, shard_key=row.shard_key, payload=row.payload) for row in rows)
+        SetAsideMessage.objects.on_node(alias).filter(pk__in=[row.pk for row in rows])._raw_delete(alias)
+    log.info("messages_returned", node=alias, topics=dict(Counter(row.topic for row in rows)))
+    return len(rows)

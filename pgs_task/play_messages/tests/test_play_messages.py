@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from structlog.testing import capture_logs
 
@@ -11,8 +12,9 @@ from pgs_data.clock import database_now
 from pgs_data.messaging.models import OutboxMessage
 from pgs_data.messaging.outbox import append_message
 from pgs_data.messaging.relay import Relay
-from pgs_data.sharding.slots import alias_of_id
+from pgs_data.sharding.slots import alias_of_id, node_aliases
 from pgs_data.sharding.transactions import node_transaction
+from pgs_task.play_messages import services
 from pgs_task.play_messages.gone_jobs import forget_gone_jobs
 from pgs_task.play_messages.models import SetAsideMessage
 from pgs_task.play_messages.routes import with_plays
@@ -113,6 +115,35 @@ def test_messages_of_a_gone_game_wait_until_it_is_back(settings):
     relay()
     assert told == [("card", [7])]
     assert [row.code for row in SetAsideMessage.objects.on_node(NODE)] == ["other"]
+
+
+@pytest.mark.usefixtures("_on")
+def test_what_a_game_doesnt_take_any_more_waits_instead_of_circling():
+    # A message and a hook that an earlier version of the game had.
+    for topic in ("play.cards.old_card", "play.cards.on_order_cancelled"):
+        say(topic)
+    relay()
+    assert SetAsideMessage.objects.on_node(NODE).count() == 2
+    assert return_messages() == 0
+    assert not OutboxMessage.objects.on_node(NODE).exists()
+
+
+def test_a_node_that_is_away_holds_up_no_other(settings, monkeypatch):
+    say("play.cards.card", card=7)
+    relay()
+    settings.PLAYS = CARDS
+    away, return_there = node_aliases()[-1], services._return_on_node
+
+    def return_unless_away(alias: str, topics: list[str]) -> int:
+        if alias == away:
+            raise OperationalError(2003, "away")
+        return return_there(alias, topics)
+
+    monkeypatch.setattr(services, "node_aliases", lambda: [away, NODE])
+    monkeypatch.setattr(services, "_return_on_node", return_unless_away)
+    with pytest.raises(OperationalError):
+        return_messages()
+    assert not SetAsideMessage.objects.on_node(NODE).exists()
 
 
 def test_a_message_set_aside_twice_is_one_row():

@@ -64,8 +64,14 @@ def discount_is_of_coupons() -> Iterator[str]:
         orders = Order.objects.on_node(alias).annotate(coupons_fen=Coalesce(Subquery(sums), Value(0)))
         for order in orders.exclude(discount_fen=F("coupons_fen")).order_by("id").iterator(CHUNK):
             yield f"order {order.pk} on {alias} costs {order.discount_fen} fen less, its coupons {order.coupons_fen}"
-        worth = Coupon.objects.on_node(alias).filter(id=OuterRef("coupon_id"), amount_fen__gte=OuterRef("discount_fen"))
-        for use in CouponUse.objects.on_node(alias).filter(~Exists(worth)).iterator(CHUNK):
+        # A promised price is worth what the order's own unit is dearer.
+        unit_price = Order.objects.on_node(alias).filter(id=OuterRef("order_id")).values("unit_price_fen")
+        uses = CouponUse.objects.on_node(alias).annotate(paid_fen=Subquery(unit_price) - F("discount_fen"))
+        worth = Coupon.objects.on_node(alias).filter(
+            Q(price_fen=None, amount_fen__gte=OuterRef("discount_fen")) | Q(price_fen__lte=OuterRef("paid_fen")),
+            id=OuterRef("coupon_id"),
+        )
+        for use in uses.filter(~Exists(worth)).iterator(CHUNK):
             yield f"coupon {use.coupon_id} on {alias} took {use.discount_fen} fen off order {use.order_id}, it has less"
 
 

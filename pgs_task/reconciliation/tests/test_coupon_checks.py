@@ -9,7 +9,7 @@ from pgs_task.reconciliation.checks.coupons import CHECKS
 from pgs_task.reconciliation.runner import judge
 from pgs_task.reconciliation.tests.damaging import taken_back, write
 from pgs_web.trade.coupon.services import issue_coupons
-from pgs_web.trade.coupon.tests.making import issue, make_campaign, make_terms
+from pgs_web.trade.coupon.tests.making import issue, make_campaign, make_terms, promise
 from pgs_web.trade.order.services import cancel_own_order, mark_paid, start_refund, use_coupons
 from pgs_web.trade.order.states import RefundReason
 from pgs_web.trade.order.tests.making import make_order
@@ -78,6 +78,18 @@ def test_coupons_and_orders_that_contradict_each_other():
         refund_what_had_left()
         assert offenders() == {}
     assert_seen(forget_what_had_left, "C3", order.pk, "REFUNDED")
+
+
+def test_a_promised_price_that_took_off_more_than_the_unit_is_dearer():
+    order = make_order(unit_price_fen=5000)
+    # Worth more than it was when it was promised: the activity's price was raised.
+    coupon = promise(activity_id=order.activity_id, price_fen=1000, amount_fen=100)
+    use_coupons(member_id=10, order_id=order.pk, coupon_ids=[coupon.pk])
+
+    def damage() -> None:
+        write(alias_of_id(order.pk), "UPDATE trade_coupon SET price_fen = 1001 WHERE id = %s", coupon.pk)
+
+    assert_seen(damage, "C2", coupon.pk, 4000)
 
 
 def test_a_campaign_beyond_its_envelope():

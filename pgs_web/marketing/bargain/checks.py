@@ -44,8 +44,9 @@ def find_wrong_prices() -> Iterator[str]:
             coupons = {coupon.issue_reference: coupon for coupon in rows}
             for round_ in page:
                 coupon = coupons.get(str(round_.pk))
-                said = None if coupon is None else (coupon.pk, coupon.amount_fen, coupon.member_id)
-                expected = (round_.coupon_id, round_.cut_fen, round_.member_id)
+                said = None if coupon is None else (coupon.pk, coupon.amount_fen, coupon.price_fen, coupon.member_id)
+                price_fen = round_.list_price_fen - round_.cut_fen
+                expected = (round_.coupon_id, round_.cut_fen, price_fen, round_.member_id)
                 if said != (expected if round_.state == RoundState.REACHED else None):
                     yield f"round {round_.pk}: it is {round_.state}, its coupon is {said}"
                 elif round_.cut_count == round_.cuts and round_.state != RoundState.REACHED:

@@ -20,7 +20,7 @@ class RoundLimit(Refusal):
 
 
 class NotOnSale(Refusal):
-    """The activity is over, or its price leaves nothing to cut."""
+    """The activity is over or paused, or its price leaves nothing to cut, or its end no time to buy."""
 
     code = "bargain_not_on_sale"
     status = HTTPStatus.CONFLICT

@@ -42,8 +42,12 @@ class Rules(forms.Form):
         if activity is None:
             self.add_error("activity_id", ValidationError(_("There is no such activity."), code="invalid"))
             return cleaned
+        if activity.alone_price_fen > LARGEST_FEN:
+            said = _("It costs more than %(largest)d fen without a group: no coupon is for so much.")
+            self.add_error("activity_id", ValidationError(said % {"largest": LARGEST_FEN}, code="invalid"))
+            return cleaned
         gap_fen = activity.alone_price_fen - cleaned["floor_price_fen"]
-        if not 0 < gap_fen <= LARGEST_FEN:
+        if gap_fen <= 0:
             said = _("It must be below the price without a group, %(price)d fen.") % {"price": activity.alone_price_fen}
             self.add_error("floor_price_fen", ValidationError(said, code="invalid"))
         elif gap_fen < cleaned["cuts"] * cleaned["min_cut_fen"]:

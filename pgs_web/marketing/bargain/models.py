@@ -30,6 +30,8 @@ class Round(ShardedModel):
     new_member_cuts = models.PositiveIntegerField(_("cuts of a new member"))
     may_buy_early = models.BooleanField(_("can be bought at any price"))
     pay_seconds = models.PositiveIntegerField(_("time to buy (seconds)"))
+    # index_device of what it was started from: nobody helps from there. Empty in bargains from before it was kept.
+    initiator_device = models.CharField(max_length=64, default="", db_default="", editable=False)
     seed = models.CharField(max_length=64)
     commitment = models.CharField(_("SHA-256 of the seed"), max_length=64)
     cut_count = models.PositiveIntegerField(_("cuts made"), default=0)

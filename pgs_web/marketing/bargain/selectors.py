@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from pgs_data.clock import DatabaseNow
 from pgs_data.sharding.slots import alias_of_id, alias_of_slot, slot_of_id, slot_of_key
@@ -58,7 +58,6 @@ def describe_helps(round_: Round) -> list[dict[str, Any]]:
             "first_cut": help_.first_cut,
             "cuts": help_.cuts,
             "cut_fen": help_.cut_fen,
-            "is_new_member": help_.is_new_member,
             "helped_at": help_.helped_at,
         }
         for help_ in helps
@@ -83,9 +82,8 @@ def describe_proof(round_: Round) -> dict[str, Any]:
 def open_campaigns() -> list[dict[str, Any]]:
     """Campaigns in which bargains can be started, newest first."""
     campaigns = list(Campaign.objects.filter(code=CODE, closed_at=None).order_by("-pk")[:CAMPAIGNS_SHOWN])
-    versions = {campaign.pk: campaign.version for campaign in campaigns}
-    rows = CampaignRules.objects.filter(campaign_id__in=versions)
-    rules = {row.campaign_id: row.rules for row in rows if row.version == versions[row.campaign_id]}
+    present = CampaignRules.objects.filter(campaign__in=campaigns, version=F("campaign__version"))
+    rules = dict(present.values_list("campaign_id", "rules"))
     return [
         {"campaign_id": campaign.pk, "title": campaign.title, **rules[campaign.pk]}
         for campaign in campaigns

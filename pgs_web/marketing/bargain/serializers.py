@@ -92,7 +92,7 @@ class RoundSerializer(ShareSerializer):
     campaign_id = IdField()
     may_buy_early = serializers.BooleanField()
     buy_by = serializers.DateTimeField(default_timezone=UTC, allow_null=True)
-    coupon_id = IdField(allow_null=True, help_text=_("Use it for an order of this activity, bought alone."))
+    coupon_id = IdField(allow_null=True, help_text=_("Use it for an order of one unit of this activity, bought alone."))
 
 
 @extend_schema_serializer(component_name="BargainHelp")
@@ -101,7 +101,6 @@ class HelpSerializer(serializers.Serializer[Any]):
     first_cut = serializers.IntegerField(help_text=_("Which cut of the schedule, from 0."))
     cuts = serializers.IntegerField()
     cut_fen = serializers.IntegerField()
-    is_new_member = serializers.BooleanField()
     helped_at = serializers.DateTimeField(default_timezone=UTC)
 
 

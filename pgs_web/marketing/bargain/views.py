@@ -95,15 +95,16 @@ class RoundsView(ListAPIView[Round]):
         request=StartSerializer,
         responses={
             201: RoundSerializer,
-            **refusals(NotFound, PlayDraining, CampaignClosed, NotOnSale, RoundRunning, RoundLimit),
+            **refusals(NotFound, PlayDraining, CampaignClosed, DeviceUnknown, NotOnSale, RoundRunning, RoundLimit),
         },
     )
     def post(self, request: Request) -> Response:
-        """Starts a bargain; one at a time in a campaign. Share its code."""
+        """Starts a bargain; one at a time in a campaign. Share its code. From a device with a mark of `/devices/`."""
         body = StartSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         member_id = member_of(request)
-        round_id = start_round(member_id=member_id, campaign_id=body.validated_data["campaign_id"])
+        campaign_id = body.validated_data["campaign_id"]
+        round_id = start_round(member_id=member_id, campaign_id=campaign_id, device=read_device(request))
         return _show(member_id, round_id, code=status.HTTP_201_CREATED)
 
     def get_queryset(self) -> Any:
@@ -125,7 +126,7 @@ class BuyView(APIView):
         summary="Buy before the lowest price",
         tags=["plays"],
         request=None,
-        responses={200: RoundSerializer, **refusals(RoundOver, NotAtFloor)},
+        responses={200: RoundSerializer, **refusals(RoundOver, NotAtFloor, NotOnSale)},
     )
     def post(self, request: Request, round_id: int) -> Response:
         """Ends a bargain of yours at the price that it has, where the rules allow it; you get a coupon for it."""
@@ -180,7 +181,8 @@ class HelpView(APIView):
         request=None,
         responses={
             200: HelpedSerializer,
-            **refusals(NotFound, RoundOver, SelfHelp, AlreadyHelped, DeviceUnknown, HelperCap, DeviceCap, AddressCap),
+            **refusals(NotFound, RoundOver, NotOnSale, SelfHelp, AlreadyHelped, DeviceUnknown),
+            **refusals(HelperCap, DeviceCap, AddressCap),
         },
     )
     def post(self, request: Request, share_code: str) -> Response:

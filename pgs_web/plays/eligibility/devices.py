@@ -10,6 +10,7 @@ from django.core.signing import BadSignature, TimestampSigner
 from django.http import HttpRequest, HttpResponse
 from rest_framework.request import Request
 
+from pgs_data.encryption import blind_index
 from pgs_web.api.client_address import client_network
 from pgs_web.api.throttling import take_turn
 
@@ -24,6 +25,11 @@ def read_device(request: Request | HttpRequest) -> str | None:
     """The device's name, None for a request without a mark of ours that is still valid."""
     mark = mark_of(request)
     return None if mark is None else mark.partition(":")[0]
+
+
+def index_device(device: str) -> str:
+    """What rows keep of a device's name, to compare with another's; nobody reads the name from it."""
+    return blind_index(device, "play.device")
 
 
 def mark_of(request: Request | HttpRequest) -> str | None:

@@ -14,6 +14,7 @@ from pgs_data.redis.connections import RedisUnavailable
 from pgs_data.sharding.slots import alias_of_id, slot_of_id, slot_of_key
 from pgs_data.sharding.transactions import node_transaction
 from pgs_web.api.errors import OUTAGES, Refusal
+from pgs_web.plays.eligibility.devices import index_device
 from pgs_web.plays.eligibility.errors import (
     AccountCap,
     AddressCap,
@@ -42,7 +43,8 @@ log = structlog.get_logger(__name__)
 class HelpWish:
     """Who wants to help whom, and from where: `device` by read_device, `network` by client_network.
 
-    `account` names the helper's payment account where the game knows it.
+    `initiator_device` is index_device of what the round was started from, where the game keeps it: nobody helps from
+    there. `account` names the helper's payment account where the game knows it.
     """
 
     code: str
@@ -52,6 +54,7 @@ class HelpWish:
     helper_id: int
     device: str | None
     network: str
+    initiator_device: str = ""
     account: str = ""
 
 
@@ -87,13 +90,16 @@ def _judge(wish: HelpWish, *, only_new: bool) -> tuple[Help, Subjects]:
         raise SelfHelp
     if wish.device is None:
         raise DeviceUnknown
+    device, address = index_device(wish.device), blind_index(wish.network, "play.address")
+    if device == wish.initiator_device:
+        # The same hands, by another account.
+        raise SelfHelp
     # Only spares turns; of two at once the constraint decides.
     if _helps(wish).exists():
         raise AlreadyHelped
     is_new = is_new_member(wish.helper_id)
     if only_new and not is_new:
         raise NotNewMember
-    device, address = blind_index(wish.device, "play.device"), blind_index(wish.network, "play.address")
     help_ = Help(
         round_id=wish.round_id,
         campaign_id=wish.campaign_id,

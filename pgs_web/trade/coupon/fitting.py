@@ -16,6 +16,7 @@ from pgs_web.trade.coupon.errors import (
 )
 from pgs_web.trade.coupon.models import Coupon
 from pgs_web.trade.coupon.states import CouponState
+from pgs_web.trade.coupon.terms import EXCLUSIVE
 
 # An order is never free: gateways take no payment of nothing.
 SMALLEST_AMOUNT_FEN = 1
@@ -30,6 +31,7 @@ class Purchase:
     activity_id: int
     product_id: int | None
     mode: str
+    quantity: int
     sum_fen: int
 
 
@@ -53,6 +55,15 @@ def require_fit(coupon: Coupon, purchase: Purchase) -> None:
         raise CouponDoesNotFit(_("The coupon is for another product."))
     if coupon.mode not in {"", purchase.mode}:
         raise CouponDoesNotFit(_("The coupon is for orders in a group only, or alone only."))
+    if coupon.price_fen is not None:
+        _require_price_fit(coupon.price_fen, purchase)
+
+
+def _require_price_fit(price_fen: int, purchase: Purchase) -> None:
+    if purchase.quantity != 1:
+        raise CouponDoesNotFit(_("The coupon is for an order of one unit."))
+    if purchase.sum_fen <= price_fen:
+        raise CouponDoesNotFit(_("The order costs no more than with the coupon: keep it."))
 
 
 def fits(coupon: Coupon, purchase: Purchase) -> bool:
@@ -65,9 +76,10 @@ def fits(coupon: Coupon, purchase: Purchase) -> bool:
 
 
 def require_stackable(coupons: Sequence[Coupon]) -> None:
-    """Raises CouponsDontStack for two of a kind, or too many."""
+    """Raises CouponsDontStack for two of a kind, anything beside an exclusive one, or too many."""
     kinds = {coupon.stack_group for coupon in coupons}
-    if len(kinds) < len(coupons) or len(coupons) > settings.COUPONS_AN_ORDER:
+    is_crowded = EXCLUSIVE in kinds and len(coupons) > 1
+    if is_crowded or len(kinds) < len(coupons) or len(coupons) > settings.COUPONS_AN_ORDER:
         raise CouponsDontStack
 
 
@@ -78,7 +90,9 @@ def discounts_of(coupons: Sequence[Coupon], *, sum_fen: int) -> list[int]:
     """
     left, discounts = sum_fen - SMALLEST_AMOUNT_FEN, []
     for coupon in coupons:
-        discount = min(coupon.amount_fen, left)
+        # Of the order's own price: the activity's may have changed since the price was promised.
+        worth = coupon.amount_fen if coupon.price_fen is None else sum_fen - coupon.price_fen
+        discount = min(worth, left)
         if discount <= 0:
             raise NothingLeftToDiscount
         discounts.append(discount)

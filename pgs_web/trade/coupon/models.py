@@ -30,7 +30,10 @@ class CouponTermsModel(models.Model):
     mode = models.CharField(_("mode"), max_length=8, choices=Mode.choices, blank=True)
     # One coupon of each on an order.
     stack_group = models.CharField(
-        _("kind"), max_length=LONGEST_CODE, default="shop", help_text=_("An order takes one coupon of each kind.")
+        _("kind"),
+        max_length=LONGEST_CODE,
+        default="shop",
+        help_text=_("An order takes one coupon of each kind, an exclusive one only by itself."),
     )
     valid_from = models.DateTimeField(_("valid from"))
     expires_at = models.DateTimeField(_("expires at"))
@@ -46,6 +49,8 @@ class Coupon(ShardedModel, CouponTermsModel):
 
     id = models.BigIntegerField(_("coupon"), primary_key=True)
     member_id = models.BigIntegerField(_("member"))
+    # What one unit costs with it, for coupons of a promised price; amount_fen is then only what that saved at first.
+    price_fen = models.BigIntegerField(_("one unit costs (fen)"), null=True, editable=False)
     # Who issued it and what for: a message that is told twice issues one.
     issuer = models.CharField(_("issuer"), max_length=LONGEST_CODE)
     issue_reference = models.CharField(_("issued for"), max_length=LONGEST_REFERENCE)

@@ -19,12 +19,18 @@ class CouponSerializer(serializers.ModelSerializer[Coupon]):
     coupon_id = IdField(source="pk")
     amount_fen = serializers.IntegerField(help_text=_("What it takes off an order; one fen stays to be paid."))
     threshold_fen = serializers.IntegerField(help_text=_("The order has to cost so much before any discount."))
+    price_fen = serializers.IntegerField(
+        allow_null=True,
+        help_text=_("One unit costs so much with it, whatever its activity asks then; null: it takes an amount off."),
+    )
     product_id = IdField(allow_null=True, help_text=_("Only for this product; null for all."))
     activity_id = IdField(allow_null=True, help_text=_("Only in this activity; null for all."))
     mode = serializers.ChoiceField(
         choices=Mode.values, allow_blank=True, help_text=_("Only for orders in a group, or alone; empty for both.")
     )
-    stack_group = serializers.CharField(help_text=_("An order takes one coupon of each kind."))
+    stack_group = serializers.CharField(
+        help_text=_("An order takes one coupon of each kind, an exclusive one only by itself.")
+    )
     valid_from = serializers.DateTimeField(default_timezone=UTC)
     expires_at = serializers.DateTimeField(default_timezone=UTC)
     state = serializers.SerializerMethodField()
@@ -38,6 +44,7 @@ class CouponSerializer(serializers.ModelSerializer[Coupon]):
             "title",
             "amount_fen",
             "threshold_fen",
+            "price_fen",
             "product_id",
             "activity_id",
             "mode",

@@ -69,6 +69,7 @@ def describe_purchase(order: Order) -> Purchase:
         activity_id=order.activity_id,
         product_id=Sku.objects.filter(pk=order.sku_id).values_list("product_id", flat=True).first(),
         mode=order.mode,
+        quantity=order.quantity,
         sum_fen=order.quantity * order.unit_price_fen,
     )
 

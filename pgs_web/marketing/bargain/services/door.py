@@ -6,12 +6,12 @@ from typing import Any
 from pgs_data.clock import database_now
 from pgs_data.ids.errors import IdSourceUnavailable
 from pgs_web.api.errors import Unavailable
-from pgs_web.marketing.bargain.errors import RoundOver
+from pgs_web.marketing.bargain.errors import NotOnSale, RoundOver
 from pgs_web.marketing.bargain.models import Round
 from pgs_web.marketing.bargain.states import CODE, MOVES, RoundState
 from pgs_web.trade.coupon.models import Mode
 from pgs_web.trade.coupon.services import issue_coupon
-from pgs_web.trade.coupon.terms import CouponTerms
+from pgs_web.trade.coupon.terms import PriceTerms
 
 
 def lock_round(*, alias: str, round_id: int) -> tuple[Round, datetime]:
@@ -34,16 +34,21 @@ def move_round(*, alias: str, round_: Round, to_state: RoundState, now: datetime
         raise RoundOver
 
 
-def reach_price(*, alias: str, round_: Round, now: datetime) -> None:
-    """The price is what it is: its member can buy for it, alone and in time, by a coupon of what was cut.
+def reach_price(*, alias: str, round_: Round, now: datetime, sale_ends_at: datetime) -> None:
+    """The price is what it is: its member can buy one unit for it, alone and in time, by a coupon of this price.
 
-    Call it in the node transaction that made the last cut. Raises Unavailable, which must roll that back.
+    Call it in the node transaction that made the last cut, with the sale's end as it is now (require_on_sale). Raises
+    NotOnSale, Unavailable, which must roll that back.
     """
-    buy_by = now + timedelta(seconds=round_.pay_seconds)
-    terms = CouponTerms(
+    buy_by = min(now + timedelta(seconds=round_.pay_seconds), sale_ends_at)
+    if buy_by <= now:
+        # The node's clock is a moment ahead of `default`'s.
+        raise NotOnSale
+    terms = PriceTerms(
         title=round_.title,
         amount_fen=round_.cut_fen,
-        threshold_fen=round_.list_price_fen,
+        # Not the amount off: the activity's price may have been edited since the start, or be by the time of buying.
+        price_fen=round_.list_price_fen - round_.cut_fen,
         activity_id=round_.activity_id,
         mode=Mode.ALONE,
         valid_from=now,

@@ -7,24 +7,28 @@ from django.db import OperationalError
 from pgs_data.clock import DatabaseNow
 from pgs_data.sharding.slots import node_aliases
 from pgs_data.sharding.transactions import node_transaction
-from pgs_web.marketing.bargain.errors import NotAtFloor
+from pgs_web.marketing.bargain.errors import NotAtFloor, RoundOver
 from pgs_web.marketing.bargain.models import Round
-from pgs_web.marketing.bargain.selectors import get_own_round
+from pgs_web.marketing.bargain.selectors import get_own_round, state_now
 from pgs_web.marketing.bargain.services.door import lock_round, move_round, reach_price, require_running
+from pgs_web.marketing.bargain.services.selling import require_on_sale
 from pgs_web.marketing.bargain.states import RoundState
 
 ROUNDS_A_RUN = 500
 
 
 def buy_early(*, member_id: int, round_id: int) -> None:
-    """The member buys at the price that it has; raises NotFound, RoundOver, NotAtFloor, Unavailable."""
-    get_own_round(member_id=member_id, round_id=round_id)
+    """The member buys at the price that it has; raises NotFound, RoundOver, NotAtFloor, NotOnSale, Unavailable."""
+    seen = get_own_round(member_id=member_id, round_id=round_id)
+    if state_now(seen) != RoundState.RUNNING:
+        raise RoundOver
+    sale_ends_at = require_on_sale(seen.activity_id).ends_at
     with node_transaction(round_id) as alias:
         round_, now = lock_round(alias=alias, round_id=round_id)
         require_running(round_, now=now)
         if not round_.may_buy_early or not round_.cut_fen:
             raise NotAtFloor
-        reach_price(alias=alias, round_=round_, now=now)
+        reach_price(alias=alias, round_=round_, now=now, sale_ends_at=sale_ends_at)
 
 
 def give_up(*, member_id: int, round_id: int) -> None:

@@ -1,12 +1,14 @@
 """A helper cuts: the next cut of the schedule, or the next few for a new member."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from pgs_data.sharding.slots import alias_of_id
 from pgs_web.marketing.bargain.errors import RoundOver
 from pgs_web.marketing.bargain.models import Cutting, Round
 from pgs_web.marketing.bargain.selectors import get_round, state_now
 from pgs_web.marketing.bargain.services.door import lock_round, reach_price, require_running
+from pgs_web.marketing.bargain.services.selling import require_on_sale
 from pgs_web.marketing.bargain.states import CODE, RoundState
 from pgs_web.plays.eligibility.models import Help
 from pgs_web.plays.eligibility.scripts import HelpCaps
@@ -26,12 +28,13 @@ class Helper:
 def help_round(*, helper: Helper, round_id: int) -> Cutting:
     """Cuts in another member's bargain; the last cut brings the coupon. All of it or nothing.
 
-    Raises NotFound, RoundOver, what the judge of helps (`helping`) raises, Unavailable.
+    Raises NotFound, RoundOver, NotOnSale, what the judge of helps (`helping`) raises, Unavailable.
     """
     seen = get_round(round_id=round_id)
     if state_now(seen) != RoundState.RUNNING:
         # Spares turns; behind the lock it is decided.
         raise RoundOver
+    sale_ends_at = require_on_sale(seen.activity_id).ends_at
     rules = read_rules(campaign_id=seen.campaign_id, version=seen.rules_version).rules
     wish = HelpWish(
         code=CODE,
@@ -41,13 +44,14 @@ def help_round(*, helper: Helper, round_id: int) -> Cutting:
         helper_id=helper.member_id,
         device=helper.device,
         network=helper.network,
+        initiator_device=seen.initiator_device,
     )
     caps = HelpCaps(helper=rules["helps_a_helper"], device=rules["helps_a_device"], address=rules["helps_an_address"])
     with helping(wish, caps=caps) as help_:
-        return _cut(help_)
+        return _cut(help_, sale_ends_at=sale_ends_at)
 
 
-def _cut(help_: Help) -> Cutting:
+def _cut(help_: Help, *, sale_ends_at: datetime) -> Cutting:
     alias = alias_of_id(help_.round_id)
     # Helpers wait for each other here.
     round_, now = lock_round(alias=alias, round_id=help_.round_id)
@@ -66,7 +70,7 @@ def _cut(help_: Help) -> Cutting:
     Cutting.objects.bulk_create([cutting])
     _count(alias, round_, cutting)
     if round_.cut_count == round_.cuts:
-        reach_price(alias=alias, round_=round_, now=now)
+        reach_price(alias=alias, round_=round_, now=now, sale_ends_at=sale_ends_at)
     return cutting
 
 

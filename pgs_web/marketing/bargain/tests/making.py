@@ -49,7 +49,12 @@ def make_campaign(**rules: Any) -> Campaign:
 
 
 def make_round(*, member_id: int = 10, **rules: Any) -> Round:
-    round_id = start_round(member_id=member_id, campaign_id=make_campaign(**rules).pk)
+    return begin(make_campaign(**rules), member_id=member_id)
+
+
+def begin(campaign: Campaign, *, member_id: int = 10) -> Round:
+    """A bargain from a device of the member's own."""
+    round_id = start_round(member_id=member_id, campaign_id=campaign.pk, device=f"device-of-{member_id}")
     return Round.objects.get(pk=round_id)
 
 

@@ -10,12 +10,13 @@ from pgs_web.display.activity.models import Activity
 from pgs_web.marketing.bargain.checks import find_overdue_rounds, find_wrong_cuts, find_wrong_prices
 from pgs_web.marketing.bargain.models import Cutting, Round
 from pgs_web.marketing.bargain.schedule import commit_seed, make_cuts
-from pgs_web.marketing.bargain.services import buy_early, end_overdue_rounds, start_round
+from pgs_web.marketing.bargain.services import buy_early, end_overdue_rounds
 from pgs_web.marketing.bargain.shares import code_of
 from pgs_web.marketing.bargain.states import CODE
 from pgs_web.marketing.bargain.tests.making import (
     GAP_FEN,
     assist,
+    begin,
     let_end,
     make_campaign,
     make_helpers,
@@ -136,7 +137,7 @@ def test_a_completed_bargain_takes_no_help_and_gives_one_coupon():
     round_.refresh_from_db()
     coupon = Coupon.objects.get(pk=round_.coupon_id)
     assert (coupon.amount_fen, coupon.mode, coupon.activity_id) == (GAP_FEN, "alone", round_.activity_id)
-    assert (coupon.expires_at, coupon.threshold_fen) == (round_.buy_by, round_.list_price_fen)
+    assert (coupon.expires_at, coupon.price_fen) == (round_.buy_by, round_.floor_price_fen)
 
 
 def test_buying_early_only_by_rule_and_with_a_cut():
@@ -170,14 +171,14 @@ def test_starts_are_limited_and_a_given_up_bargain_counts():
     assert client(20).post(f"{ROOT}rounds/", {"campaign_id": "999999"}, format="json").status_code == 404
     close_campaign(campaign_id=campaign.pk)
     with pytest.raises(CampaignClosed):
-        start_round(member_id=30, campaign_id=campaign.pk)
+        begin(campaign, member_id=30)
     assert client(None).get(f"{ROOT}campaigns/").json()["results"] == []
 
 
 def test_nothing_starts_where_nothing_is_sold_and_an_edit_changes_nothing_that_runs():
     campaign = make_campaign()
-    round_id = start_round(member_id=10, campaign_id=campaign.pk)
-    activity_id = Round.objects.get(pk=round_id).activity_id
+    round_ = begin(campaign)
+    activity_id = round_.activity_id
     change_rules(
         campaign_id=campaign.pk,
         based_on=1,
@@ -185,9 +186,9 @@ def test_nothing_starts_where_nothing_is_sold_and_an_edit_changes_nothing_that_r
         author="test",
         reason="test",
     )
-    assert Round.objects.get(pk=round_id).cuts == 10
-    assert Round.objects.get(pk=start_round(member_id=20, campaign_id=campaign.pk)).cuts == 4
-    Activity.objects.filter(pk=activity_id).update(alone_price_fen=Round.objects.get(pk=round_id).floor_price_fen + 5)
+    assert Round.objects.get(pk=round_.pk).cuts == 10
+    assert begin(campaign, member_id=20).cuts == 4
+    Activity.objects.filter(pk=activity_id).update(alone_price_fen=round_.floor_price_fen + 5)
     body = {"campaign_id": str(campaign.pk)}
     assert refused(client(30).post(f"{ROOT}rounds/", body, format="json")) == (409, "bargain_not_on_sale")
     Activity.objects.filter(pk=activity_id).update(state="ENDED")

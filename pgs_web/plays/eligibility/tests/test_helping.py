@@ -14,7 +14,7 @@ from pgs_data.redis.connections import ledger
 from pgs_data.sharding.slots import SLOT_SHIFT, alias_of_id, slot_of_key
 from pgs_web.api.errors import Refusal
 from pgs_web.plays.eligibility import services
-from pgs_web.plays.eligibility.devices import COOKIE, make_mark, read_device
+from pgs_web.plays.eligibility.devices import COOKIE, index_device, make_mark, read_device
 from pgs_web.plays.eligibility.errors import (
     AccountCap,
     AddressCap,
@@ -81,6 +81,8 @@ def test_a_help_is_written_down_with_what_was_judged():
     [
         ({"helper_id": INITIATOR}, SelfHelp),
         ({"device": None}, DeviceUnknown),
+        # Another account on the device from which the round was started.
+        ({"initiator_device": index_device("d")}, SelfHelp),
         ({"caps": HelpCaps(helper=0)}, HelperCap),
         ({"caps": HelpCaps(device=0)}, DeviceCap),
         ({"caps": HelpCaps(address=0)}, AddressCap),
@@ -95,6 +97,10 @@ def test_a_refused_help_changes_nothing(changes, refusal):
     before = (count(), turns())
     assert help_(helper_id, **changes) == refusal.code
     assert (count(), turns()) == before
+
+
+def test_another_device_than_the_initiators_helps():
+    assert help_(initiator_device=index_device("e")) == "TAKEN"
 
 
 def test_a_member_helps_another_once_a_campaign():

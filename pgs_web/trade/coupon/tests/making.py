@@ -7,7 +7,7 @@ from typing import Any
 from pgs_data.clock import database_now
 from pgs_web.trade.coupon.models import Coupon, CouponCampaign
 from pgs_web.trade.coupon.services import issue_coupon, open_campaign
-from pgs_web.trade.coupon.terms import CouponTerms
+from pgs_web.trade.coupon.terms import EXCLUSIVE, CouponTerms, PriceTerms
 
 _numbers = itertools.count(1)
 
@@ -26,6 +26,13 @@ def issue(*, member_id: int = 10, reference: str = "", **terms: Any) -> Coupon:
     """A coupon of its own cause."""
     reference = reference or f"test-{next(_numbers)}"
     return issue_coupon(issuer="test", reference=reference, member_id=member_id, terms=make_terms(**terms))
+
+
+def promise(*, activity_id: int, price_fen: int, member_id: int = 10, **terms: Any) -> Coupon:
+    """A coupon with which one unit of the activity costs so much."""
+    values = make_terms(**terms).columns() | {"activity_id": activity_id, "mode": "alone", "price_fen": price_fen}
+    made = PriceTerms(**{**values, "stack_group": terms.get("stack_group", EXCLUSIVE)})
+    return issue_coupon(issuer="test", reference=f"test-{next(_numbers)}", member_id=member_id, terms=made)
 
 
 def let_end(coupon: Coupon) -> None:

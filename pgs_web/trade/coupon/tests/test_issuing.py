@@ -23,7 +23,7 @@ from pgs_web.trade.coupon.services import (
     withdraw_coupon,
 )
 from pgs_web.trade.coupon.services.campaigns import validate_campaign
-from pgs_web.trade.coupon.tests.making import issue, let_end, make_campaign, make_terms
+from pgs_web.trade.coupon.tests.making import issue, let_end, make_campaign, make_terms, promise
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
@@ -76,6 +76,21 @@ def test_impossible_terms_issue_nothing(terms):
     with pytest.raises(ValidationError):
         issue(**terms)
     assert not any(Coupon.objects.on_node(alias).exists() for alias in node_aliases())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"price_fen": 0}, "price_fen"),
+        ({"price_fen": 10**9}, "price_fen"),
+        ({"activity_id": None}, "activity_id"),
+        ({"stack_group": "shop"}, "stack_group"),
+    ],
+)
+def test_impossible_promises_issue_nothing(wrong, field):
+    with pytest.raises(ValidationError) as refusal:
+        promise(**{"activity_id": 7, "price_fen": 100, **wrong})
+    assert set(refusal.value.error_dict) == {field}
 
 
 def test_expiry_and_withdrawal():

@@ -13,7 +13,7 @@ from pgs_web.display.activity.tests.making import make_sku
 from pgs_web.member.tokens import issue_access_token
 from pgs_web.trade.coupon.models import Coupon, CouponUse, Mode
 from pgs_web.trade.coupon.services import withdraw_coupon
-from pgs_web.trade.coupon.tests.making import issue, let_end
+from pgs_web.trade.coupon.tests.making import issue, let_end, promise
 from pgs_web.trade.order.models import Order, OrderMode
 from pgs_web.trade.order.selectors import split_units
 from pgs_web.trade.order.services import (
@@ -127,6 +127,22 @@ def test_one_fen_stays_to_be_paid_and_no_coupon_is_lost_for_nothing():
     assert refused(use(order, large, further)) == (409, "nothing_left_to_discount")
     assert use(order, large).json()["amount_fen"] == 1
     assert CouponUse.objects.get(order_id=order.pk).discount_fen == 989
+
+
+def test_a_promised_price_is_of_one_unit_and_goes_by_itself():
+    order, beside = make_order(unit_price_fen=5000), issue(stack_group="red")
+    coupon = promise(activity_id=order.activity_id, price_fen=1000)
+    body = use(order, coupon).json()
+    assert (body["discount_fen"], body["amount_fen"]) == (4000, 1000)
+    for coupons in ((coupon, beside), (beside, coupon)):
+        assert refused(use(order, *coupons)) == (409, "coupons_dont_stack")
+    client().delete(f"/api/v1/orders/{order.pk}/coupons/")
+    for other in (make_order(unit_price_fen=5000, quantity=2), make_order(unit_price_fen=1000)):
+        assert refused(use(other, coupon)) == (409, "coupon_does_not_fit")
+        assert [one["coupon_id"] for one in use(other, beside).json()["fitting"]] == []
+        client().delete(f"/api/v1/orders/{other.pk}/coupons/")
+    (shown,) = [one for one in client().get("/api/v1/coupons/").json()["results"] if one["price_fen"] is not None]
+    assert (shown["coupon_id"], shown["price_fen"], shown["stack_group"]) == (str(coupon.pk), 1000, "exclusive")
 
 
 @pytest.mark.parametrize(("quantity", "discount"), [(1, 0), (3, 100), (7, 989), (990, 989)])
