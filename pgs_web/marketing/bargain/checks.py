@@ -44,7 +44,7 @@ def find_wrong_prices() -> Iterator[str]:
             coupons = {coupon.issue_reference: coupon for coupon in rows}
             for round_ in page:
                 coupon = coupons.get(str(round_.pk))
-                said = None if coupon is None else (coupon.pk, coupon.amount_fen, coupon.price_fen, coupon.member_id)
+                said = None if coupon is None else (coupon.pk, coupon.amount_fen, _price_of(coupon), coupon.member_id)
                 price_fen = round_.list_price_fen - round_.cut_fen
                 expected = (round_.coupon_id, round_.cut_fen, price_fen, round_.member_id)
                 if said != (expected if round_.state == RoundState.REACHED else None):
@@ -59,6 +59,11 @@ def find_overdue_rounds() -> Iterator[str]:
         late = Round.objects.on_node(alias).filter(state=RoundState.RUNNING, ends_at__lte=DatabaseNow(after=-GRACE))
         for round_id in late.values_list("pk", flat=True).iterator(PAGE):
             yield f"round {round_id}: runs past its end"
+
+
+def _price_of(coupon: Coupon) -> int:
+    # Coupons from before prices were promised took what was cut off the price before.
+    return coupon.threshold_fen - coupon.amount_fen if coupon.price_fen is None else coupon.price_fen
 
 
 def _pages(alias: str) -> Iterator[list[Round]]:

@@ -240,6 +240,13 @@ def test_the_checks_see_damage():
     assert offences() == []
     let_end(round_)
     assert end_overdue_rounds() == 0
-    Coupon.objects.filter(issue_reference=str(round_.pk), pk=rows.get().coupon_id).update(amount_fen=1)
-    assert any("its coupon is" in offender for offender in offences())
+    coupons = Coupon.objects.filter(issue_reference=str(round_.pk), pk=rows.get().coupon_id)
+    for damage in ({"amount_fen": 1}, {"price_fen": 1}, {"price_fen": None}):
+        known = coupons.values(*damage).get()
+        coupons.update(**damage)
+        assert any("its coupon is" in offender for offender in offences()), damage
+        coupons.update(**known)
+    # As it was issued before prices were promised.
+    coupons.update(price_fen=None, threshold_fen=round_.list_price_fen)
+    assert offences() == []
     assert timedelta(0) < rows.get().buy_by - rows.get().decided_at
