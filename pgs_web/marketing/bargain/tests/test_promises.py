@@ -42,10 +42,11 @@ def test_the_price_holds_whatever_becomes_of_the_activitys():
     round_, (helper,) = make_round(cuts=1), make_helpers(1)
     assist(round_, helper)
     round_.refresh_from_db()
+    coupon_id = round_.coupon_id or 0
 
     def buy(unit_price_fen: int, *, quantity: int = 1, beside: tuple[int, ...] = ()) -> int:
         order = make_order(activity_id=round_.activity_id, unit_price_fen=unit_price_fen, quantity=quantity)
-        paid = use_coupons(member_id=10, order_id=order.pk, coupon_ids=[round_.coupon_id, *beside]).amount_fen
+        paid = use_coupons(member_id=10, order_id=order.pk, coupon_ids=[coupon_id, *beside]).amount_fen
         assert offences() == []
         use_coupons(member_id=10, order_id=order.pk, coupon_ids=[])
         return paid

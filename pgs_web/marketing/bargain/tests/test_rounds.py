@@ -241,10 +241,10 @@ def test_the_checks_see_damage():
     let_end(round_)
     assert end_overdue_rounds() == 0
     coupons = Coupon.objects.filter(issue_reference=str(round_.pk), pk=rows.get().coupon_id)
-    for damage in ({"amount_fen": 1}, {"price_fen": 1}, {"price_fen": None}):
-        known = coupons.values(*damage).get()
-        coupons.update(**damage)
-        assert any("its coupon is" in offender for offender in offences()), damage
+    for column, value in (("amount_fen", 1), ("price_fen", 1), ("price_fen", None)):
+        known = coupons.values(column).get()
+        coupons.update(**{column: value})
+        assert any("its coupon is" in offender for offender in offences()), (column, value)
         coupons.update(**known)
     # As it was issued before prices were promised.
     coupons.update(price_fen=None, threshold_fen=round_.list_price_fen)
