@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.db.models import JSONField
+from django.utils.translation import override
 
 from pgs_data.clock import database_now
 from pgs_web.display.activity.models import Activity
@@ -81,7 +82,7 @@ def test_the_time_to_buy_is_within_the_sale():
     assert round_.ends_at == sale.ends_at - timedelta(minutes=20)
     sooner = sale.starts_at + timedelta(minutes=15)
     edit_activity(sale.pk, ends_at=sooner)
-    with pytest.raises(NotOnSale) as refusal:
+    with override("en"), pytest.raises(NotOnSale) as refusal:
         begin(campaign, member_id=20)
     assert "too soon" in str(refusal.value.detail)
     assist(round_, helper)
