@@ -3,9 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import F
+
 from pgs_web.api.errors import NotFound
 from pgs_web.plays.errors import CampaignClosed
 from pgs_web.plays.models import Campaign, CampaignRules
+
+CAMPAIGNS_SHOWN = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,3 +37,15 @@ def read_rules(*, campaign_id: int, version: int) -> RulesSnapshot:
     if row is None:
         raise NotFound
     return RulesSnapshot(campaign_id=campaign_id, version=version, rules=row.rules)
+
+
+def open_campaigns(*, code: str) -> list[dict[str, Any]]:
+    """A game's campaigns in which rounds can be started, newest first: id, title, and the present rules."""
+    campaigns = list(Campaign.objects.filter(code=code, closed_at=None).order_by("-pk")[:CAMPAIGNS_SHOWN])
+    present = CampaignRules.objects.filter(campaign__in=campaigns, version=F("campaign__version"))
+    rules = dict(present.values_list("campaign_id", "rules"))
+    return [
+        {"campaign_id": campaign.pk, "title": campaign.title, **rules[campaign.pk]}
+        for campaign in campaigns
+        if campaign.pk in rules
+    ]

@@ -1,4 +1,4 @@
-"""`/plays/`: which games there are."""
+"""`/plays/`: which games there are; and what views of games have in common."""
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import AllowAny
@@ -11,10 +11,14 @@ from pgs_web.plays.serializers import PlaysSerializer
 from pgs_web.plays.switches import is_draining
 
 
-class PlaysView(APIView):
+class PublicView(APIView):
+    """Without signing in."""
+
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
+
+class PlaysView(PublicView):
     @extend_schema(operation_id="plays_list", summary="List games", tags=["plays"], responses={200: PlaysSerializer})
     def get(self, request: Request) -> Response:
         """The games that are on; few, so without pages."""

@@ -1,26 +1,19 @@
 """What must hold of bargains; part of `manage.py check_invariants`."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 from django.db.models import Count, Sum
 
-from pgs_data.clock import DatabaseNow
-from pgs_data.sharding.slots import node_aliases
 from pgs_web.marketing.bargain.models import Cutting, Round
 from pgs_web.marketing.bargain.schedule import commit_seed, sum_cuts
 from pgs_web.marketing.bargain.states import CODE, RoundState
+from pgs_web.plays.rounds import find_overdue, rounds_by_page
 from pgs_web.trade.coupon.models import Coupon
-
-PAGE = 500
-# Longer than a run of the job that ends them is put off.
-GRACE = timedelta(seconds=60)
 
 
 def find_wrong_cuts() -> Iterator[str]:
     """Bargains whose helps aren't the schedule that was committed at their start."""
-    for alias in node_aliases():
-        for page in _pages(alias):
+    for alias, page in rounds_by_page(Round):
             helps = _helps(alias, page)
             for round_ in page:
                 count, fen, helpers = helps.get(round_.pk, (0, 0, 0))
@@ -34,8 +27,7 @@ def find_wrong_cuts() -> Iterator[str]:
 
 def find_wrong_prices() -> Iterator[str]:
     """Bargains that reached a price without its coupon, or have one without it, or are complete and run on."""
-    for alias in node_aliases():
-        for page in _pages(alias):
+    for alias, page in rounds_by_page(Round):
             rows = Coupon.objects.on_node(alias).filter(
                 issuer=CODE,
                 member_id__in={round_.member_id for round_ in page},
@@ -55,23 +47,12 @@ def find_wrong_prices() -> Iterator[str]:
 
 def find_overdue_rounds() -> Iterator[str]:
     """Bargains that run past their end."""
-    for alias in node_aliases():
-        late = Round.objects.on_node(alias).filter(state=RoundState.RUNNING, ends_at__lte=DatabaseNow(after=-GRACE))
-        for round_id in late.values_list("pk", flat=True).iterator(PAGE):
-            yield f"round {round_id}: runs past its end"
+    yield from find_overdue(Round)
 
 
 def _price_of(coupon: Coupon) -> int:
     # Coupons from before prices were promised took what was cut off the price before.
     return coupon.threshold_fen - coupon.amount_fen if coupon.price_fen is None else coupon.price_fen
-
-
-def _pages(alias: str) -> Iterator[list[Round]]:
-    last_id = 0
-    rows = Round.objects.on_node(alias).order_by("pk")
-    while page := list(rows.filter(pk__gt=last_id)[:PAGE]):
-        last_id = page[-1].pk
-        yield page
 
 
 def _helps(alias: str, page: list[Round]) -> dict[int, tuple[int, int, int]]:

@@ -6,42 +6,25 @@ from django.utils.translation import gettext_lazy as _
 from pgs_data.sharding.models import ShardedModel
 from pgs_web.marketing.bargain.schedule import make_cuts
 from pgs_web.marketing.bargain.states import RoundState
+from pgs_web.plays.round_models import RoundModel
 
 
-class Round(ShardedModel):
+class Round(RoundModel):
     """A bargain; what it is played by is copied at its start, so that no edit changes it."""
 
     shard_field = "id"  # made with the slot of its member
 
     id = models.BigIntegerField(_("bargain"), primary_key=True)
-    member_id = models.BigIntegerField(_("member"))
-    campaign_id = models.BigIntegerField(_("campaign"))
-    rules_version = models.PositiveIntegerField(_("version of the rules"))
-    # campaign_id while it is running, null afterwards: one running bargain a member and campaign.
-    running_in = models.BigIntegerField(null=True, editable=False)
-    # Counts a member's bargains of a campaign from 1.
-    ordinal = models.PositiveIntegerField(_("number"))
-    activity_id = models.BigIntegerField(_("activity"))
-    title = models.CharField(_("title"), max_length=80)
-    list_price_fen = models.BigIntegerField(_("price before (fen)"))
     floor_price_fen = models.BigIntegerField(_("lowest price (fen)"))
     cuts = models.PositiveIntegerField(_("cuts"))
     min_cut_fen = models.BigIntegerField(_("smallest cut (fen)"))
     new_member_cuts = models.PositiveIntegerField(_("cuts of a new member"))
     may_buy_early = models.BooleanField(_("can be bought at any price"))
-    pay_seconds = models.PositiveIntegerField(_("time to buy (seconds)"))
-    # index_device of what it was started from: nobody helps from there. Empty in bargains from before it was kept.
-    initiator_device = models.CharField(max_length=64, default="", db_default="", editable=False)
     seed = models.CharField(max_length=64)
     commitment = models.CharField(_("SHA-256 of the seed"), max_length=64)
     cut_count = models.PositiveIntegerField(_("cuts made"), default=0)
     cut_fen = models.BigIntegerField(_("cut so far (fen)"), default=0)
     state = models.CharField(_("state"), max_length=16, choices=[(state.value, state.value) for state in RoundState])
-    started_at = models.DateTimeField(_("started at"))
-    ends_at = models.DateTimeField(_("ends at"))
-    decided_at = models.DateTimeField(_("decided at"), null=True)
-    buy_by = models.DateTimeField(_("to be bought by"), null=True)
-    coupon_id = models.BigIntegerField(_("coupon"), null=True)
 
     class Meta:
         db_table = "play_bargain_round"
@@ -57,9 +40,6 @@ class Round(ShardedModel):
             ),
         ]
         indexes = [models.Index(fields=["state", "ends_at"], name="bargain_due")]
-
-    def __str__(self) -> str:
-        return str(self.pk)
 
     @property
     def gap_fen(self) -> int:

@@ -1,49 +1,13 @@
-"""Reads of bargains, for who started them, for who is asked to help, and for who wants a proof."""
+"""Reads of bargains: who helped, and for who wants a proof."""
 
 from typing import Any
 
-from django.db.models import F, QuerySet
-
-from pgs_data.clock import DatabaseNow
-from pgs_data.sharding.slots import alias_of_id, alias_of_slot, slot_of_id, slot_of_key
-from pgs_web.api.errors import NotFound
+from pgs_data.sharding.slots import alias_of_id
 from pgs_web.marketing.bargain.models import Cutting, Round
 from pgs_web.marketing.bargain.schedule import ALGORITHM
-from pgs_web.marketing.bargain.states import CODE, RoundState
+from pgs_web.marketing.bargain.states import RoundState
 from pgs_web.member.selectors import get_masked_names
-from pgs_web.plays.models import Campaign, CampaignRules
-
-CAMPAIGNS_SHOWN = 50
-
-
-def get_round(*, round_id: int) -> Round:
-    """The bargain with the database's time as `now`; raises NotFound."""
-    found = Round.objects.filter(pk=round_id).annotate(now=DatabaseNow()).first()
-    if found is None:
-        raise NotFound
-    return found
-
-
-def get_own_round(*, member_id: int, round_id: int) -> Round:
-    """The member's bargain; raises NotFound, also for another member's."""
-    if slot_of_id(round_id) != slot_of_key(member_id):
-        raise NotFound
-    found = get_round(round_id=round_id)
-    if found.member_id != member_id:
-        raise NotFound
-    return found
-
-
-def own_rounds(*, member_id: int) -> QuerySet[Round]:
-    """A member's bargains, each with `now`; all on the member's node."""
-    rows = Round.objects.on_node(alias_of_slot(slot_of_key(member_id))).filter(member_id=member_id)
-    return rows.annotate(now=DatabaseNow())
-
-
-def state_now(round_: Any) -> str:
-    """Its state; EXPIRED from the moment that its time is over, whenever the sweep says so."""
-    is_over = round_.state == RoundState.RUNNING and round_.ends_at <= round_.now
-    return RoundState.EXPIRED.value if is_over else str(round_.state)
+from pgs_web.plays.rounds import state_now
 
 
 def describe_helps(round_: Round) -> list[dict[str, Any]]:
@@ -78,14 +42,3 @@ def describe_proof(round_: Round) -> dict[str, Any]:
         "helps": describe_helps(round_),
     }
 
-
-def open_campaigns() -> list[dict[str, Any]]:
-    """Campaigns in which bargains can be started, newest first."""
-    campaigns = list(Campaign.objects.filter(code=CODE, closed_at=None).order_by("-pk")[:CAMPAIGNS_SHOWN])
-    present = CampaignRules.objects.filter(campaign__in=campaigns, version=F("campaign__version"))
-    rules = dict(present.values_list("campaign_id", "rules"))
-    return [
-        {"campaign_id": campaign.pk, "title": campaign.title, **rules[campaign.pk]}
-        for campaign in campaigns
-        if campaign.pk in rules
-    ]

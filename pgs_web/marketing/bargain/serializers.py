@@ -9,17 +9,17 @@ from rest_framework import serializers
 
 from pgs_web.api.fields import IdField
 from pgs_web.marketing.bargain.models import Round
-from pgs_web.marketing.bargain.selectors import state_now
-from pgs_web.marketing.bargain.shares import code_of
-from pgs_web.marketing.bargain.states import RoundState
+from pgs_web.marketing.bargain.states import CODE, RoundState
+from pgs_web.plays.rounds import state_now
+from pgs_web.plays.serializers import RoundShareSerializer, RoundStartSerializer
 
 # In words: an enumeration would need a name of its own in the shop's settings.
 STATES = " or ".join(RoundState)
 
 
 @extend_schema_serializer(component_name="BargainStart")
-class StartSerializer(serializers.Serializer[Any]):
-    campaign_id = IdField()
+class StartSerializer(RoundStartSerializer):
+    pass
 
 
 @extend_schema_serializer(component_name="BargainCampaign")
@@ -41,14 +41,11 @@ class CampaignsSerializer(serializers.Serializer[Any]):
 
 
 @extend_schema_serializer(component_name="BargainShare")
-class ShareSerializer(serializers.Serializer[Round]):
+class ShareSerializer(RoundShareSerializer):
     """A bargain as everybody with its link sees it."""
 
-    share_code = serializers.SerializerMethodField()
-    activity_id = IdField()
-    title = serializers.CharField()
-    state = serializers.SerializerMethodField()
-    list_price_fen = serializers.IntegerField()
+    play = CODE
+
     floor_price_fen = serializers.IntegerField()
     price_fen = serializers.SerializerMethodField(help_text=_("What it costs by now."))
     cut_fen = serializers.IntegerField()
@@ -58,14 +55,7 @@ class ShareSerializer(serializers.Serializer[Round]):
         help_text=_("So many more helps reach the lowest price for certain, fewer when new members help.")
     )
     new_helps_left = serializers.SerializerMethodField(help_text=_("So many, when all of them are new members."))
-    started_at = serializers.DateTimeField(default_timezone=UTC)
-    ends_at = serializers.DateTimeField(default_timezone=UTC)
     commitment = serializers.CharField(help_text=_("SHA-256 of the seed that fixes every cut; told at the end."))
-    server_time = serializers.DateTimeField(source="now", default_timezone=UTC)
-
-    @extend_schema_field(serializers.CharField())
-    def get_share_code(self, round_: Round) -> str:
-        return code_of(round_.pk)
 
     @extend_schema_field(serializers.CharField(help_text=STATES))
     def get_state(self, round_: Round) -> str:

@@ -5,31 +5,16 @@ from typing import Any
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.generics import ListAPIView
-from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from pgs_web.api.client_address import client_network
 from pgs_web.api.errors import NotFound
 from pgs_web.api.pagination import PageCursor
 from pgs_web.api.schema import refusals
-from pgs_web.marketing.bargain.errors import (
-    NotAtFloor,
-    NotOnSale,
-    RoundLimit,
-    RoundOver,
-    RoundRunning,
-)
+from pgs_web.marketing.bargain.errors import NotAtFloor, NotOnSale, RoundLimit, RoundOver, RoundRunning
 from pgs_web.marketing.bargain.models import Round
-from pgs_web.marketing.bargain.selectors import (
-    describe_helps,
-    describe_proof,
-    get_own_round,
-    get_round,
-    open_campaigns,
-    own_rounds,
-)
+from pgs_web.marketing.bargain.selectors import describe_helps, describe_proof
 from pgs_web.marketing.bargain.serializers import (
     CampaignsSerializer,
     HelpedSerializer,
@@ -39,8 +24,7 @@ from pgs_web.marketing.bargain.serializers import (
     StartSerializer,
 )
 from pgs_web.marketing.bargain.services import buy_early, give_up, help_round, start_round
-from pgs_web.marketing.bargain.services.helping import Helper
-from pgs_web.marketing.bargain.shares import read_code
+from pgs_web.marketing.bargain.states import CODE
 from pgs_web.member.authentication import member_of
 from pgs_web.plays.eligibility.devices import read_device
 from pgs_web.plays.eligibility.errors import (
@@ -52,13 +36,11 @@ from pgs_web.plays.eligibility.errors import (
     SelfHelp,
 )
 from pgs_web.plays.errors import CampaignClosed, PlayDraining
-
-
-class PublicView(APIView):
-    """Without signing in."""
-
-    authentication_classes = ()
-    permission_classes = (AllowAny,)
+from pgs_web.plays.helping import read_helper
+from pgs_web.plays.rounds import get_own_round, get_round, own_rounds
+from pgs_web.plays.selectors import open_campaigns
+from pgs_web.plays.shares import read_share_code
+from pgs_web.plays.views import PublicView
 
 
 class CampaignsView(PublicView):
@@ -70,7 +52,7 @@ class CampaignsView(PublicView):
     )
     def get(self, request: Request) -> Response:
         """What can be bargained for now; few, so without pages."""
-        return Response(CampaignsSerializer({"results": open_campaigns()}).data)
+        return Response(CampaignsSerializer({"results": open_campaigns(code=CODE)}).data)
 
 
 class RoundsView(ListAPIView[Round]):
@@ -108,7 +90,7 @@ class RoundsView(ListAPIView[Round]):
         return _show(member_id, round_id, code=status.HTTP_201_CREATED)
 
     def get_queryset(self) -> Any:
-        return own_rounds(member_id=member_of(self.request))
+        return own_rounds(Round, member_id=member_of(self.request))
 
 
 class RoundView(APIView):
@@ -157,7 +139,7 @@ class ShareView(PublicView):
     )
     def get(self, request: Request, share_code: str) -> Response:
         """What everybody with the link sees; helpers are masked."""
-        round_ = get_round(round_id=read_code(share_code))
+        round_ = get_round(Round, round_id=read_share_code(CODE, share_code))
         return Response(ShareWithHelpsSerializer(round_, context={"helps": describe_helps(round_)}).data)
 
 
@@ -170,7 +152,7 @@ class ProofView(PublicView):
     )
     def get(self, request: Request, share_code: str) -> Response:
         """The hash that was told at the start, and at the end the seed that fixed every cut."""
-        return Response(ProofSerializer(describe_proof(get_round(round_id=read_code(share_code)))).data)
+        return Response(ProofSerializer(describe_proof(get_round(Round, round_id=read_share_code(CODE, share_code)))).data)
 
 
 class HelpView(APIView):
@@ -187,12 +169,11 @@ class HelpView(APIView):
     )
     def post(self, request: Request, share_code: str) -> Response:
         """Cuts the price of somebody else's bargain, once; from a device with a mark of `/devices/`."""
-        round_id = read_code(share_code)
-        helper = Helper(member_id=member_of(request), device=read_device(request), network=client_network(request))
-        helped = help_round(helper=helper, round_id=round_id)
-        answer = {"cuts": helped.cuts, "cut_fen": helped.cut_fen, "bargain": get_round(round_id=round_id)}
+        round_id = read_share_code(CODE, share_code)
+        helped = help_round(helper=read_helper(request), round_id=round_id)
+        answer = {"cuts": helped.cuts, "cut_fen": helped.cut_fen, "bargain": get_round(Round, round_id=round_id)}
         return Response(HelpedSerializer(answer).data)
 
 
 def _show(member_id: int, round_id: int, *, code: int = status.HTTP_200_OK) -> Response:
-    return Response(RoundSerializer(get_own_round(member_id=member_id, round_id=round_id)).data, status=code)
+    return Response(RoundSerializer(get_own_round(Round, member_id=member_id, round_id=round_id)).data, status=code)

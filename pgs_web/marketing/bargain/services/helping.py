@@ -1,28 +1,16 @@
 """A helper cuts: the next cut of the schedule, or the next few for a new member."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from pgs_data.sharding.slots import alias_of_id
-from pgs_web.marketing.bargain.errors import RoundOver
+from pgs_web.marketing.bargain.errors import NotOnSale, RoundOver
 from pgs_web.marketing.bargain.models import Cutting, Round
-from pgs_web.marketing.bargain.selectors import get_round, state_now
-from pgs_web.marketing.bargain.services.door import lock_round, reach_price, require_running
-from pgs_web.marketing.bargain.services.selling import require_on_sale
+from pgs_web.marketing.bargain.services.door import reach_price, require_running
 from pgs_web.marketing.bargain.states import CODE, RoundState
 from pgs_web.plays.eligibility.models import Help
-from pgs_web.plays.eligibility.scripts import HelpCaps
-from pgs_web.plays.eligibility.services import HelpWish, helping
-from pgs_web.plays.selectors import read_rules
-
-
-@dataclass(frozen=True, kw_only=True)
-class Helper:
-    """Who helps, and from where: see HelpWish."""
-
-    member_id: int
-    device: str | None
-    network: str
+from pgs_web.plays.helping import Helper, helping_round
+from pgs_web.plays.rounds import get_round, lock_round, state_now
+from pgs_web.plays.sales import require_on_sale
 
 
 def help_round(*, helper: Helper, round_id: int) -> Cutting:
@@ -30,31 +18,19 @@ def help_round(*, helper: Helper, round_id: int) -> Cutting:
 
     Raises NotFound, RoundOver, NotOnSale, what the judge of helps (`helping`) raises, Unavailable.
     """
-    seen = get_round(round_id=round_id)
+    seen = get_round(Round, round_id=round_id)
     if state_now(seen) != RoundState.RUNNING:
         # Spares turns; behind the lock it is decided.
         raise RoundOver
-    sale_ends_at = require_on_sale(seen.activity_id).ends_at
-    rules = read_rules(campaign_id=seen.campaign_id, version=seen.rules_version).rules
-    wish = HelpWish(
-        code=CODE,
-        campaign_id=seen.campaign_id,
-        round_id=round_id,
-        initiator_id=seen.member_id,
-        helper_id=helper.member_id,
-        device=helper.device,
-        network=helper.network,
-        initiator_device=seen.initiator_device,
-    )
-    caps = HelpCaps(helper=rules["helps_a_helper"], device=rules["helps_a_device"], address=rules["helps_an_address"])
-    with helping(wish, caps=caps) as help_:
+    sale_ends_at = require_on_sale(seen.activity_id, refusal=NotOnSale).ends_at
+    with helping_round(CODE, seen, helper) as help_:
         return _cut(help_, sale_ends_at=sale_ends_at)
 
 
 def _cut(help_: Help, *, sale_ends_at: datetime) -> Cutting:
     alias = alias_of_id(help_.round_id)
     # Helpers wait for each other here.
-    round_, now = lock_round(alias=alias, round_id=help_.round_id)
+    round_, now = lock_round(Round, alias=alias, round_id=help_.round_id)
     require_running(round_, now=now)
     wanted = round_.new_member_cuts if help_.is_new_member else 1
     taken = round_.schedule()[round_.cut_count : round_.cut_count + wanted]

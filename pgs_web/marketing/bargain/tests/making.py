@@ -1,19 +1,14 @@
 """Bargains for tests: a sale at 3990 fen alone, which ten cuts bring down to 2990."""
 
-from datetime import timedelta
 from typing import Any
 
-from pgs_data.clock import database_now
 from pgs_web.display.activity.models import Activity
 from pgs_web.marketing.bargain.models import Cutting, Round
 from pgs_web.marketing.bargain.services import help_round, start_round
-from pgs_web.marketing.bargain.services.helping import Helper
 from pgs_web.marketing.bargain.states import CODE
-from pgs_web.member.models import Member
 from pgs_web.plays.models import Campaign
 from pgs_web.plays.services import create_campaign
-from pgs_web.trade.order.models import Order
-from pgs_web.trade.order.tests.making import make_order
+from pgs_web.plays.tests.making import make_helper
 from pgs_web.trade.stock.tests.making import make_sale
 
 GAP_FEN = 1000
@@ -58,25 +53,7 @@ def begin(campaign: Campaign, *, member_id: int = 10) -> Round:
     return Round.objects.get(pk=round_id)
 
 
-def make_helpers(count: int, *, is_new: bool = False) -> list[int]:
-    """Members far from the numbers of who start bargains in tests; those who aren't new have paid an order."""
-    known = Member.objects.count()
-    made = []
-    for number in range(known, known + count):
-        helper = Member.objects.create(pk=100_000 + number, username=f"h{number}", password="!", nickname="小明明")
-        made.append(helper.pk)
-        if not is_new:
-            order = make_order(member_id=helper.pk)
-            Order.objects.filter(pk=order.pk).update(paid_at=order.accepted_at)
-    return made
-
-
 def assist(round_: Round, helper_id: int) -> Cutting:
     """A help from a device of the helper's own."""
-    return help_round(helper=Helper(member_id=helper_id, device=str(helper_id), network="10.0.0.1"), round_id=round_.pk)
+    return help_round(helper=make_helper(helper_id), round_id=round_.pk)
 
-
-def let_end(round_: Round, *, seconds_ago: int = 1) -> None:
-    """Its time is over."""
-    now = database_now(round_._state.db or "default")
-    Round.objects.filter(pk=round_.pk).update(ends_at=now - timedelta(seconds=seconds_ago))

@@ -10,21 +10,14 @@ from pgs_data.clock import database_now
 from pgs_web.display.activity.models import Activity
 from pgs_web.marketing.bargain.errors import NotOnSale
 from pgs_web.marketing.bargain.models import Round
-from pgs_web.marketing.bargain.selectors import open_campaigns
-from pgs_web.marketing.bargain.shares import code_of
-from pgs_web.marketing.bargain.tests.making import (
-    assist,
-    begin,
-    let_end,
-    make_campaign,
-    make_helpers,
-    make_round,
-    make_rules,
-)
-from pgs_web.marketing.bargain.tests.test_rounds import ROOT, ask_help, client, offences, refused
+from pgs_web.marketing.bargain.states import CODE
+from pgs_web.marketing.bargain.tests.making import assist, begin, make_campaign, make_round, make_rules
+from pgs_web.marketing.bargain.tests.test_rounds import ROOT, ask_help, code_of, offences
 from pgs_web.plays.eligibility.models import Help
 from pgs_web.plays.errors import BadRules
+from pgs_web.plays.selectors import open_campaigns
 from pgs_web.plays.services import change_rules
+from pgs_web.plays.tests.making import client, let_end, make_helpers, refused
 from pgs_web.trade.coupon.errors import CouponDoesNotFit, CouponsDontStack
 from pgs_web.trade.coupon.terms import LARGEST_FEN
 from pgs_web.trade.coupon.tests.making import issue
@@ -139,7 +132,7 @@ def test_strangers_are_not_told_who_has_ever_paid():
 
 def test_the_list_reads_the_present_rules_only(monkeypatch):
     campaign = make_campaign()
-    activity_id = open_campaigns()[0]["activity_id"]
+    activity_id = open_campaigns(code=CODE)[0]["activity_id"]
     for version in (1, 2):
         rules = make_rules(activity_id=activity_id, cuts=20 + version)
         change_rules(campaign_id=campaign.pk, based_on=version, rules=rules, author="test", reason="test")
@@ -150,5 +143,5 @@ def test_the_list_reads_the_present_rules_only(monkeypatch):
         return real(field, value, *rest)
 
     monkeypatch.setattr(JSONField, "from_db_value", count)
-    assert [one["cuts"] for one in open_campaigns()] == [22]
+    assert [one["cuts"] for one in open_campaigns(code=CODE)] == [22]
     assert len(read) == 1

@@ -11,7 +11,8 @@ from pgs_web.api.errors import Refusal
 from pgs_web.marketing.bargain.checks import find_wrong_cuts, find_wrong_prices
 from pgs_web.marketing.bargain.models import Cutting, Round
 from pgs_web.marketing.bargain.services import buy_early, give_up, helping
-from pgs_web.marketing.bargain.tests.making import GAP_FEN, assist, make_helpers, make_round
+from pgs_web.marketing.bargain.tests.making import GAP_FEN, assist, make_round
+from pgs_web.plays.tests.making import make_helpers
 from pgs_web.trade.coupon.models import Coupon
 from tests.races.meeting import meet
 
@@ -90,7 +91,7 @@ def test_the_judges_see_helpers_who_read_before_they_write():
     round_, helpers = make_round(cuts=3), make_helpers(2)
     stale = Round.objects.get(pk=round_.pk)
 
-    def read_stale(**_: object):
+    def read_stale(*_: object, **__: object):
         return _copy(stale), stale.started_at
 
     def count_blindly(alias: str, seen: Round, help_: Cutting) -> None:

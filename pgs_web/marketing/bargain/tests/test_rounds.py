@@ -3,29 +3,18 @@
 from datetime import timedelta
 
 import pytest
-from django.core.signing import TimestampSigner
-from rest_framework.test import APIClient
 
 from pgs_web.display.activity.models import Activity
 from pgs_web.marketing.bargain.checks import find_overdue_rounds, find_wrong_cuts, find_wrong_prices
 from pgs_web.marketing.bargain.models import Cutting, Round
 from pgs_web.marketing.bargain.schedule import commit_seed, make_cuts
 from pgs_web.marketing.bargain.services import buy_early, end_overdue_rounds
-from pgs_web.marketing.bargain.shares import code_of
 from pgs_web.marketing.bargain.states import CODE
-from pgs_web.marketing.bargain.tests.making import (
-    GAP_FEN,
-    assist,
-    begin,
-    let_end,
-    make_campaign,
-    make_helpers,
-    make_round,
-    make_rules,
-)
-from pgs_web.member.tokens import issue_access_token
+from pgs_web.marketing.bargain.tests.making import GAP_FEN, assist, begin, make_campaign, make_round, make_rules
 from pgs_web.plays.errors import BadRules, CampaignClosed
 from pgs_web.plays.services import change_rules, close_campaign, create_campaign
+from pgs_web.plays.shares import write_share_code
+from pgs_web.plays.tests.making import client, let_end, make_helpers, refused
 from pgs_web.trade.coupon.errors import CouponDoesNotFit
 from pgs_web.trade.coupon.models import Coupon
 from pgs_web.trade.order.services import use_coupons
@@ -35,20 +24,12 @@ pytestmark = pytest.mark.django_db(databases="__all__")
 ROOT = f"/api/v1/plays/{CODE}/"
 
 
-def client(member_id: int | None = 10) -> APIClient:
-    api = APIClient(raise_request_exception=False, headers={"Accept-Language": "en"})
-    if member_id is not None:
-        mark = TimestampSigner(salt="pgs.plays.device").sign(f"device-of-{member_id}")
-        api.credentials(HTTP_AUTHORIZATION=f"Bearer {issue_access_token(member_id=member_id)}", HTTP_X_DEVICE=mark)
-    return api
+def code_of(round_id: int) -> str:
+    return write_share_code(CODE, round_id)
 
 
 def ask_help(round_: Round, member_id: int):
     return client(member_id).post(f"{ROOT}shares/{code_of(round_.pk)}/help/")
-
-
-def refused(answer) -> tuple[int, str]:
-    return answer.status_code, answer.json()["code"]
 
 
 def offences() -> list[str]:

@@ -1,0 +1,163 @@
+"""What games with helpers do alike with their rounds: start, read, lock, and end them by the clock."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from django.db import IntegrityError, OperationalError
+from django.db.models import QuerySet
+
+from pgs_data.clock import DatabaseNow, database_now
+from pgs_data.ids.errors import IdSourceUnavailable
+from pgs_data.ids.snowflake import new_id
+from pgs_data.sharding.slots import alias_of_slot, node_aliases, slot_of_id, slot_of_key
+from pgs_data.sharding.transactions import node_transaction
+from pgs_web.api.errors import NotFound, Refusal, Unavailable
+from pgs_web.plays.eligibility.devices import index_device
+from pgs_web.plays.eligibility.errors import DeviceUnknown
+from pgs_web.plays.round_models import RoundModel
+from pgs_web.plays.selectors import RulesSnapshot
+
+RUNNING, EXPIRED = "RUNNING", "EXPIRED"
+ROUNDS_A_RUN = 500
+# Longer than a run of the job that ends them is put off.
+GRACE = timedelta(seconds=60)
+
+R = TypeVar("R", bound=RoundModel)
+# Ends those of a node's rounds that are running, and returns how many; (alias, ids).
+End = Callable[[str, Sequence[int]], int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartRefusals:
+    """A game's own words for a start that can't be: one is running, or there were as many as a member may start."""
+
+    running: type[Refusal]
+    limit: type[Refusal]
+
+
+def begin_round(
+    model: type[R],
+    *,
+    member_id: int,
+    snapshot: RulesSnapshot,
+    device: str | None,
+    columns: Callable[[datetime], dict[str, Any]],
+    end: End,
+    refused: StartRefusals,
+) -> int:
+    """Starts a member's round with the columns that the game makes of its node's time; returns its id.
+
+    `device` (read_device) can't help in it. Raises DeviceUnknown, the game's refusals, Unavailable, and what
+    `columns` raises; nothing is changed then.
+    """
+    if device is None:
+        raise DeviceUnknown
+    try:
+        round_id = new_id(slot=slot_of_key(member_id))
+    except IdSourceUnavailable as error:
+        raise Unavailable from error
+    try:
+        with node_transaction(round_id) as alias:
+            rounds = model.objects.on_node(alias).filter(member_id=member_id, campaign_id=snapshot.campaign_id)
+            # Its member sees it EXPIRED already, whenever the job comes.
+            overdue = rounds.filter(running_in=snapshot.campaign_id, ends_at__lte=DatabaseNow())
+            end(alias, list(overdue.values_list("pk", flat=True)))
+            ordinal = rounds.count() + 1
+            if ordinal > snapshot.rules["rounds_a_member"]:
+                raise refused.limit
+            now = database_now(alias)
+            # Of two starts at once the constraints refuse one.
+            started = model(
+                id=round_id,
+                member_id=member_id,
+                campaign_id=snapshot.campaign_id,
+                rules_version=snapshot.version,
+                running_in=snapshot.campaign_id,
+                ordinal=ordinal,
+                pay_seconds=snapshot.rules["pay_minutes"] * 60,
+                initiator_device=index_device(device),
+                state=RUNNING,
+                started_at=now,
+                **columns(now),
+            )
+            model.objects.bulk_create([started])
+    except IntegrityError as error:
+        raise refused.running from error
+    return round_id
+
+
+def get_round(model: type[R], *, round_id: int) -> R:
+    """The round with the database's time as `now`; raises NotFound."""
+    found: R | None = model.objects.filter(pk=round_id).annotate(now=DatabaseNow()).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def get_own_round(model: type[R], *, member_id: int, round_id: int) -> R:
+    """The member's round; raises NotFound, also for another member's."""
+    if slot_of_id(round_id) != slot_of_key(member_id):
+        raise NotFound
+    found = get_round(model, round_id=round_id)
+    if found.member_id != member_id:
+        raise NotFound
+    return found
+
+
+def own_rounds(model: type[R], *, member_id: int) -> QuerySet[R]:
+    """A member's rounds, each with `now`; all on the member's node."""
+    rows: QuerySet[R] = model.objects.on_node(alias_of_slot(slot_of_key(member_id)))
+    return rows.filter(member_id=member_id).annotate(now=DatabaseNow())
+
+
+def state_now(round_: Any) -> str:
+    """Its state; EXPIRED from the moment that its time is over, whenever the sweep says so."""
+    return EXPIRED if round_.state == RUNNING and round_.ends_at <= round_.now else str(round_.state)
+
+
+def lock_round(model: type[R], *, alias: str, round_id: int) -> tuple[R, datetime]:
+    """The round's row, locked until the node transaction ends, and its node's time since then."""
+    locked: R = model.objects.on_node(alias).select_for_update().get(pk=round_id)
+    return locked, database_now(alias)
+
+
+def is_running(round_: RoundModel, *, now: datetime) -> bool:
+    """Whether anything may happen in a round that is locked since before `now`."""
+    return round_.state == RUNNING and round_.ends_at > now
+
+
+def end_overdue(model: type[R], *, end: End, limit: int = ROUNDS_A_RUN) -> int:
+    """Ends up to `limit` rounds a node whose time is over by its clock; costs what is due. Returns how many.
+
+    Nobody waits for it: nothing happens in a round past its end. Every node is served before an outage is raised.
+    """
+    ended, outages = 0, []
+    for alias in node_aliases():
+        due = model.objects.on_node(alias).filter(state=RUNNING, ends_at__lte=DatabaseNow())
+        try:
+            ended += end(alias, list(due.order_by("ends_at").values_list("pk", flat=True)[:limit]))
+        except OperationalError as error:
+            outages.append(error)
+    if outages:
+        raise outages[0]
+    return ended
+
+
+def find_overdue(model: type[R]) -> Iterator[str]:
+    """For a check: rounds that run past their end."""
+    for alias in node_aliases():
+        late = model.objects.on_node(alias).filter(state=RUNNING, ends_at__lte=DatabaseNow(after=-GRACE))
+        for round_id in late.values_list("pk", flat=True).iterator(ROUNDS_A_RUN):
+            yield f"round {round_id}: runs past its end"
+
+
+def rounds_by_page(model: type[R]) -> Iterator[tuple[str, list[R]]]:
+    """For a check: all rounds, each node's with its alias, a page at a time."""
+    for alias in node_aliases():
+        last_id = 0
+        rows = model.objects.on_node(alias).order_by("pk")
+        while page := list(rows.filter(pk__gt=last_id)[:ROUNDS_A_RUN]):
+            last_id = page[-1].pk
+            yield alias, page
