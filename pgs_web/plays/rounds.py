@@ -108,8 +108,9 @@ def get_own_round(model: type[R], *, member_id: int, round_id: int) -> R:
 
 def own_rounds(model: type[R], *, member_id: int) -> QuerySet[R]:
     """A member's rounds, each with `now`; all on the member's node."""
-    rows: QuerySet[R] = model.objects.on_node(alias_of_slot(slot_of_key(member_id)))
-    return rows.filter(member_id=member_id).annotate(now=DatabaseNow())
+    rows: Any = model.objects.on_node(alias_of_slot(slot_of_key(member_id)))
+    found: QuerySet[R] = rows.filter(member_id=member_id).annotate(now=DatabaseNow())
+    return found
 
 
 def state_now(round_: Any) -> str:

@@ -41,4 +41,3 @@ def describe_proof(round_: Round) -> dict[str, Any]:
         "schedule": round_.schedule() if is_told else None,
         "helps": describe_helps(round_),
     }
-

@@ -152,7 +152,9 @@ class ProofView(PublicView):
     )
     def get(self, request: Request, share_code: str) -> Response:
         """The hash that was told at the start, and at the end the seed that fixed every cut."""
-        return Response(ProofSerializer(describe_proof(get_round(Round, round_id=read_share_code(CODE, share_code)))).data)
+        return Response(
+            ProofSerializer(describe_proof(get_round(Round, round_id=read_share_code(CODE, share_code)))).data
+        )
 
 
 class HelpView(APIView):

@@ -32,9 +32,7 @@ def reach_price(*, alias: str, round_: Round, now: datetime, sale_ends_at: datet
     NotOnSale, Unavailable, which must roll that back.
     """
     price_fen = round_.list_price_fen - round_.cut_fen
-    promised = promise_price(
-        CODE, round_, price_fen=price_fen, now=now, sale_ends_at=sale_ends_at, refusal=NotOnSale
-    )
+    promised = promise_price(CODE, round_, price_fen=price_fen, now=now, sale_ends_at=sale_ends_at, refusal=NotOnSale)
     move_round(
         alias=alias,
         round_=round_,

@@ -9,11 +9,11 @@ from pgs_web.marketing.bargain.models import Round
 from pgs_web.marketing.bargain.schedule import commit_seed, draw_seed
 from pgs_web.marketing.bargain.services.ending import end_rounds
 from pgs_web.marketing.bargain.states import CODE
-from pgs_web.trade.coupon.models import LONGEST_TITLE
 from pgs_web.plays.rounds import StartRefusals, begin_round
 from pgs_web.plays.sales import end_of_round, require_on_sale
 from pgs_web.plays.selectors import read_rules_to_start
 from pgs_web.plays.switches import require_open
+from pgs_web.trade.coupon.models import LONGEST_TITLE
 from pgs_web.trade.coupon.terms import LARGEST_FEN
 
 

@@ -56,4 +56,3 @@ def begin(campaign: Campaign, *, member_id: int = 10) -> Round:
 def assist(round_: Round, helper_id: int) -> Cutting:
     """A help from a device of the helper's own."""
     return help_round(helper=make_helper(helper_id), round_id=round_.pk)
-
