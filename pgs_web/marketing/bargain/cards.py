@@ -112,7 +112,11 @@ def _acts(round_: Round, state: str, *, is_own: bool) -> list[CardAct]:
     if state != RoundState.RUNNING:
         return []
     if not is_own:
-        return [CardAct(name=_("Help to cut the price"), path=reverse("bargain:help", args=(write_share_code(CODE, round_.pk),)))]
+        return [
+            CardAct(
+                name=_("Help to cut the price"), path=reverse("bargain:help", args=(write_share_code(CODE, round_.pk),))
+            )
+        ]
     give_up = CardAct(
         name=_("Give up"),
         path=reverse("bargain:give_up", args=(round_.pk,)),
