@@ -85,6 +85,7 @@ INSTALLED_APPS = [
     "pgs_task.logistics",
     "pgs_task.reconciliation",
     "pgs_task.replay",
+    "pgs_task.simulation",
     "pgs_task.demo",
     "pgs_admin",
 ]

@@ -1,10 +1,12 @@
 """How far a replay has come, kept in a file, so that Ctrl-C or a crash is a pause and not a loss."""
 
+import asyncio
 import json
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
+SAVE_EVERY_SECONDS = 5.0
 # Orders that a later cancellation line may name, a shopper and product; more are forgotten, oldest first.
 REMEMBERED_ORDERS = 20
 
@@ -45,6 +47,12 @@ class Bookmark:
         fresh = self.path.with_suffix(".new")
         fresh.write_text(json.dumps(content))
         fresh.replace(self.path)
+
+    async def save_often(self) -> None:
+        """Saves every few seconds until it is cancelled."""
+        while True:
+            await asyncio.sleep(SAVE_EVERY_SECONDS)
+            self.save()
 
 
 def open_bookmark(path: Path, *, run: str) -> Bookmark:

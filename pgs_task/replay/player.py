@@ -13,7 +13,6 @@ from pgs_task.replay.invoice import InvoiceLine
 from pgs_task.shoppers.client import Answer, ShopClient, Shopper
 
 LINES_IN_FLIGHT = 48
-SAVE_EVERY_SECONDS = 5.0
 # Tries of a take-back while the order is still in the stream or its payment is on its way through the outbox.
 TAKE_BACK_TRIES = 20
 
@@ -72,7 +71,7 @@ class Player:
 
     async def play(self, lines: Iterable[InvoiceLine]) -> Tally:
         """Plays all lines that the bookmark doesn't have yet; raises what a line's playing raised."""
-        saver = asyncio.create_task(self._save_often())
+        saver = asyncio.create_task(self.bookmark.save_often())
         try:
             async with asyncio.TaskGroup() as group:
                 await self._begin_lines(lines, group)
@@ -172,11 +171,6 @@ class Player:
                 break
             await asyncio.sleep(min(0.1 * 2**attempt, 2))
         self.tally.set_aside["cancellation of an order that was already shipped or ended"] += 1
-
-    async def _save_often(self) -> None:
-        while True:
-            await asyncio.sleep(SAVE_EVERY_SECONDS)
-            self.bookmark.save()
 
 
 FINAL = frozenset({"SHIPPED", "COMPLETED", "CANCELLED", "REFUNDING", "REFUNDED", "REJECTED"})

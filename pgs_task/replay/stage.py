@@ -129,18 +129,18 @@ def _make_activities(
             actor=ACTOR,
         )
         submit_for_review(activity_id=activity.pk, actor=ACTOR)
-        _put_on_sale(activity.pk)
+        put_on_sale(activity.pk, actor=ACTOR)
         activities[code] = str(activity.pk)
         on_step("activity")
     advance_sales()
     return activities
 
 
-def _put_on_sale(activity_id: int) -> None:
-    """One slow answer of Redis among thousands of activities doesn't end the replay; raises the last one's error."""
+def put_on_sale(activity_id: int, *, actor: str) -> None:
+    """Approves an activity; one slow answer of Redis among thousands is no end. Raises the last try's error."""
     for wait in (*SECONDS_BEFORE_TRIES, None):
         try:
-            schedule_sale(activity_id=activity_id, actor=ACTOR, allow_same_person=True)
+            schedule_sale(activity_id=activity_id, actor=actor, allow_same_person=True)
         except WORTH_A_TRY:
             if wait is None:
                 raise

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, Self
 
@@ -45,6 +46,8 @@ class ShopClient:
         self._places = asyncio.Semaphore(connections)
         self._http = httpx.AsyncClient(
             base_url=base_url,
+            # Many shoppers share it: none may get another's device.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             timeout=httpx.Timeout(30),
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
         )

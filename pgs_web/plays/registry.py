@@ -15,6 +15,7 @@ from django.utils.module_loading import module_has_submodule
 
 from pgs_web.plays.contract import HOOKS, Play, topic_of
 from pgs_web.plays.pages import PlayPage
+from pgs_web.plays.stories import Story
 
 CODE = re.compile(r"[a-z][a-z0-9_]{1,30}")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
@@ -33,13 +34,8 @@ def find_play(code: str) -> Play | None:
 
 
 def listeners(hook: str) -> list[Play]:
-    """The games that have the hook, or another method, of their own."""
+    """The games that have the hook."""
     return [play for play in all_plays() if play.overrides(hook)]
-
-
-def plays_with_pages() -> list[Play]:
-    """The games whose rounds shoppers look at on the shop's own pages."""
-    return listeners("read_shared")
 
 
 def pages_of(play: Play) -> Sequence[PlayPage]:
@@ -111,6 +107,8 @@ def _problems_of(play: Play, module: str) -> Iterator[str]:
         yield "its rule_form is no form: make it a subclass of django.forms.Form, or None."
     if play.urls is not None and find_spec(play.urls) is None:
         yield f"its urls name {play.urls}, which isn't there: write that module, or None."
+    if play.story is not None and not (isinstance(play.story, Story) and rule_form is not None):
+        yield "its story is no object of a subclass of pgs_web.plays.stories.Story, or it has no rule_form."
     yield from _problems_of_names(play)
 
 

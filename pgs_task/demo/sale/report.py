@@ -15,9 +15,11 @@ from pgs_task.demo.launcher import Launcher
 from pgs_task.demo.sale.mishaps import Mishaps
 from pgs_task.demo.sale.rush import RushResult
 from pgs_task.demo.sale.service import APPROVED_FEN, ASKED_FEN
+from pgs_task.demo.sale.story import PlayedSale
 from pgs_task.payment.models import Refund
 from pgs_task.payment.states import RefundState
 from pgs_task.shoppers.measurements import percentile
+from pgs_task.simulation.report import games_table
 from pgs_web.trade.after_sale.states import RequestState
 from pgs_web.trade.group.models import Group
 from pgs_web.trade.order.models import Order
@@ -63,16 +65,17 @@ def read_outcome(activity_ids: Sequence[str]) -> Outcome:
     return outcome
 
 
-def print_report(
-    launcher: Launcher, console: Console, *, result: RushResult, mishaps: Mishaps, activity_ids: Sequence[str]
-) -> bool:
-    """Prints invariants and the table; says whether every invariant holds."""
+def print_report(launcher: Launcher, console: Console, sale: PlayedSale) -> bool:
+    """Prints invariants and the tables; says whether every invariant holds and the games went as they should."""
     holds = _check_invariants(launcher)
-    outcome = read_outcome(activity_ids)
-    console.print(_sale_table(result, mishaps, outcome))
-    console.print(_latency_table(result, outcome))
+    outcome = read_outcome(sale.activity_ids)
+    console.print(_sale_table(sale.rush, sale.mishaps, outcome))
+    console.print(games_table(sale.games.describe()))
+    console.print(_latency_table(sale.rush, outcome))
+    for text in sale.games.complaints:
+        console.print(f"[red]a game went wrong: {text}[/red]")
     console.print("[green]every invariant holds[/green]" if holds else "[red]an invariant does not hold[/red]")
-    return holds
+    return holds and not sale.games.complaints
 
 
 def _check_invariants(launcher: Launcher) -> bool:

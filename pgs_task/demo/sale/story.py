@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,12 +17,23 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pgs_task.demo.launcher import Launcher
+from pgs_task.demo.sale.games import PLAYERS, PlayedGames, play_games, prepare_games
 from pgs_task.demo.sale.mishaps import Mishaps, play_mishaps
 from pgs_task.demo.sale.plan import LASTS_SECONDS, MISHAPS, OFFERS, Offer
 from pgs_task.demo.sale.rush import OpenOffer, Rush, RushResult
 from pgs_task.shoppers.client import Shopper
 
 Played = TypeVar("Played")
+
+
+@dataclass(frozen=True)
+class PlayedSale:
+    """What the shoppers of a sale saw, and the ids of its activities."""
+
+    rush: RushResult
+    mishaps: Mishaps
+    games: PlayedGames
+    activity_ids: list[str]
 
 
 class CommandFailed(RuntimeError):
@@ -37,11 +49,11 @@ def run_command(root: Path, *arguments: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in ended.stdout.splitlines() if line.startswith("{")]
 
 
-def play_sale(launcher: Launcher, console: Console) -> tuple[RushResult, Mishaps, list[str]]:
-    """Plays one sale over HTTP with live progress; returns what the shoppers saw, and the activities' ids."""
+def play_sale(launcher: Launcher, console: Console) -> PlayedSale:
+    """Plays one sale over HTTP with live progress."""
     root = launcher.root
     rush_count = sum(offer.shoppers for offer in OFFERS)
-    shopper_count = rush_count + MISHAPS.shoppers
+    shopper_count = rush_count + MISHAPS.shoppers + PLAYERS
     prefix = f"demo_{secrets.token_hex(3)}"
     with console.status(f"{shopper_count} members sign up"):
         lines = run_command(root, "create_members", str(shopper_count), "--prefix", prefix, "--json")
@@ -60,12 +72,19 @@ def play_sale(launcher: Launcher, console: Console) -> tuple[RushResult, Mishaps
         playing = play_mishaps(
             launcher.book.base_url,
             activity_id=mishaps_id,
-            shoppers=shoppers[rush_count:],
+            shoppers=shoppers[rush_count : rush_count + MISHAPS.shoppers],
             set_fault=lambda name, on: run_command(root, "set_sandbox_faults", f"{name}={100 if on else 0}"),
         )
         mishaps = _watch_until_done(launcher, pool.submit(asyncio.run, playing))
-    _wait_out_deadlines(launcher, console)
-    return result, mishaps, [*(offer.activity_id for offer in offers), mishaps_id]
+    player = prepare_games(
+        launcher.book.base_url, run=prefix, shoppers=shoppers[-PLAYERS:], folder=launcher.book.folder
+    )
+    # The deadlines of the sale pass meanwhile.
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        playing_games = pool.submit(asyncio.run, play_games(player))
+        _wait_out_deadlines(launcher, console)
+        games = _watch_until_done(launcher, playing_games)
+    return PlayedSale(result, mishaps, games, [*(offer.activity_id for offer in offers), mishaps_id])
 
 
 def _watch_until_done(launcher: Launcher, played: "Future[Played]") -> Played:

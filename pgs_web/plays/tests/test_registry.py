@@ -37,6 +37,7 @@ def test_a_game_that_is_on_is_found(settings):
         ({"code": None}, "folder's name"),
         ({"title": ""}, "no title"),
         ({"rule_form": Play}, "no form"),
+        ({"story": Play()}, "its story is no object"),
         ({"urls": "pgs_web.plays.nowhere"}, "isn't there"),
         ({"jobs": (JOB, JOB)}, "two jobs called 'deal'"),
         ({"jobs": (PlayJob(name="deal", run=lambda: None, every_seconds=1),)}, "no lambda"),

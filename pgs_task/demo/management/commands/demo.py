@@ -66,8 +66,7 @@ class Command(BaseCommand):
         try:
             self._start(launcher, root, console)
             if plays:
-                result, mishaps, activity_ids = play_sale(launcher, console)
-                holds = print_report(launcher, console, result=result, mishaps=mishaps, activity_ids=activity_ids)
+                holds = print_report(launcher, console, play_sale(launcher, console))
             if not is_once:
                 print_welcome(console, book)
                 while True:
@@ -79,7 +78,7 @@ class Command(BaseCommand):
         finally:
             launcher.stop()
         if not holds:
-            raise CommandError("An invariant does not hold; see the lines above.")
+            raise CommandError("An invariant does not hold, or a game went wrong; see the lines above.")
 
     def _start(self, launcher: Launcher, root: Path, console: Console) -> None:
         launcher.book.write_environment_file()
