@@ -9,6 +9,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("pgs_web.urls")),
     path("api/v1/", include("pgs_task.payment.urls")),
     path("api/v1/", include("pgs_web.plays.urls")),
+    path("g/", include("pgs_web.plays.page_urls")),
     path("sandbox-gateway/", include("pgs_task.payment.sandbox_gateway.urls")),
     path("media/", include(picture_urlpatterns)),
     path("admin/i18n/", include("django.conf.urls.i18n")),

@@ -10,6 +10,8 @@ from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from pgs_web.display import money
+
 # A detail page shows so many rows of a kind and says when there are more.
 ROWS_SHOWN = 100
 
@@ -30,11 +32,8 @@ def show_table(headers: Sequence[Any], rows: Iterable[Sequence[Any]]) -> SafeStr
 
 
 def show_yuan(fen: int | None) -> str:
-    """¥12.34 of 1234 fen."""
-    if fen is None:
-        return "-"
-    sign = "-" if fen < 0 else ""
-    return f"{sign}¥{abs(fen) // 100:,}.{abs(fen) % 100:02d}"
+    """¥12.34 of 1234 fen, a dash for nothing."""
+    return "-" if fen is None else money.show_yuan(fen)
 
 
 def link(page: str, row_id: int | None) -> SafeString:

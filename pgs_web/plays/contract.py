@@ -17,6 +17,7 @@ from pgs_web.plays.stories import Story
 if TYPE_CHECKING:
     # Reads models, which can't be read before the apps are there; this file can.
     from pgs_data.messaging.relay import Handler, Message
+    from pgs_web.plays.cards import Card
 
 # Hooks that a game may override → what has happened when they are called.
 HOOKS: Mapping[str, str] = {
@@ -71,6 +72,8 @@ class Play:
     summary: str | Promise = ""
     # Module of urlpatterns, mounted at /api/v1/plays/<code>/.
     urls: str | None = None
+    # Where a member's own rounds are listed, below that address; one of them is at its id below this one.
+    rounds: str = "rounds/"
     jobs: Sequence[PlayJob] = ()
     # Name of an own message → its handler; `topic()` is what the outbox calls it.
     handlers: Mapping[str, Handler] = {}
@@ -91,6 +94,13 @@ class Play:
     def entrance(self) -> str | None:
         """Where a shopper begins, below /api/v1/plays/<code>/; None when there is nothing to enter by."""
         return None
+
+    def read_shared(self, share_code: str) -> Card:
+        """The round behind a shared link, as everybody sees it; raises pgs_web.api.errors.NotFound, or an outage.
+
+        Who overrides it has pages: see pgs_web/plays/cards.py.
+        """
+        raise NotImplementedError
 
     def on_order_created(self, messages: Sequence[Message]) -> None:
         """Orders are written down, UNPAID."""

@@ -34,8 +34,13 @@ def find_play(code: str) -> Play | None:
 
 
 def listeners(hook: str) -> list[Play]:
-    """The games that have the hook."""
+    """The games that have the hook, or another method, of their own."""
     return [play for play in all_plays() if play.overrides(hook)]
+
+
+def plays_with_pages() -> list[Play]:
+    """The games whose rounds shoppers look at on the shop's own pages."""
+    return listeners("read_shared")
 
 
 def pages_of(play: Play) -> Sequence[PlayPage]:

@@ -3,12 +3,15 @@
 from datetime import UTC
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import extend_schema_field
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from pgs_web.api.fields import IdField
+from pgs_web.plays.cards import Card, CardAct, CardFigure, CardHelp
 from pgs_web.plays.rounds import state_now
 from pgs_web.plays.shares import write_share_code
+from pgs_web.plays.states import Stage
 
 
 class PlaySerializer(serializers.Serializer):
@@ -50,3 +53,47 @@ class RoundShareSerializer(serializers.Serializer[Any]):
     @extend_schema_field(serializers.CharField())
     def get_state(self, round_: Any) -> str:
         return state_now(round_)
+
+
+@extend_schema_serializer(component_name="PlayCardFigure")
+class CardFigureSerializer(serializers.Serializer[CardFigure]):
+    name = serializers.CharField()
+    text = serializers.CharField()
+    kind = serializers.CharField(help_text=_("before, now, or empty."))
+
+
+@extend_schema_serializer(component_name="PlayCardHelp")
+class CardHelpSerializer(serializers.Serializer[CardHelp]):
+    who = serializers.CharField(help_text=_("Masked."))
+    what = serializers.CharField()
+
+
+@extend_schema_serializer(component_name="PlayCardAct")
+class CardActSerializer(serializers.Serializer[CardAct]):
+    name = serializers.CharField()
+    path = serializers.CharField(help_text=_("POST there, signed in, without a body."))
+    question = serializers.CharField(help_text=_("Ask it before; empty for none."))
+    is_grave = serializers.BooleanField(help_text=_("Not to be pressed by mistake."))
+
+
+@extend_schema_serializer(component_name="PlayCard")
+class CardSerializer(serializers.Serializer[Card]):
+    """A round of any game, in words of the reader's language: one page shows them all."""
+
+    play = serializers.CharField()
+    round_id = IdField()
+    share_code = serializers.CharField()
+    page = serializers.CharField(help_text=_("The page to share, below the shop's address."))
+    title = serializers.CharField()
+    activity_id = IdField(allow_null=True)
+    stage = serializers.CharField(help_text=" or ".join(Stage))
+    headline = serializers.CharField()
+    notes = serializers.ListField(child=serializers.CharField())
+    figures = CardFigureSerializer(many=True)
+    done = serializers.IntegerField()
+    goal = serializers.IntegerField(help_text=_("0 when there is no progress to show."))
+    ends_at = serializers.DateTimeField(default_timezone=UTC, allow_null=True)
+    ends_label = serializers.CharField(help_text=_("What is over then; empty without ends_at."))
+    helps = CardHelpSerializer(many=True, help_text=_("The newest first; empty where a list is told."))
+    acts = CardActSerializer(many=True, help_text=_("What the one who asks may try."))
+    server_time = serializers.DateTimeField(default_timezone=UTC)

@@ -2,12 +2,18 @@
 
 from django.utils.translation import gettext_lazy as _
 
+from pgs_web.marketing.bargain.cards import describe_card
 from pgs_web.marketing.bargain.checks import find_overdue_rounds, find_wrong_cuts, find_wrong_prices
 from pgs_web.marketing.bargain.forms import Rules
+from pgs_web.marketing.bargain.models import Round
+from pgs_web.marketing.bargain.selectors import describe_helps
 from pgs_web.marketing.bargain.services import end_overdue_rounds
 from pgs_web.marketing.bargain.states import CODE
 from pgs_web.marketing.bargain.story import BargainStory
+from pgs_web.plays.cards import Card
 from pgs_web.plays.contract import Play, PlayCheck, PlayJob
+from pgs_web.plays.rounds import get_round
+from pgs_web.plays.shares import read_share_code
 
 
 class Bargain(Play):
@@ -40,6 +46,11 @@ class Bargain(Play):
     def entrance(self) -> str:
         """Which bargains there are."""
         return "campaigns/"
+
+    def read_shared(self, share_code: str) -> Card:
+        """The bargain with its helpers."""
+        round_ = get_round(Round, round_id=read_share_code(CODE, share_code))
+        return describe_card(round_, helps=describe_helps(round_))
 
 
 PLAY = Bargain()

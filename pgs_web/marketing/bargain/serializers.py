@@ -8,10 +8,11 @@ from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from pgs_web.api.fields import IdField
+from pgs_web.marketing.bargain.cards import describe_card
 from pgs_web.marketing.bargain.models import Round
 from pgs_web.marketing.bargain.states import CODE, RoundState
 from pgs_web.plays.rounds import state_now
-from pgs_web.plays.serializers import RoundShareSerializer, RoundStartSerializer
+from pgs_web.plays.serializers import CardSerializer, RoundShareSerializer, RoundStartSerializer
 
 # In words: an enumeration would need a name of its own in the shop's settings.
 STATES = " or ".join(RoundState)
@@ -44,7 +45,9 @@ class CampaignsSerializer(serializers.Serializer[Any]):
 class ShareSerializer(RoundShareSerializer):
     """A bargain as everybody with its link sees it."""
 
+    # Context: `helps` (selectors.describe_helps), where who helped is shown.
     play = CODE
+    is_own = False
 
     floor_price_fen = serializers.IntegerField()
     price_fen = serializers.SerializerMethodField(help_text=_("What it costs by now."))
@@ -56,6 +59,7 @@ class ShareSerializer(RoundShareSerializer):
     )
     new_helps_left = serializers.SerializerMethodField(help_text=_("So many, when all of them are new members."))
     commitment = serializers.CharField(help_text=_("SHA-256 of the seed that fixes every cut; told at the end."))
+    card = serializers.SerializerMethodField()
 
     @extend_schema_field(serializers.CharField(help_text=STATES))
     def get_state(self, round_: Round) -> str:
@@ -73,10 +77,17 @@ class ShareSerializer(RoundShareSerializer):
     def get_new_helps_left(self, round_: Round) -> int:
         return -(-(round_.cuts - round_.cut_count) // round_.new_member_cuts)
 
+    @extend_schema_field(CardSerializer)
+    def get_card(self, round_: Round) -> Any:
+        card = describe_card(round_, helps=self.context.get("helps", ()), is_own=self.is_own)
+        return CardSerializer(card).data
+
 
 @extend_schema_serializer(component_name="BargainRound")
 class RoundSerializer(ShareSerializer):
     """A bargain of yours."""
+
+    is_own = True
 
     round_id = IdField(source="pk")
     campaign_id = IdField()
@@ -96,8 +107,6 @@ class HelpSerializer(serializers.Serializer[Any]):
 
 @extend_schema_serializer(component_name="BargainShareWithHelps")
 class ShareWithHelpsSerializer(ShareSerializer):
-    # Context: `helps` (selectors.describe_helps).
-
     helps = serializers.SerializerMethodField()
 
     @extend_schema_field(HelpSerializer(many=True))
@@ -111,6 +120,7 @@ class HelpedSerializer(serializers.Serializer[Any]):
 
     cuts = serializers.IntegerField()
     cut_fen = serializers.IntegerField()
+    said = serializers.CharField(help_text=_("In words."))
     bargain = ShareSerializer()
 
 

@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 from pgs_web.api.errors import NotFound
 from pgs_web.api.pagination import PageCursor
 from pgs_web.api.schema import refusals
+from pgs_web.marketing.bargain.cards import tell_cut
 from pgs_web.marketing.bargain.errors import NotAtFloor, NotOnSale, RoundLimit, RoundOver, RoundRunning
 from pgs_web.marketing.bargain.models import Round
 from pgs_web.marketing.bargain.selectors import describe_helps, describe_proof
@@ -173,7 +174,12 @@ class HelpView(APIView):
         """Cuts the price of somebody else's bargain, once; from a device with a mark of `/devices/`."""
         round_id = read_share_code(CODE, share_code)
         helped = help_round(helper=read_helper(request), round_id=round_id)
-        answer = {"cuts": helped.cuts, "cut_fen": helped.cut_fen, "bargain": get_round(Round, round_id=round_id)}
+        answer = {
+            "cuts": helped.cuts,
+            "cut_fen": helped.cut_fen,
+            "said": tell_cut(helped.cut_fen),
+            "bargain": get_round(Round, round_id=round_id),
+        }
         return Response(HelpedSerializer(answer).data)
 
 
