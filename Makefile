@@ -15,7 +15,7 @@ CHECK_ENV := PGS_ENV_FILE=/dev/null SQLITE_FOLDER=build/check LOG_LEVEL=WARNING
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-clean test test-alone test-races test-fast check lock format coverage debian-packages messages \
-	bench drill-money bench-engine bench-spread bench-intake bench-drain bench-scale bench-flow bench-memory bench-packages
+	bench drill-money bench-engine bench-spread bench-intake bench-drain bench-scale bench-flow bench-memory bench-packet bench-packages
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,7 +69,7 @@ messages: $(VENV)/.fast ## Collect the texts to translate, and compile the trans
 # Each starts servers of its own and ends them; what they find goes to build/bench. See benchmarks/README.md.
 # BENCH="…" hands a benchmark options, such as BENCH="--seconds 30".
 bench: ## Run every benchmark one after the other (half an hour; leave the machine alone meanwhile)
-	@failed=""; for name in engine spread intake drain scale flow memory; do \
+	@failed=""; for name in engine packet spread intake drain scale flow memory; do \
 		test ! -f benchmarks/bench_$$name.py || $(MAKE) --no-print-directory bench-$$name || failed="$$failed $$name"; done; \
 		test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
 
@@ -93,6 +93,9 @@ bench-flow: $(VENV)/.bench bench-packages ## Accept and drain together at a fixe
 
 bench-memory: $(VENV)/.bench bench-packages ## Ten minutes at 10,000 orders a second: what memory does
 	$(BIN)/python -m benchmarks.bench_memory $(BENCH)
+
+bench-packet: $(VENV)/.bench bench-packages ## Helps a second that the script of red packets takes or refuses, against counting only
+	$(BIN)/python -m benchmarks.bench_packet $(BENCH)
 
 drill-money: $(VENV)/.bench bench-packages ## Twenty thousand orders on the gateway's worst day: do the books agree? (DRILL="--orders 2000")
 	$(BIN)/python -m benchmarks.drill_money $(DRILL)

@@ -2,4 +2,5 @@
 
 PLAYS: list[str] = [
     "pgs_web.marketing.bargain",
+    "pgs_web.marketing.red_packet",
 ]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.utils.functional import Promise
@@ -101,6 +101,10 @@ class Play:
         Who overrides it has pages: see pgs_web/plays/cards.py.
         """
         raise NotImplementedError
+
+    def judge_change(self, *, before: Mapping[str, Any], after: Mapping[str, Any]) -> Mapping[str, str | Promise]:
+        """Why a campaign with the rules `before` can't go on with `after`, by field; both are good by themselves."""
+        return {}
 
     def on_order_created(self, messages: Sequence[Message]) -> None:
         """Orders are written down, UNPAID."""

@@ -60,6 +60,7 @@ def change_rules(
     if code is None:
         raise NotFound
     checked = validate_rules(code=code, rules=rules)
+    _judge_change(code, campaign_id, based_on, checked)
     with transaction.atomic():
         present = Campaign.objects.filter(pk=campaign_id, version=based_on, closed_at=None)
         if not present.update(version=F("version") + 1):
@@ -88,6 +89,16 @@ def validate_rules(*, code: str, rules: Mapping[str, Any]) -> dict[str, Any]:
             ]
         )
     return dict(form.cleaned_data)
+
+
+def _judge_change(code: str, campaign_id: int, based_on: int, checked: Mapping[str, Any]) -> None:
+    play = find_play(code)
+    before = CampaignRules.objects.filter(campaign_id=campaign_id, version=based_on).first()
+    if play is None or before is None:
+        raise PlayMoved
+    problems = play.judge_change(before=before.rules, after=checked)
+    if problems:
+        raise BadRules(errors=[FieldProblem(field, "invalid", str(said)) for field, said in problems.items()])
 
 
 def _write_version(campaign_id: int, version: int, rules: dict[str, Any], *, author: str, reason: str) -> CampaignRules:

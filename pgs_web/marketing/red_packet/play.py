@@ -1,0 +1,80 @@
+"""Expanding red packet (膨胀红包): the one object that the registry takes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from pgs_web.marketing.red_packet.checks import (
+    find_exceeded_envelopes,
+    find_overdue_packets,
+    find_wrong_coupons,
+    find_wrong_envelopes,
+    find_wrong_growth,
+)
+from pgs_web.marketing.red_packet.forms import Rules
+from pgs_web.marketing.red_packet.services import (
+    count_envelopes,
+    end_overdue_packets,
+    keep_envelopes,
+    settle_ended_packets,
+)
+from pgs_web.marketing.red_packet.states import CODE
+from pgs_web.plays.contract import Play, PlayCheck, PlayJob
+
+
+class RedPacket(Play):
+    code = CODE
+    title = _("Red packet")
+    summary = _("Friends let a red packet grow; redeemed, it is a coupon.")
+    urls = "pgs_web.marketing.red_packet.urls"
+    jobs = (
+        PlayJob(name="end_packets", run=end_overdue_packets, every_seconds=5),
+        PlayJob(name="settle_packets", run=settle_ended_packets, every_seconds=5),
+        PlayJob(name="keep_envelopes", run=keep_envelopes, every_seconds=5, lease_seconds=60),
+        PlayJob(name="count_envelopes", run=count_envelopes, every_seconds=15, lease_seconds=60),
+    )
+    checks = (
+        PlayCheck(
+            name="growth",
+            promise=_("a red packet is worth what its helps and the committed ladder say, a helper helps once"),
+            find_offenders=find_wrong_growth,
+        ),
+        PlayCheck(
+            name="coupons",
+            promise=_("a redeemed red packet has one coupon of what it was worth, no other has one"),
+            find_offenders=find_wrong_coupons,
+        ),
+        PlayCheck(
+            name="envelope",
+            promise=_("the red packets of a campaign never cost more than its envelope"),
+            find_offenders=find_exceeded_envelopes,
+            is_always=True,
+        ),
+        PlayCheck(
+            name="ledger",
+            promise=_("what is reserved for red packets in Redis is what their rows say"),
+            find_offenders=find_wrong_envelopes,
+        ),
+        PlayCheck(
+            name="overdue",
+            promise=_("no red packet runs past its end, or keeps money after it"),
+            find_offenders=find_overdue_packets,
+            is_always=True,
+        ),
+    )
+    rule_form = Rules
+
+    def entrance(self) -> str:
+        """Which red packets there are."""
+        return "campaigns/"
+
+    def judge_change(self, *, before: Mapping[str, Any], after: Mapping[str, Any]) -> Mapping[str, str | Promise]:
+        """The envelope is the campaign's: whoever has more to give makes another campaign."""
+        if before["envelope_fen"] == after["envelope_fen"]:
+            return {}
+        return {"envelope_fen": _("A campaign keeps its envelope. Make another campaign for other money.")}
+
+
+PLAY = RedPacket()

@@ -1,0 +1,102 @@
+"""Reads of packets, for who opened them, for who is asked to help, and for who wants a proof."""
+
+from typing import Any
+
+from django.db.models import F, QuerySet
+
+from pgs_data.clock import DatabaseNow
+from pgs_data.sharding.slots import alias_of_id, alias_of_slot, slot_of_id, slot_of_key
+from pgs_web.api.errors import NotFound
+from pgs_web.marketing.red_packet.ladders import ALGORITHM
+from pgs_web.marketing.red_packet.models import Packet, PacketHelp
+from pgs_web.marketing.red_packet.states import CODE, PacketState
+from pgs_web.member.selectors import get_masked_names
+from pgs_web.plays.models import Campaign, CampaignRules
+
+CAMPAIGNS_SHOWN = 50
+# Nobody sees those: they have never been open.
+HIDDEN = (PacketState.OPENING, PacketState.ABANDONED)
+
+
+def get_packet(*, packet_id: int) -> Packet:
+    """The packet with the database's time as `now`; raises NotFound."""
+    found = Packet.objects.filter(pk=packet_id).exclude(state__in=HIDDEN).annotate(now=DatabaseNow()).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def get_own_packet(*, member_id: int, packet_id: int) -> Packet:
+    """The member's packet; raises NotFound, also for another member's."""
+    if slot_of_id(packet_id) != slot_of_key(member_id):
+        raise NotFound
+    found = get_packet(packet_id=packet_id)
+    if found.member_id != member_id:
+        raise NotFound
+    return found
+
+
+def own_packets(*, member_id: int) -> QuerySet[Packet]:
+    """A member's packets, each with `now`; all on the member's node."""
+    rows = Packet.objects.on_node(alias_of_slot(slot_of_key(member_id))).filter(member_id=member_id)
+    return rows.exclude(state__in=HIDDEN).annotate(now=DatabaseNow())
+
+
+def state_now(packet: Any) -> str:
+    """Its state; EXPIRED from the moment that its time is over, whenever the sweep says so."""
+    is_over = packet.state == PacketState.RUNNING and packet.ends_at <= packet.now
+    return PacketState.EXPIRED.value if is_over else str(packet.state)
+
+
+def next_rise(packet: Packet) -> int | None:
+    """In how many helps it is worth more; None when it is as large as it can be."""
+    ladder = packet.ladder()
+    rises = (place for place in range(packet.help_count, len(ladder)) if ladder[place] > packet.value_fen)
+    place = next(rises, None)
+    return None if place is None else place - packet.help_count
+
+
+def describe_helps(packet: Packet) -> list[dict[str, Any]]:
+    """Who helped, masked, in their order; as many as there are steps at most."""
+    rows = PacketHelp.objects.on_node(alias_of_id(packet.pk)).filter(packet_id=packet.pk)
+    helps = list(rows.order_by("step")[: packet.steps])
+    names = get_masked_names(help_.helper_id for help_ in helps)
+    return [
+        {
+            "helper": names.get(help_.helper_id, "*"),
+            "step": help_.step,
+            "added_fen": help_.added_fen,
+            "helped_at": help_.helped_at,
+        }
+        for help_ in helps
+    ]
+
+
+def describe_proof(packet: Packet) -> dict[str, Any]:
+    """What anybody needs in order to verify the steps; seed and ladder once nobody can help any more."""
+    is_told = state_now(packet) != PacketState.RUNNING
+    return {
+        "algorithm": ALGORITHM,
+        "commitment": packet.commitment,
+        "face_fen": packet.face_fen,
+        "cap_fen": packet.cap_fen,
+        "rungs": packet.rungs,
+        "most_helps": packet.most_helps,
+        "least_fen": packet.least_fen,
+        "most_fen": packet.most_fen,
+        "seed": packet.seed if is_told else None,
+        "ladder": packet.ladder() if is_told else None,
+        "helps": describe_helps(packet),
+    }
+
+
+def open_campaigns() -> list[dict[str, Any]]:
+    """Campaigns in which packets can be opened, newest first."""
+    campaigns = list(Campaign.objects.filter(code=CODE, closed_at=None).order_by("-pk")[:CAMPAIGNS_SHOWN])
+    present = CampaignRules.objects.filter(campaign__in=campaigns, version=F("campaign__version"))
+    rules = dict(present.values_list("campaign_id", "rules"))
+    return [
+        {"campaign_id": campaign.pk, "title": campaign.title, **rules[campaign.pk]}
+        for campaign in campaigns
+        if campaign.pk in rules
+    ]

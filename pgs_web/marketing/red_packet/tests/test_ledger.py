@@ -1,0 +1,215 @@
+"""The ledger and the rows when processes die between the two, and when the ledger is away or has lost its memory."""
+
+from unittest.mock import patch
+
+import pytest
+
+from pgs_data.private_servers.running import RunningServer
+from pgs_data.redis.connections import RedisUnavailable, ledger
+from pgs_web.api.errors import OUTAGES
+from pgs_web.marketing.red_packet import scripts
+from pgs_web.marketing.red_packet.errors import CopyOutdated
+from pgs_web.marketing.red_packet.models import Packet
+from pgs_web.marketing.red_packet.scripts import HelpReply, TakenHelp, take_help
+from pgs_web.marketing.red_packet.services import (
+    end_overdue_packets,
+    envelopes,
+    helping,
+    keep_envelopes,
+    recount_envelope,
+    redeem_packet,
+    settle_ended_packets,
+    starting,
+)
+from pgs_web.marketing.red_packet.services.mending import mend_helps
+from pgs_web.marketing.red_packet.tests.making import (
+    FIRST_HELPER,
+    assist,
+    begin,
+    envelope_of,
+    let_end,
+    make_campaign,
+    make_packet,
+    offences,
+    try_help,
+)
+from pgs_web.plays.eligibility.models import Help
+
+pytestmark = pytest.mark.django_db(databases="__all__")
+
+
+class Died(BaseException):
+    """The process is gone: nothing after it runs."""
+
+
+def take(packet: Packet, number: int) -> TakenHelp:
+    """What a process does that dies before it has written the row."""
+    reply, taken = take_help(
+        campaign_id=packet.campaign_id, packet_id=packet.pk, helper_id=FIRST_HELPER + number
+    )
+    assert reply == HelpReply.TAKEN
+    assert taken is not None
+    return taken
+
+
+def mend(packet: Packet) -> int:
+    # As if 30 seconds had gone by.
+    return mend_helps(packet.campaign_id, older_than_ms=-10_000)
+
+
+def test_a_help_whose_process_died_before_its_row_is_taken_back():
+    packet = make_packet()
+    assist(packet, 0)
+    take(packet, 1)
+    assert envelope_of(packet.campaign_id) == (400, 1)
+    # Young ones are left alone: somebody may be writing them.
+    assert mend_helps(packet.campaign_id) == 0
+    assert try_help(packet, 1) == "already_helped"
+    assert (mend(packet), mend(packet)) == (1, 0)
+    assert envelope_of(packet.campaign_id) == (200, 1)
+    assert try_help(packet, 1) == "TAKEN"
+    assert offences() == []
+
+
+def test_a_help_that_wakes_up_after_it_was_taken_back_is_not_written():
+    packet = make_packet()
+    late = take(packet, 1)
+    mend(packet)
+    with pytest.raises(CopyOutdated):
+        helping._write(late)
+    assert helping._give_back(late) is None
+    assert (envelope_of(packet.campaign_id), offences()) == ((100, 1), [])
+
+
+def test_a_help_whose_process_died_behind_its_commit_stays():
+    packet = make_packet()
+    with patch.object(helping, "_confirm", side_effect=Died), pytest.raises(Died):
+        assist(packet, 1)
+    assert any("under way" in offender for offender in offences())
+    assert mend(packet) == 0
+    packet.refresh_from_db()
+    assert (packet.help_count, offences()) == (1, [])
+
+
+def test_what_fails_behind_the_script_is_given_back_at_once():
+    packet = make_packet()
+    with patch.object(helping, "lock_packet", side_effect=Died), pytest.raises(Died):
+        assist(packet, 1)
+    assert not Help.objects.filter(round_id=packet.pk).exists()
+    assert (envelope_of(packet.campaign_id), offences()) == ((100, 1), [])
+    assert try_help(packet, 1) == "TAKEN"
+
+
+def test_a_start_whose_process_died_gives_its_money_back():
+    campaign = make_campaign()
+    for dies_at in ("open_packet", "move_packet"):
+        with (
+            patch.object(starting, dies_at, side_effect=Died),
+            patch.object(starting, "_abandon"),
+            pytest.raises(Died),
+        ):
+            begin(campaign)
+        stuck = Packet.objects.on_node("node0").filter(state="OPENING")
+        assert settle_ended_packets() == 0
+        stuck.update(started_at="2020-01-01T00:00:00Z")
+        assert any("came to nothing" in offender for offender in offences())
+        assert (settle_ended_packets(), settle_ended_packets()) == (1, 0)
+    assert (envelope_of(campaign.pk), offences()) == ((0, 0), [])
+    assert begin(campaign).state == "RUNNING"
+    # A failure that is noticed leaves nothing for the clock.
+    with patch.object(starting, "move_packet", side_effect=Died), pytest.raises(Died):
+        begin(campaign, member_id=20)
+    assert (envelope_of(campaign.pk), offences()) == ((100, 1), [])
+
+
+def test_redeemed_before_the_ledger_heard_of_it():
+    packet = make_packet(reserves_all=True)
+    with patch("pgs_web.marketing.red_packet.services.ending.settle_packets", side_effect=Died), pytest.raises(Died):
+        redeem_packet(member_id=10, packet_id=packet.pk)
+    assert envelope_of(packet.campaign_id) == (1000, 1)
+    assert settle_ended_packets() == 1
+    assert (envelope_of(packet.campaign_id), offences()) == ((100, 1), [])
+
+
+def test_a_ledger_that_lost_its_memory_is_counted_from_the_rows(redis_server: RunningServer):
+    campaign = make_campaign(packets=4)
+    running, redeemed, expired = (begin(campaign, member_id=member_id) for member_id in (10, 20, 30))
+    assist(running, 1)
+    assist(redeemed, 1)
+    redeem_packet(member_id=20, packet_id=redeemed.pk)
+    let_end(expired)
+    end_overdue_packets()
+    ledger().flushall()
+    # The first who asks counts; the one that expired unsettled has nothing left to give back.
+    assert try_help(running, 2) == "TAKEN"
+    assert envelope_of(campaign.pk) == (600, 3)
+    assert try_help(running, 2) == "already_helped"
+    assert settle_ended_packets() == 1
+    assert (envelope_of(campaign.pk), offences()) == ((600, 3), [])
+    ledger().flushall()
+    assert keep_envelopes() == 0
+    assert envelope_of(campaign.pk) == (600, 3)
+    assert begin(campaign, member_id=40).state == "RUNNING"
+    ledger().flushall()
+    let_end(running)
+    end_overdue_packets()
+    # The job opens the envelope; what had expired by then isn't counted any more.
+    assert [settle_ended_packets() for _ in range(2)] == [0, 1]
+    assert (envelope_of(campaign.pk), offences()) == ((300, 4), [])
+
+
+def test_a_packet_that_the_ledger_lost_alone_is_brought_back():
+    packet = make_packet()
+    assist(packet, 1)
+    (name,) = ledger().keys(f"*:packet:{packet.pk}")
+    ledger().delete(name)
+    assert try_help(packet, 2) == "TAKEN"
+    assert offences() == []
+
+
+def test_a_recount_finds_what_the_ledger_got_wrong():
+    packet = make_packet()
+    assist(packet, 1)
+    (name,) = ledger().keys(f"*:{packet.campaign_id}:envelope")
+    ledger().hincrby(name, "spent", 77)
+    assert offences() != []
+    assert recount_envelope(packet.campaign_id).spent_fen == 200
+    assert offences() == []
+    assert try_help(packet, 2) == "TAKEN"
+    assert offences() == []
+
+
+def test_marks_are_what_stops_helps_that_a_lost_ledger_counted():
+    """The negative control: where a recount gives no new marks, a help that it didn't see is written all the same."""
+    packet = make_packet()
+    lost = take(packet, 1)
+    ledger().flushall()
+    envelopes.ensure_envelope(packet.campaign_id)
+    with pytest.raises(CopyOutdated):
+        helping._write(lost)
+    assert offences() == []
+    unguarded = make_packet(member_id=20)
+    lost = take(unguarded, 1)
+    ledger().flushall()
+    with patch.object(envelopes, "new_mark", return_value=unguarded.mark):
+        envelopes.ensure_envelope(unguarded.campaign_id)
+    helping._write(lost)
+    assert any("are reserved, its row says" in offender for offender in offences())
+
+
+def test_while_the_ledger_is_away_nothing_grows_and_what_is_redeemed_stays(redis_server: RunningServer):
+    packet = make_packet()
+    assist(packet, 1)
+    with patch.object(scripts, "replicated", side_effect=RedisUnavailable[0]("away")):
+        with pytest.raises(OUTAGES):
+            assist(packet, 2)
+        with pytest.raises(OUTAGES):
+            begin(make_campaign(), member_id=20)
+        redeem_packet(member_id=10, packet_id=packet.pk)
+    assert Help.objects.filter(round_id=packet.pk).count() == 1
+    packet.refresh_from_db()
+    assert (packet.state, packet.settled_at) == ("REDEEMED", None)
+    settle_ended_packets()
+    packet.refresh_from_db()
+    assert packet.settled_at is not None
+    assert (envelope_of(packet.campaign_id), offences()) == ((200, 1), [])
