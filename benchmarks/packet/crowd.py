@@ -33,8 +33,14 @@ class Crowd:
             code=CODE,
             title="Crowd",
             rules={
-                **{"face_fen": FACE_FEN, "cap_fen": FACE_FEN + steps, **STAIRS},
-                **{"packets": packets, "packets_a_member": 1, "minutes": 600, "threshold_fen": 0, "coupon_hours": 1},
+                "face_fen": FACE_FEN,
+                "cap_fen": FACE_FEN + steps,
+                **STAIRS,
+                "packets": packets,
+                "packets_a_member": 1,
+                "minutes": 600,
+                "threshold_fen": 0,
+                "coupon_hours": 1,
                 # A packet alone has to be able to grow to its end: what is short is taken off below.
                 "envelope_fen": max(packets * FACE_FEN + left_fen, FACE_FEN + steps),
                 **dict.fromkeys(("helps_a_helper", "helps_a_device", "helps_an_address"), 1_000_000),

@@ -3,12 +3,12 @@
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop
 
+from pgs_data.locks import LeaseLost, LockHeld
 from pgs_web.api.errors import Unavailable
 from pgs_web.marketing.red_packet.errors import CopyOutdated
 from pgs_web.marketing.red_packet.models import Envelope, Packet
 from pgs_web.marketing.red_packet.services import recount_envelope
 from pgs_web.plays.pages import PlayAct, PlayPage
-from pgs_data.locks import LeaseLost, LockHeld
 
 
 def _recount(campaign_id: int, _actor: str, _reason: str) -> str:
@@ -50,9 +50,7 @@ PAGES = (
     ),
     PlayPage(
         model=Packet,
-        columns=(
-            *("id", "member_id", "title", "state", "value_fen", "help_count", "steps", "started_at", "ends_at"),
-        ),
+        columns=(*("id", "member_id", "title", "state", "value_fen", "help_count", "steps", "started_at", "ends_at"),),
         fields=(
             ("id", "member_id"),
             ("campaign_id", "rules_version"),

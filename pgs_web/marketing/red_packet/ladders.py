@@ -1,10 +1,11 @@
 """What a packet is worth after each help: known before the first one, and verifiable afterwards.
 
-Either rungs ("2:500, 5:1000": worth 500 fen from the second help on, 1000 from the fifth), or a raise a help between two
-bounds, drawn from a seed whose hash is told at the start (docs/adr/0030).
+Either rungs ("2:500, 5:1000": worth 500 fen from the second help on, 1000 from the fifth), or a raise a help between
+two bounds, drawn from a seed whose hash is told at the start (docs/adr/0030).
 """
 
 import hashlib
+import itertools
 import re
 import secrets
 from dataclasses import dataclass
@@ -41,7 +42,7 @@ def read_rungs(text: str) -> list[tuple[int, int]]:
         raise ValueError("A rung is helps:fen.")
     if rungs[0][0] < 1 or rungs[-1][0] > MOST_HELPS:
         raise ValueError(f"Rungs are at 1 to {MOST_HELPS} helps.")
-    if any(low[0] >= high[0] or low[1] >= high[1] for low, high in zip(rungs, rungs[1:], strict=False)):
+    if any(low[0] >= high[0] or low[1] >= high[1] for low, high in itertools.pairwise(rungs)):
         raise ValueError("Rungs rise, in helps and in fen.")
     return rungs
 

@@ -137,9 +137,7 @@ def settle_packet(*, campaign_id: int, packet_id: int, kept_fen: int, is_undone:
     keys = CampaignKeys(campaign_id)
     args = {"packet_id": str(packet_id), "kept_fen": kept_fen, "is_undone": int(is_undone)}
     with replicated(keys.partition) as client:
-        reply = _settle_packet(
-            client, keys={**keys.of_packet(packet_id), "under_way": keys.under_way()}, args=args
-        )
+        reply = _settle_packet(client, keys={**keys.of_packet(packet_id), "under_way": keys.under_way()}, args=args)
     return bool(reply == b"SETTLED")
 
 

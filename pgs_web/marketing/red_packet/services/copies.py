@@ -34,7 +34,7 @@ def copy_of(packet: Packet, *, mark: str) -> PacketCopy:
 
 
 def require_envelope(campaign_id: int) -> None:
-    """Opens the campaign's envelope unless it is there; raises Unavailable while somebody else is at it, and outages."""
+    """Opens the campaign's envelope unless it is there; raises Unavailable while somebody else does, and outages."""
     try:
         ensure_envelope(campaign_id)
     except (LockHeld, LeaseLost, CopyOutdated) as error:

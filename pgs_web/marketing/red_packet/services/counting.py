@@ -26,7 +26,9 @@ def count_envelopes(*, limit: int = CAMPAIGNS_A_RUN) -> int:
     The ledger forgets those that give nothing any more: rows would bring them back. Raises an outage when a node is
     away: figures without it would be wrong.
     """
-    due = list(Envelope.objects.filter(due_at__lte=DatabaseNow()).order_by("due_at").values_list("pk", flat=True)[:limit])
+    due = list(
+        Envelope.objects.filter(due_at__lte=DatabaseNow()).order_by("due_at").values_list("pk", flat=True)[:limit]
+    )
     closed = set(Campaign.objects.filter(pk__in=due, closed_at__isnull=False).values_list("pk", flat=True))
     for campaign_id in due:
         figures = count_figures(campaign_id)

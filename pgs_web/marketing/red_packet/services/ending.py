@@ -53,9 +53,7 @@ def redeem_packet(*, member_id: int, packet_id: int) -> int:
             coupon = issue_coupon(issuer=CODE, reference=str(packet.pk), member_id=packet.member_id, terms=terms)
         except IdSourceUnavailable as error:
             raise Unavailable from error
-        move_packet(
-            alias=alias, packet=packet, to_state=PacketState.REDEEMED, decided_at=now, coupon_id=coupon.pk
-        )
+        move_packet(alias=alias, packet=packet, to_state=PacketState.REDEEMED, decided_at=now, coupon_id=coupon.pk)
     # It is redeemed: what can't be done now the clock does.
     with suppress(*OUTAGES):
         settle_packets(alias, [packet_id])

@@ -1,8 +1,8 @@
 """A helper lets a packet grow by the next step of its ladder.
 
-The ledger counts the help first: who has helped, whether there is a step left, and whether the envelope holds it are one
-script, which refuses nearly everything in a rush without touching the packet's row. What it counted is written under
-the row's lock, where mark, state and time are judged again: two say yes, or nothing happens.
+The ledger counts the help first: who has helped, whether there is a step left, and whether the envelope holds it are
+one script, which refuses nearly everything in a rush without touching the packet's row. What it counted is written
+under the row's lock, where mark, state and time are judged again: two say yes, or nothing happens.
 """
 
 from dataclasses import dataclass

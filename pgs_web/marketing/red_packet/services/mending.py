@@ -1,4 +1,4 @@
-"""What the clock does for envelopes: it opens those that the ledger lost, and looks at helps that were left half done."""
+"""What the clock does for envelopes: it opens those that the ledger lost, and looks at helps left half done."""
 
 from collections.abc import Iterable
 

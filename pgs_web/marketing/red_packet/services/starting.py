@@ -71,9 +71,7 @@ def _write(about: dict[str, Any], snapshot: RulesSnapshot) -> None:
                 raise PacketRunning if packets.filter(running_in__isnull=False).exists() else PacketLimit
             ordinal = (packets.aggregate(last=Max("ordinal"))["last"] or 0) + 1
             # Of two starts at once the constraints refuse one.
-            Packet.objects.bulk_create(
-                [Packet(**about, ordinal=ordinal, **_draft(snapshot, now=database_now(alias)))]
-            )
+            Packet.objects.bulk_create([Packet(**about, ordinal=ordinal, **_draft(snapshot, now=database_now(alias)))])
     except IntegrityError as error:
         raise PacketRunning from error
 

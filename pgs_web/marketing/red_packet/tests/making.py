@@ -3,7 +3,10 @@
 from datetime import timedelta
 from typing import Any
 
+from django.db.models import QuerySet
+
 from pgs_data.clock import database_now
+from pgs_data.sharding.slots import alias_of_slot, slot_of_key
 from pgs_web.api.errors import Refusal
 from pgs_web.marketing.red_packet.checks import (
     find_exceeded_envelopes,
@@ -19,6 +22,8 @@ from pgs_web.marketing.red_packet.services.helping import Helper
 from pgs_web.marketing.red_packet.states import CODE
 from pgs_web.plays.models import Campaign
 from pgs_web.plays.services import create_campaign
+from pgs_web.trade.coupon.models import Coupon
+from pgs_web.trade.coupon.selectors import own_coupons
 
 # Far from those who open packets in tests; helping needs no row of a member.
 FIRST_HELPER = 100_000
@@ -92,6 +97,16 @@ def envelope_of(campaign_id: int) -> tuple[int, int]:
     """(fen given, packets) as the ledger says."""
     known = read_envelope(campaign_id) or EnvelopeFigures(budget_fen=-1, spent_fen=-1, packets=-1)
     return known.spent_fen, known.packets
+
+
+def coupons_of(packet: Packet) -> QuerySet[Coupon]:
+    """What its member has for it."""
+    return own_coupons(member_id=packet.member_id).filter(issue_reference__startswith=str(packet.pk))
+
+
+def starts_of(member_id: int) -> QuerySet[Packet]:
+    """The member's packets, also those that nobody sees."""
+    return Packet.objects.on_node(alias_of_slot(slot_of_key(member_id))).filter(member_id=member_id)
 
 
 def offences() -> list[str]:

@@ -31,11 +31,12 @@ from pgs_web.marketing.red_packet.tests.making import (
     make_campaign,
     make_packet,
     offences,
+    starts_of,
     try_help,
 )
 from pgs_web.plays.eligibility.models import Help
 
-pytestmark = pytest.mark.django_db(databases="__all__")
+pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.slow]
 
 
 class Died(BaseException):
@@ -44,9 +45,7 @@ class Died(BaseException):
 
 def take(packet: Packet, number: int) -> TakenHelp:
     """What a process does that dies before it has written the row."""
-    reply, taken = take_help(
-        campaign_id=packet.campaign_id, packet_id=packet.pk, helper_id=FIRST_HELPER + number
-    )
+    reply, taken = take_help(campaign_id=packet.campaign_id, packet_id=packet.pk, helper_id=FIRST_HELPER + number)
     assert reply == HelpReply.TAKEN
     assert taken is not None
     return taken
@@ -102,6 +101,7 @@ def test_what_fails_behind_the_script_is_given_back_at_once():
 
 def test_a_start_whose_process_died_gives_its_money_back():
     campaign = make_campaign()
+    assert keep_envelopes() == 0
     for dies_at in ("open_packet", "move_packet"):
         with (
             patch.object(starting, dies_at, side_effect=Died),
@@ -109,7 +109,7 @@ def test_a_start_whose_process_died_gives_its_money_back():
             pytest.raises(Died),
         ):
             begin(campaign)
-        stuck = Packet.objects.on_node("node0").filter(state="OPENING")
+        stuck = starts_of(10).filter(state="OPENING")
         assert settle_ended_packets() == 0
         stuck.update(started_at="2020-01-01T00:00:00Z")
         assert any("came to nothing" in offender for offender in offences())
@@ -123,7 +123,7 @@ def test_a_start_whose_process_died_gives_its_money_back():
 
 
 def test_redeemed_before_the_ledger_heard_of_it():
-    packet = make_packet(reserves_all=True)
+    packet = make_packet(reserves_all=True, packets=5)
     with patch("pgs_web.marketing.red_packet.services.ending.settle_packets", side_effect=Died), pytest.raises(Died):
         redeem_packet(member_id=10, packet_id=packet.pk)
     assert envelope_of(packet.campaign_id) == (1000, 1)
