@@ -78,7 +78,7 @@ class EnvelopeFigures:
 def open_packet(copy: PacketCopy, *, most_packets: int) -> OpenReply:
     """Reserves what the packet takes from the start; nothing more the second time."""
     keys = CampaignKeys(copy.campaign_id)
-    args = {"packet_id": str(copy.packet_id), "most_packets": most_packets, "facts": copy.facts()}
+    args: dict[str, str | bytes | int] = {"packet_id": str(copy.packet_id), "most_packets": most_packets, "facts": copy.facts()}
     with replicated(keys.partition) as client:
         reply = _open_packet(client, keys=keys.of_packet(copy.packet_id), args=args)
     return OpenReply(reply.decode())
@@ -135,7 +135,7 @@ def return_help(taken: TakenHelp) -> bool:
 def settle_packet(*, campaign_id: int, packet_id: int, kept_fen: int, is_undone: bool = False) -> bool:
     """Ends a packet's reservation but for what is kept of it; False when the envelope isn't there."""
     keys = CampaignKeys(campaign_id)
-    args = {"packet_id": str(packet_id), "kept_fen": kept_fen, "is_undone": int(is_undone)}
+    args: dict[str, str | bytes | int] = {"packet_id": str(packet_id), "kept_fen": kept_fen, "is_undone": int(is_undone)}
     with replicated(keys.partition) as client:
         reply = _settle_packet(client, keys={**keys.of_packet(packet_id), "under_way": keys.under_way()}, args=args)
     return bool(reply == b"SETTLED")

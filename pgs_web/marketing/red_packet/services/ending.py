@@ -4,11 +4,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 
-from django.db import OperationalError
-
 from pgs_data.clock import DatabaseNow
 from pgs_data.ids.errors import IdSourceUnavailable
-from pgs_data.redis.connections import RedisUnavailable
 from pgs_data.sharding.slots import node_aliases
 from pgs_data.sharding.transactions import node_transaction
 from pgs_web.api.errors import OUTAGES, Unavailable
@@ -25,6 +22,8 @@ from pgs_web.trade.coupon.terms import CouponTerms
 PACKETS_A_RUN = 500
 # A start takes far less; one that comes to itself later finds its row gone on, and gives up.
 OPENING_LASTS = timedelta(seconds=60)
+
+_AWAY: tuple[type[Exception], ...] = (*OUTAGES, Unavailable)
 
 
 def redeem_packet(*, member_id: int, packet_id: int) -> int:
@@ -110,7 +109,8 @@ def settle_packets(alias: str, packet_ids: Sequence[int]) -> int:
     their rows or here, and the second makes no difference.
     """
     ended = Packet.objects.on_node(alias).filter(pk__in=list(packet_ids), state__in=ENDED, settled_at=None)
-    settled, abandoned = [], []
+    settled: list[int] = []
+    abandoned: list[int] = []
     for packet in ended:
         is_undone = packet.state == PacketState.ABANDONED
         if settle_packet(
@@ -132,7 +132,7 @@ def _on_every_node(act: Callable[[str], int]) -> int:
     for alias in node_aliases():
         try:
             done += act(alias)
-        except (*RedisUnavailable, OperationalError, Unavailable) as error:
+        except _AWAY as error:
             outages.append(error)
     if outages:
         raise outages[0]
