@@ -78,7 +78,11 @@ class EnvelopeFigures:
 def open_packet(copy: PacketCopy, *, most_packets: int) -> OpenReply:
     """Reserves what the packet takes from the start; nothing more the second time."""
     keys = CampaignKeys(copy.campaign_id)
-    args: dict[str, str | bytes | int] = {"packet_id": str(copy.packet_id), "most_packets": most_packets, "facts": copy.facts()}
+    args: dict[str, str | bytes | int] = {
+        "packet_id": str(copy.packet_id),
+        "most_packets": most_packets,
+        "facts": copy.facts(),
+    }
     with replicated(keys.partition) as client:
         reply = _open_packet(client, keys=keys.of_packet(copy.packet_id), args=args)
     return OpenReply(reply.decode())
@@ -135,14 +139,18 @@ def return_help(taken: TakenHelp) -> bool:
 def settle_packet(*, campaign_id: int, packet_id: int, kept_fen: int, is_undone: bool = False) -> bool:
     """Ends a packet's reservation but for what is kept of it; False when the envelope isn't there."""
     keys = CampaignKeys(campaign_id)
-    args: dict[str, str | bytes | int] = {"packet_id": str(packet_id), "kept_fen": kept_fen, "is_undone": int(is_undone)}
+    args: dict[str, str | bytes | int] = {
+        "packet_id": str(packet_id),
+        "kept_fen": kept_fen,
+        "is_undone": int(is_undone),
+    }
     with replicated(keys.partition) as client:
         reply = _settle_packet(client, keys={**keys.of_packet(packet_id), "under_way": keys.under_way()}, args=args)
     return bool(reply == b"SETTLED")
 
 
 def restore_envelope(*, campaign_id: int, run: str, figures: EnvelopeFigures) -> str:
-    """Opens the envelope with what `count_packets` collected under this run's name: RESTORED, THERE or GONE."""
+    """Opens the envelope with what add_counted collected under this run's name: RESTORED, THERE or GONE."""
     keys = CampaignKeys(campaign_id)
     args = {"budget": figures.budget_fen, "spent": figures.spent_fen, "packets": figures.packets}
     names = {"envelope": keys.envelope(), "reserved": keys.reserved(), "counted": keys.counted(run)}

@@ -2,18 +2,17 @@
 
 from typing import Any
 
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 
 from pgs_data.clock import DatabaseNow
 from pgs_data.sharding.slots import alias_of_id, alias_of_slot, slot_of_id, slot_of_key
 from pgs_web.api.errors import NotFound
 from pgs_web.marketing.red_packet.ladders import ALGORITHM
 from pgs_web.marketing.red_packet.models import Packet, PacketHelp
-from pgs_web.marketing.red_packet.states import CODE, PacketState
+from pgs_web.marketing.red_packet.states import PacketState
 from pgs_web.member.selectors import get_masked_names
-from pgs_web.plays.models import Campaign, CampaignRules
+from pgs_web.plays.rounds import state_now
 
-CAMPAIGNS_SHOWN = 50
 # Nobody sees those: they have never been open.
 HIDDEN = (PacketState.OPENING, PacketState.ABANDONED)
 
@@ -40,12 +39,6 @@ def own_packets(*, member_id: int) -> QuerySet[Packet]:
     """A member's packets, each with `now`; all on the member's node."""
     rows = Packet.objects.on_node(alias_of_slot(slot_of_key(member_id))).filter(member_id=member_id)
     return rows.exclude(state__in=HIDDEN).annotate(now=DatabaseNow())
-
-
-def state_now(packet: Any) -> str:
-    """Its state; EXPIRED from the moment that its time is over, whenever the sweep says so."""
-    is_over = packet.state == PacketState.RUNNING and packet.ends_at <= packet.now
-    return PacketState.EXPIRED.value if is_over else str(packet.state)
 
 
 def next_rise(packet: Packet) -> int | None:
@@ -88,15 +81,3 @@ def describe_proof(packet: Packet) -> dict[str, Any]:
         "ladder": packet.ladder() if is_told else None,
         "helps": describe_helps(packet),
     }
-
-
-def open_campaigns() -> list[dict[str, Any]]:
-    """Campaigns in which packets can be opened, newest first."""
-    campaigns = list(Campaign.objects.filter(code=CODE, closed_at=None).order_by("-pk")[:CAMPAIGNS_SHOWN])
-    present = CampaignRules.objects.filter(campaign__in=campaigns, version=F("campaign__version"))
-    rules = dict(present.values_list("campaign_id", "rules"))
-    return [
-        {"campaign_id": campaign.pk, "title": campaign.title, **rules[campaign.pk]}
-        for campaign in campaigns
-        if campaign.pk in rules
-    ]

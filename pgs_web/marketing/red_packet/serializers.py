@@ -9,17 +9,19 @@ from rest_framework import serializers
 
 from pgs_web.api.fields import IdField
 from pgs_web.marketing.red_packet.models import Packet
-from pgs_web.marketing.red_packet.selectors import HIDDEN, next_rise, state_now
-from pgs_web.marketing.red_packet.shares import code_of
-from pgs_web.marketing.red_packet.states import PacketState
+from pgs_web.marketing.red_packet.selectors import HIDDEN, next_rise
+from pgs_web.marketing.red_packet.states import CODE, PacketState
+from pgs_web.plays.rounds import state_now
+from pgs_web.plays.serializers import RoundStartSerializer
+from pgs_web.plays.shares import write_share_code
 
 # In words: an enumeration would need a name of its own in the shop's settings.
 STATES = " or ".join(state for state in PacketState if state not in HIDDEN)
 
 
 @extend_schema_serializer(component_name="RedPacketStart")
-class StartSerializer(serializers.Serializer[Any]):
-    campaign_id = IdField()
+class StartSerializer(RoundStartSerializer):
+    pass
 
 
 @extend_schema_serializer(component_name="RedPacketCampaign")
@@ -67,7 +69,7 @@ class ShareSerializer(serializers.Serializer[Packet]):
 
     @extend_schema_field(serializers.CharField())
     def get_share_code(self, packet: Packet) -> str:
-        return code_of(packet.pk)
+        return write_share_code(CODE, packet.pk)
 
     @extend_schema_field(serializers.CharField(help_text=STATES))
     def get_state(self, packet: Packet) -> str:

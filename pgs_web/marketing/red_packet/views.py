@@ -5,12 +5,10 @@ from typing import Any
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.generics import ListAPIView
-from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from pgs_web.api.client_address import client_network
 from pgs_web.api.errors import NotFound
 from pgs_web.api.pagination import PageCursor
 from pgs_web.api.schema import refusals
@@ -28,7 +26,6 @@ from pgs_web.marketing.red_packet.selectors import (
     describe_proof,
     get_own_packet,
     get_packet,
-    open_campaigns,
     own_packets,
 )
 from pgs_web.marketing.red_packet.serializers import (
@@ -40,8 +37,7 @@ from pgs_web.marketing.red_packet.serializers import (
     StartSerializer,
 )
 from pgs_web.marketing.red_packet.services import help_packet, redeem_packet, start_packet
-from pgs_web.marketing.red_packet.services.helping import Helper
-from pgs_web.marketing.red_packet.shares import read_code
+from pgs_web.marketing.red_packet.states import CODE
 from pgs_web.member.authentication import member_of
 from pgs_web.plays.eligibility.devices import read_device
 from pgs_web.plays.eligibility.errors import (
@@ -54,13 +50,10 @@ from pgs_web.plays.eligibility.errors import (
     SelfHelp,
 )
 from pgs_web.plays.errors import CampaignClosed, PlayDraining
-
-
-class PublicView(APIView):
-    """Without signing in."""
-
-    authentication_classes = ()
-    permission_classes = (AllowAny,)
+from pgs_web.plays.helping import read_helper
+from pgs_web.plays.selectors import open_campaigns
+from pgs_web.plays.shares import read_share_code
+from pgs_web.plays.views import PublicView
 
 
 class CampaignsView(PublicView):
@@ -72,7 +65,7 @@ class CampaignsView(PublicView):
     )
     def get(self, request: Request) -> Response:
         """Which red packets can be opened now; few, so without pages."""
-        return Response(CampaignsSerializer({"results": open_campaigns()}).data)
+        return Response(CampaignsSerializer({"results": open_campaigns(code=CODE)}).data)
 
 
 class PacketsView(ListAPIView[Packet]):
@@ -146,7 +139,7 @@ class ShareView(PublicView):
     )
     def get(self, request: Request, share_code: str) -> Response:
         """What everybody with the link sees; helpers are masked."""
-        packet = get_packet(packet_id=read_code(share_code))
+        packet = get_packet(packet_id=read_share_code(CODE, share_code))
         return Response(ShareWithHelpsSerializer(packet, context={"helps": describe_helps(packet)}).data)
 
 
@@ -159,7 +152,7 @@ class ProofView(PublicView):
     )
     def get(self, request: Request, share_code: str) -> Response:
         """The hash that was told at the start, and at the end the seed that fixed every raise."""
-        return Response(ProofSerializer(describe_proof(get_packet(packet_id=read_code(share_code)))).data)
+        return Response(ProofSerializer(describe_proof(get_packet(packet_id=read_share_code(CODE, share_code)))).data)
 
 
 class HelpView(APIView):
@@ -176,9 +169,8 @@ class HelpView(APIView):
     )
     def post(self, request: Request, share_code: str) -> Response:
         """Lets somebody else's red packet grow, once; from a device with a mark of `/devices/`."""
-        packet_id = read_code(share_code)
-        helper = Helper(member_id=member_of(request), device=read_device(request), network=client_network(request))
-        helped = help_packet(helper=helper, packet_id=packet_id)
+        packet_id = read_share_code(CODE, share_code)
+        helped = help_packet(helper=read_helper(request), packet_id=packet_id)
         answer = {"added_fen": helped.added_fen, "red_packet": get_packet(packet_id=packet_id)}
         return Response(HelpedSerializer(answer).data)
 

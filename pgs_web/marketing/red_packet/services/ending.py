@@ -12,10 +12,11 @@ from pgs_web.api.errors import OUTAGES, Unavailable
 from pgs_web.marketing.red_packet.errors import PacketOver
 from pgs_web.marketing.red_packet.models import Packet
 from pgs_web.marketing.red_packet.scripts import settle_packet
-from pgs_web.marketing.red_packet.selectors import get_own_packet, state_now
+from pgs_web.marketing.red_packet.selectors import get_own_packet
 from pgs_web.marketing.red_packet.services.copies import require_envelope
 from pgs_web.marketing.red_packet.services.door import lock_packet, move_packet, require_running
 from pgs_web.marketing.red_packet.states import CODE, ENDED, PacketState
+from pgs_web.plays.rounds import state_now
 from pgs_web.trade.coupon.services import issue_coupon
 from pgs_web.trade.coupon.terms import CouponTerms
 

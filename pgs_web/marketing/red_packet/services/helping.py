@@ -5,8 +5,6 @@ one script, which refuses nearly everything in a rush without touching the packe
 under the row's lock, where mark, state and time are judged again: two say yes, or nothing happens.
 """
 
-from dataclasses import dataclass
-
 import structlog
 
 from pgs_data.redis.connections import RedisUnavailable
@@ -15,7 +13,7 @@ from pgs_web.api.errors import Refusal, Unavailable
 from pgs_web.marketing.red_packet.errors import CopyOutdated, EnvelopeEmpty, PacketFull, PacketOver
 from pgs_web.marketing.red_packet.models import Packet, PacketHelp
 from pgs_web.marketing.red_packet.scripts import HelpReply, TakenHelp, confirm_help, return_help, take_help
-from pgs_web.marketing.red_packet.selectors import get_packet, state_now
+from pgs_web.marketing.red_packet.selectors import get_packet
 from pgs_web.marketing.red_packet.services.copies import repair_packet
 from pgs_web.marketing.red_packet.services.door import lock_packet, require_running
 from pgs_web.marketing.red_packet.states import CODE, PacketState
@@ -23,6 +21,8 @@ from pgs_web.plays.eligibility.errors import AlreadyHelped
 from pgs_web.plays.eligibility.models import Help
 from pgs_web.plays.eligibility.scripts import HelpCaps
 from pgs_web.plays.eligibility.services import HelpWish, helping
+from pgs_web.plays.helping import Helper
+from pgs_web.plays.rounds import state_now
 from pgs_web.plays.selectors import read_rules
 
 _REFUSED: dict[HelpReply, type[Refusal]] = {
@@ -33,15 +33,6 @@ _REFUSED: dict[HelpReply, type[Refusal]] = {
 TRIES = 2
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Helper:
-    """Who helps, and from where: see HelpWish."""
-
-    member_id: int
-    device: str | None
-    network: str
 
 
 def help_packet(*, helper: Helper, packet_id: int) -> PacketHelp:

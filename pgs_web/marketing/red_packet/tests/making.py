@@ -18,8 +18,8 @@ from pgs_web.marketing.red_packet.checks import (
 from pgs_web.marketing.red_packet.models import Packet, PacketHelp
 from pgs_web.marketing.red_packet.scripts import EnvelopeFigures, read_envelope
 from pgs_web.marketing.red_packet.services import help_packet, start_packet
-from pgs_web.marketing.red_packet.services.helping import Helper
 from pgs_web.marketing.red_packet.states import CODE
+from pgs_web.plays.helping import Helper
 from pgs_web.plays.models import Campaign
 from pgs_web.plays.services import create_campaign
 from pgs_web.trade.coupon.models import Coupon

@@ -1,8 +1,6 @@
 """A red packet over HTTP, from its start to the order that costs less by it; refusals change nothing."""
 
 import pytest
-from django.core.signing import TimestampSigner
-from rest_framework.test import APIClient
 
 from pgs_data.redis.connections import ledger
 from pgs_web.marketing.red_packet.errors import PacketsGone
@@ -15,7 +13,6 @@ from pgs_web.marketing.red_packet.services import (
     redeem_packet,
     settle_ended_packets,
 )
-from pgs_web.marketing.red_packet.shares import code_of
 from pgs_web.marketing.red_packet.states import CODE
 from pgs_web.marketing.red_packet.tests.making import (
     FIRST_HELPER,
@@ -33,9 +30,10 @@ from pgs_web.marketing.red_packet.tests.making import (
     try_help,
 )
 from pgs_web.member.models import Member
-from pgs_web.member.tokens import issue_access_token
 from pgs_web.plays.errors import BadRules
 from pgs_web.plays.services import change_rules, close_campaign, create_campaign, switch_play
+from pgs_web.plays.shares import write_share_code
+from pgs_web.plays.tests.making import client, refused
 from pgs_web.trade.coupon.errors import CouponDoesNotFit
 from pgs_web.trade.coupon.models import Coupon
 from pgs_web.trade.coupon.services import expire_coupons
@@ -47,14 +45,6 @@ pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.slow]
 ROOT = f"/api/v1/plays/{CODE}/"
 
 
-def client(member_id: int | None = 10) -> APIClient:
-    api = APIClient(raise_request_exception=False, headers={"Accept-Language": "en"})
-    if member_id is not None:
-        mark = TimestampSigner(salt="pgs.plays.device").sign(f"device-of-{member_id}")
-        api.credentials(HTTP_AUTHORIZATION=f"Bearer {issue_access_token(member_id=member_id)}", HTTP_X_DEVICE=mark)
-    return api
-
-
 def open_one(campaign, member_id: int = 10):
     return client(member_id).post(f"{ROOT}packets/", {"campaign_id": str(campaign.pk)}, format="json")
 
@@ -63,8 +53,8 @@ def ask_help(packet: Packet, member_id: int):
     return client(member_id).post(f"{ROOT}shares/{code_of(packet.pk)}/help/")
 
 
-def refused(answer) -> tuple[int, str]:
-    return answer.status_code, answer.json()["code"]
+def code_of(packet_id: int) -> str:
+    return write_share_code(CODE, packet_id)
 
 
 def test_from_the_start_to_the_order():
