@@ -9,12 +9,20 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 from unfold.forms import BaseDialogForm
-from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldBooleanWidget
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldBooleanWidget
 
 from pgs_admin.acts import ReasonForm, say_outage
 from pgs_web.api.errors import OUTAGES
 from pgs_web.display.activity.models import Activity
-from pgs_web.display.activity.rules import RULE_FIELDS, ActivityRules, complete_rules, rules_of, validate_rules
+from pgs_web.display.activity.rules import (
+    RULE_FIELDS,
+    STANDARD_PLAY,
+    ActivityRules,
+    complete_rules,
+    rules_of,
+    validate_rules,
+)
+from pgs_web.plays.registry import all_plays
 from pgs_web.trade.group.selectors import count_running_groups
 
 LARGEST_DIFFERENCE = 100_000_000
@@ -35,8 +43,20 @@ class ActivityForm(forms.ModelForm):
         for name in ("title", "alone_price_fen"):
             if name in self.fields:
                 self.fields[name].required = False
+        if "play" in self.fields:
+            self.fields["play"] = forms.ChoiceField(
+                label=self.fields["play"].label, choices=self._plays, widget=UnfoldAdminSelectWidget
+            )
         if "rules_version" in self.fields:
             self.initial["rules_version"] = self.instance.rules_version if self.instance.pk else None
+
+    def _plays(self) -> list[tuple[str, Any]]:
+        """Who can sell it; a game that was taken out since stays the row's."""
+        sellers = {STANDARD_PLAY: _("the shop, to everybody")}
+        sellers |= {play.code: play.title for play in all_plays() if play.issues_passes}
+        if self.instance.pk:
+            sellers.setdefault(self.instance.play, self.instance.play)
+        return list(sellers.items())
 
     def clean(self) -> dict[str, Any]:
         """All the rules against each other and the SKU."""

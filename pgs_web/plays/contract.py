@@ -70,6 +70,9 @@ class Play:
     code: str
     title: str | Promise
     summary: str | Promise = ""
+    # Whether it sells activities of its own: those with its code as `play`, to members whom it gives a pass
+    # (trade/intake/passes.py).
+    issues_passes: bool = False
     # Module of urlpatterns, mounted at /api/v1/plays/<code>/.
     urls: str | None = None
     # Where a member's own rounds are listed, below that address; one of them is at its id below this one.

@@ -14,7 +14,6 @@ from pgs_task.rescue.states import RescueCause, RescueState
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.services import lock_unseated, set_decide_by, start_refunds
 from pgs_web.trade.order.states import RefundReason
-from pgs_web.trade.order.wishes import OnLostSeat
 
 ORDERS_A_TRANSACTION = 500
 
@@ -53,7 +52,7 @@ def open_late_rescues(*, payments: Mapping[int, int]) -> None:
 def _lose_on_node(alias: str, groups: Mapping[int, int]) -> None:
     # A rescue that is under way has been told of its loss before.
     unseated = [order for order in lock_unseated(alias=alias, groups=groups) if order.decide_by is None]
-    wishing = _may_be_rescued(alias, [order for order in unseated if order.told.on_lost_seat is not OnLostSeat.REFUND])
+    wishing = _may_be_rescued(alias, [order for order in unseated if order.told.may_take_another_place])
     saved = {order.pk for order in wishing}
     start_refunds(
         order_ids=[order.pk for order in unseated if order.pk not in saved],

@@ -25,7 +25,8 @@ def make_wish(rescue: Rescue, order: Order) -> PlaceWish | None:
         # The units would have to be taken from a limit in another bucket first, and given back after every refusal.
         return None
     is_alone = order.mode == OrderMode.ALONE
-    wish = order.told.on_lost_seat
+    # Who came by a pass gets the own place again, or none.
+    wish = order.told.on_lost_seat if order.told.may_take_another_place else OnLostSeat.REFUND
     joins: list[int] = []
     if order.group_id is not None and is_late:
         joins.append(order.group_id)

@@ -19,6 +19,7 @@ from pgs_web.trade.group.tests.in_ledger import read_group
 from pgs_web.trade.intake.places import take_place
 from pgs_web.trade.order.models import Order, OrderLog
 from pgs_web.trade.order.services import request_refund
+from pgs_web.trade.order.wishes import OnLostSeat, Wishes
 from pgs_web.trade.stock.selectors import read_stock
 from pgs_web.trade.stock.tests.making import make_sale
 
@@ -120,6 +121,21 @@ def test_whoever_asks_for_the_money_meanwhile_gets_it(activity):
     assert Rescue.objects.get(order_id=mine.pk).outcome == "order_moved"
     assert read_group(activity.pk, other.group_id).seats == {251: other.pk}
     assert read_stock(activity.pk).sold == 0
+    assert broken() == {}
+
+
+@pytest.mark.parametrize("wish", [OnLostSeat.MOVE, OnLostSeat.LEAD, OnLostSeat.ALONE])
+def test_who_came_by_a_pass_gets_the_money_back(activity, wish):
+    """The pass was for this group. The control: without the bit of the pass each of these wishes is a rescue."""
+    mine = place(activity, member_id=1, wishes=Wishes(on_lost_seat=wish, by_pass=True))
+    other, control = place(activity, member_id=251), place(activity, member_id=2, wishes=Wishes(on_lost_seat=wish))
+    payment, _others = pay_order(mine), (pay_order(other), pay_order(control))
+    fail(mine.group_id)
+    fail(control.group_id)
+    deliver_all(ROUTES)
+    assert [Rescue.objects.filter(order_id=order.pk).exists() for order in (mine, control)] == [False, True]
+    settle()
+    assert (states(mine), money_of(payment)) == (["REFUNDED"], ("REFUNDED", ["SUCCEEDED"]))
     assert broken() == {}
 
 

@@ -23,6 +23,8 @@ LONGEST_PAYMENT_SECONDS = 7 * 86_400
 LARGEST_AMOUNT_FEN = 2**53 - 1
 LONGEST_TITLE = 120
 PLAY_CODE = re.compile(r"[a-z][a-z0-9_]{0,31}")
+# Sold to everybody; an activity of any other play to who has a pass of it (docs/adr/0029).
+STANDARD_PLAY = "standard"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,7 +37,7 @@ class ActivityRules:
     ends_at: datetime
     title: str = ""
     title_en: str = ""
-    play: str = "standard"
+    play: str = STANDARD_PLAY
     alone_price_fen: int | None = None
     group_size: int = 2
     member_limit: int = 1

@@ -74,7 +74,9 @@ class ActivitySerializer(serializers.Serializer[Activity]):
 
     id = IdField(source="pk")
     title = serializers.SerializerMethodField()
-    play = serializers.CharField()
+    play = serializers.CharField(
+        help_text=_("`standard`: sold to everybody. Else the game that sells it, to members whom it gave a pass.")
+    )
     state = serializers.SerializerMethodField()
     price_fen = serializers.IntegerField()
     alone_price_fen = serializers.IntegerField()

@@ -55,6 +55,22 @@ class Paused(Refusal):
     detail = _("The sale is paused. Try again in a while.")
 
 
+class PassNeeded(Refusal):
+    """A game sells it, and lets in whom it gave a pass (`entry_pass`)."""
+
+    code = "pass_needed"
+    status = HTTPStatus.CONFLICT
+    detail = _("This offer is sold in a game only. Open the game, and buy from there.")
+
+
+class PassNotValid(Refusal):
+    """The pass is altered, too old, or for another member, offer, group, number of units or key."""
+
+    code = "pass_not_valid"
+    status = HTTPStatus.CONFLICT
+    detail = _("This pass is not for this order, or its time is over. Get a new one in the game.")
+
+
 class KeyReused(Refusal):
     """The key belongs to another body; nothing was ordered."""
 

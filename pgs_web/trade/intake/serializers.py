@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from pgs_web.api.fields import CodeField, IdField, StrictIntegerField
+from pgs_web.trade.intake.passes import PASS_PATTERN
 from pgs_web.trade.order.models import OrderMode
 from pgs_web.trade.order.serializers import QueueSerializer
 from pgs_web.trade.order.states import OrderState
@@ -47,6 +48,14 @@ class OrderRequestSerializer(serializers.Serializer[Any]):
             "without a group for a surcharge that you pay then (`surcharge` of the order). Where that is impossible, "
             "or isn't paid in time, the money goes back."
         ),
+    )
+
+    entry_pass = serializers.RegexField(
+        PASS_PATTERN,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text=_("The pass that a game gave you; offers whose `play` isn't `standard` are sold to who has one."),
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from pgs_web.trade.intake.errors import (
 )
 from pgs_web.trade.intake.messages import Admission, AdmitReply, Claim
 from pgs_web.trade.order.models import OrderMode
+from pgs_web.trade.order.wishes import BY_PASS_BIT
 from pgs_web.trade.stock.holds import Hold
 
 # What a verdict means to the shopper; the two that Redis can't judge alone are in receiving/unknown.py.
@@ -47,6 +48,8 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
     trace_id: str = ""
     # A code of trade/order/wishes.py; 0 for who wishes nothing.
     wishes: int = 0
+    # What a game gave them to come in by (passes.py).
+    entry_pass: str = ""
 
     @property
     def opens_group(self) -> bool:
@@ -72,9 +75,12 @@ def make_claim(request: OrderRequest, order_id: int) -> Claim:
 
 
 def make_admission(
-    request: OrderRequest, *, order_id: int, open_group_id: int | None, pay_within_ms: int = 0
+    request: OrderRequest, *, order_id: int, open_group_id: int | None, pay_within_ms: int = 0, by_pass: bool = False
 ) -> Admission:
-    """The admission of a request; `open_group_id`: the id for the group that it opens, on the order's own node."""
+    """The admission of a request; `open_group_id`: the id for the group that it opens, on the order's own node.
+
+    `by_pass`: its pass was looked at, and is good.
+    """
     return Admission(
         order_id=order_id,
         activity_id=request.activity_id,
@@ -85,13 +91,16 @@ def make_admission(
         address_id=request.address_id,
         idempotency_key=request.idempotency_key,
         trace_id=request.trace_id,
-        wishes=request.wishes,
+        wishes=request.wishes | BY_PASS_BIT if by_pass else request.wishes,
         pay_within_ms=pay_within_ms,
     )
 
 
 def digest_of(request: OrderRequest) -> str:
-    """24 hex digits of everything that the shopper decided; the key and who they are excluded."""
+    """24 hex digits of everything that the shopper decided; the key and who they are excluded.
+
+    So is the pass: the same order again, with a newer pass, is the same order.
+    """
     decided = (
         f"{request.activity_id}|{request.quantity}|{request.address_id}|{request.group_id or ''}|{request.mode.value}"
     )

@@ -59,6 +59,8 @@ def describe_order(order: Order, *, at: datetime) -> dict[str, Any]:
         "reason": order.reason,
         "at_ms": to_ms(at),
         "paid_at_ms": to_ms(order.paid_at) if order.paid_at else None,
+        # Only where it is so: nearly no order did.
+        **({"by_pass": True} if order.told.by_pass else {}),
     }
 
 

@@ -1,4 +1,4 @@
-"""What shoppers wish for at ordering, should things go wrong later; kept as one small number an order."""
+"""What shoppers wish for at ordering, should things go wrong later, and how they came; one small number an order."""
 
 from enum import StrEnum
 from typing import NamedTuple, Self
@@ -19,7 +19,9 @@ class OnLostSeat(StrEnum):
 # A wish is its place here, for ever: the lists only grow. On late payment one bit, on a lost seat the next two.
 _LATE_PAYMENT = (OnLatePayment.REFUND, OnLatePayment.RETRY)
 _LOST_SEAT = (OnLostSeat.REFUND, OnLostSeat.MOVE, OnLostSeat.LEAD, OnLostSeat.ALONE)
-LARGEST_CODE = 1 | (len(_LOST_SEAT) - 1) << 1
+# The next bit is no wish of the shopper's: the order came by a pass (intake/passes.py).
+BY_PASS_BIT = 8
+LARGEST_CODE = 1 | (len(_LOST_SEAT) - 1) << 1 | BY_PASS_BIT
 
 
 class Wishes(NamedTuple):
@@ -27,18 +29,26 @@ class Wishes(NamedTuple):
 
     on_late_payment: OnLatePayment = OnLatePayment.REFUND
     on_lost_seat: OnLostSeat = OnLostSeat.REFUND
+    # It was let in for one group, or for itself alone: nobody looks for another place for it.
+    by_pass: bool = False
+
+    @property
+    def may_take_another_place(self) -> bool:
+        """Whether it may sit in another group than the one that it was let into, or be bought alone instead."""
+        return self.on_lost_seat is not OnLostSeat.REFUND and not self.by_pass
 
     @property
     def code(self) -> int:
         """The number that stands for them; 0 for the defaults."""
-        return _LATE_PAYMENT.index(self.on_late_payment) | _LOST_SEAT.index(self.on_lost_seat) << 1
+        wished = _LATE_PAYMENT.index(self.on_late_payment) | _LOST_SEAT.index(self.on_lost_seat) << 1
+        return wished | BY_PASS_BIT if self.by_pass else wished
 
     @classmethod
     def from_code(cls, code: int) -> Self:
         """What a number stands for; raises ValueError for one that stands for nothing."""
         if not 0 <= code <= LARGEST_CODE:
             raise ValueError(f"{code} is no code of wishes")
-        return cls(_LATE_PAYMENT[code & 1], _LOST_SEAT[code >> 1])
+        return cls(_LATE_PAYMENT[code & 1], _LOST_SEAT[code >> 1 & 3], bool(code & BY_PASS_BIT))
 
 
 # Word → its part of the code, for who has no time for enums.

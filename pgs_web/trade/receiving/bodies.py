@@ -9,6 +9,7 @@ from rest_framework.exceptions import ErrorDetail, UnsupportedMediaType, Validat
 
 from pgs_web.api.ids import read_id
 from pgs_web.api.parsers import parse_object
+from pgs_web.trade.intake.passes import PASS
 from pgs_web.trade.intake.serializers import LARGEST_QUANTITY, OrderRequestSerializer
 from pgs_web.trade.intake.services import OrderRequest
 from pgs_web.trade.intake.views import KEY_HEADER
@@ -30,6 +31,7 @@ class OrderBody(msgspec.Struct, forbid_unknown_fields=True):
     mode: Literal["group", "alone"] | msgspec.UnsetType = msgspec.UNSET
     on_late_payment: Literal["refund", "retry"] | msgspec.UnsetType = msgspec.UNSET
     on_lost_seat: Literal["refund", "move", "lead", "alone"] | msgspec.UnsetType = msgspec.UNSET
+    entry_pass: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 _decoder = msgspec.json.Decoder(OrderBody)
@@ -53,6 +55,11 @@ def read_at_once(body: bytes, content_type: bytes, key: str, member_id: int, tra
         keys, wishes = keys + 1, LATE_PAYMENT_BITS[said.on_late_payment]
     if said.on_lost_seat is not msgspec.UNSET:
         keys, wishes = keys + 1, wishes | LOST_SEAT_BITS[said.on_lost_seat]
+    entry_pass = ""
+    if said.entry_pass is not msgspec.UNSET:
+        keys, entry_pass = keys + 1, said.entry_pass or ""
+        if said.entry_pass is not None and not PASS.fullmatch(entry_pass):
+            return None
     if body.count(b":") != keys or not 1 <= said.quantity <= LARGEST_QUANTITY:
         return None
     activity_id, address_id = read_id(said.activity_id), read_id(said.address_id)
@@ -72,6 +79,7 @@ def read_at_once(body: bytes, content_type: bytes, key: str, member_id: int, tra
         idempotency_key=key,
         trace_id=trace_id,
         wishes=wishes,
+        entry_pass=entry_pass,
     )
 
 
@@ -97,4 +105,5 @@ def read_exactly(body: bytes, *, content_type: bytes, key: str, member_id: int, 
         idempotency_key=key,
         trace_id=trace_id,
         wishes=LATE_PAYMENT_BITS[order["on_late_payment"]] | LOST_SEAT_BITS[order["on_lost_seat"]],
+        entry_pass=order["entry_pass"] or "",
     )

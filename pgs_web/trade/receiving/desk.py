@@ -15,8 +15,10 @@ from pgs_data.redis.async_ledger import AsyncLedger
 from pgs_data.redis.partitions import partition_within
 from pgs_data.sharding.slots import slot_of_id, slot_of_key
 from pgs_web.api.errors import NotFound, Refusal, Unavailable
+from pgs_web.display.activity.rules import STANDARD_PLAY
 from pgs_web.trade.intake.errors import KeyReused, LimitExceeded, SoldOut, TooManyUnpaid
 from pgs_web.trade.intake.messages import AdmitReply, Admitted, Claimed, ClaimReply
+from pgs_web.trade.intake.passes import judge_entry
 from pgs_web.trade.intake.services import (
     BACKLOG_SECONDS,
     REFUSALS,
@@ -31,6 +33,7 @@ from pgs_web.trade.receiving.lanes import Lane
 from pgs_web.trade.receiving.lookups import Lookup
 from pgs_web.trade.receiving.owners import AddressOwners
 from pgs_web.trade.receiving.passages import Outcome, Passage
+from pgs_web.trade.receiving.sellers import Sellers
 from pgs_web.trade.receiving.sold_out import SoldOutMemory
 from pgs_web.trade.receiving.threads import Connections, own_connections
 from pgs_web.trade.receiving.unknown import find_holds, find_owners, judge_unknown_activities, judge_unknown_groups
@@ -66,6 +69,7 @@ class Desk:
         # Not behind the orders' pipelines: what is new has to be known also when they are long.
         self._watching = AsyncLedger()
         self.sold_out = SoldOutMemory(self._watching)
+        self._sellers = Sellers(self._watching, learn=self._learn_seller)
         self._line: deque[Passage] = deque()
         self._is_sweeping = False
         self._errands: set[asyncio.Task[None]] = set()
@@ -118,6 +122,7 @@ class Desk:
         first.add(passage)
         # Beside the claim: the body, address included, is what the key is bound to, whatever the address is.
         self._owners.ask(passage)
+        self._sellers.ask(passage)
         return passage.answer
 
     def close(self) -> None:
@@ -125,6 +130,7 @@ class Desk:
         for passage in self._line:
             self._finish(passage, Unavailable())
         self.sold_out.close()
+        self._sellers.close()
         self._buckets.close()
         self._ledger.close()
         self._watching.close()
@@ -182,13 +188,30 @@ class Desk:
         passage.owner = owner
         self._go_on(passage)
 
+    def _learn_seller(self, passage: Passage, play: str | Exception) -> None:
+        if isinstance(play, Exception):
+            self._finish(passage, play)
+            return
+        passage.play = play
+        self._go_on(passage)
+
     def _go_on(self, passage: Passage) -> None:
-        """To the admission, once the key is claimed and the address known. Dying here leaves a claim for the retry."""
-        if not passage.is_claimed or passage.owner is None or passage.is_over:
+        """To the admission, once the key is claimed, and address and seller known. Dying here leaves a claim for the
+        retry."""
+        if not passage.is_claimed or passage.owner is None or passage.play is None or passage.is_over:
             return
         request = passage.request
+        question = request.activity_id, passage.order_id
         if passage.owner != request.member_id:
-            self._holds.ask((request.activity_id, passage.order_id), partial(self._replay_or_refuse, passage))
+            self._holds.ask(question, partial(self._replay_or_refuse, passage))
+            return
+        if not passage.play:
+            # No facts: the script would say so, unless somebody loads them in this moment, and it knows no passes.
+            self._holds.ask(question, partial(self._replay_or_say_why, passage, LimitReply.MISSING))
+            return
+        refusal = judge_entry(request, play=passage.play)
+        if refusal is not None:
+            self._holds.ask(question, partial(self._replay_or_refuse, passage, otherwise=refusal))
             return
         try:
             open_group_id = self._new_group_id(passage) if request.opens_group else None
@@ -200,6 +223,7 @@ class Desk:
             order_id=passage.order_id,
             open_group_id=open_group_id,
             pay_within_ms=passage.pay_within_ms,
+            by_pass=passage.play != STANDARD_PLAY,
         )
         if passage.limit_place is not None:
             passage.away = make_away_order(
@@ -244,12 +268,14 @@ class Desk:
             passage.is_reserved = False
             self._buckets.return_limit(passage.limit_place, passage.away)
 
-    def _replay_or_refuse(self, passage: Passage, hold: Hold | Exception | None) -> None:
-        """An order placed before its address was removed is answered as it was then."""
+    def _replay_or_refuse(
+        self, passage: Passage, hold: Hold | Exception | None, *, otherwise: type[Refusal] = NotFound
+    ) -> None:
+        """An order placed before its address was removed, or its pass had run out, is answered as it was then."""
         if isinstance(hold, Hold):
             self._finish(passage, PlacedOrder(passage.order_id, hold))
         else:
-            self._finish(passage, hold if isinstance(hold, Exception) else NotFound())
+            self._finish(passage, hold if isinstance(hold, Exception) else otherwise())
 
     def _learn_verdict(self, passage: Passage, verdict: Admitted) -> None:
         request = passage.request

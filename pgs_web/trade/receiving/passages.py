@@ -17,7 +17,7 @@ class Passage:
 
     __slots__ = (
         *("admission", "answer", "away", "borrowings", "claim", "home", "is_claimed", "is_over", "is_reserved"),
-        *("limit_place", "order_id", "owner", "pay_within_ms", "place", "request", "started"),
+        *("limit_place", "order_id", "owner", "pay_within_ms", "place", "play", "request", "started"),
     )
 
     def __init__(
@@ -43,5 +43,7 @@ class Passage:
         self.pay_within_ms = 0
         # Member whom the address belongs to; 0: nobody; None: not known yet.
         self.owner: int | None = None
+        # What sells the activity; "": the ledger has no facts of it; None: not known yet.
+        self.play: str | None = None
         self.admission: Admission | None = None
         self.is_over = False

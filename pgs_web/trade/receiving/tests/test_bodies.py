@@ -10,6 +10,7 @@ from rest_framework.exceptions import APIException
 from pgs_web.api.errors import Refusal
 from pgs_web.trade.receiving.bodies import read_at_once, read_exactly
 
+PASS = "1.1790000000.k." + "0a" * 16
 HOW = {"content_type": b"application/json", "key": "k", "member_id": 7, "trace_id": "t"}
 IDS = st.sampled_from(["1", "7", str(2**63 - 1), str(2**63), "0", "01", "x", "", "1 ", "１"])
 VALUES = st.one_of(
@@ -18,11 +19,11 @@ VALUES = st.one_of(
     st.floats(allow_nan=True),
     st.booleans(),
     st.none(),
-    st.sampled_from(["group", "alone", "GROUP", "retry", "refund", "move", "lead", "a:b", "\\u0031", '"']),
+    st.sampled_from(["group", "alone", "GROUP", "retry", "refund", "move", "lead", "a:b", "\\u0031", '"', PASS, PASS + "\n"]),
     st.lists(st.integers(), max_size=1),
 )
 NAMES = st.sampled_from(
-    ["activity_id", "address_id", "quantity", "group_id", "mode", "on_late_payment", "on_lost_seat", "note", "a:b"]
+    ["activity_id", "address_id", "quantity", "group_id", "mode", "on_late_payment", "on_lost_seat", "entry_pass", "a:b"]
 )
 
 
@@ -79,6 +80,8 @@ GOOD = b'{"activity_id":"5","address_id":"6","quantity":2}'
         GOOD[:-1] + b',"on_late_payment":"retry","on_lost_seat":"lead"}',
         GOOD[:-1] + b',"on_late_payment":"refund","on_lost_seat":"move","mode":"group"}',
         GOOD[:-1] + b',"on_lost_seat":"alone"}',
+        GOOD[:-1] + b',"entry_pass":"%b"}' % PASS.encode(),
+        GOOD[:-1] + b',"entry_pass":null}',
     ],
 )
 def test_what_clients_send_is_read_quickly(body):
