@@ -100,7 +100,7 @@ class ActivityAdmin(ButtonsByState, ModelAdmin, WithoutTransaction):
             gettext_lazy("Times"),
             {"fields": ("starts_at", "ends_at", ("group_lasts_seconds", "pay_within_seconds"), "rules_version")},
         ),
-        (gettext_lazy("Groups"), {"fields": ("leader_leaves", ("guaranteed_seats", "guarantee_cap_fen"))}),
+        (gettext_lazy("Groups"), {"fields": (("leader_leaves", "new_seats"), ("guaranteed_seats", "guarantee_cap_fen"))}),
     )
     story = (
         gettext_lazy("Now"),
@@ -177,7 +177,7 @@ class ActivityAdmin(ButtonsByState, ModelAdmin, WithoutTransaction):
             return shown
         if obj.state == ActivityState.DRAFT:
             return (*shown, "sku")
-        return (*shown, "sku", "play", "stock_total")
+        return (*shown, "sku", "play", "stock_total", "new_seats")
 
     def changeform_view(
         self,

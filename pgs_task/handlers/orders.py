@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pgs_data.clock import from_ms
 from pgs_data.messaging.relay import Message
 from pgs_task.handlers.batches import Leftovers, split_by_home, split_by_node
+from pgs_task.handlers.newcomers import read_kept_seats
 from pgs_task.handlers.seats import write_new_seats
 from pgs_task.handlers.stock import settle_stock
 from pgs_task.rescue.services import lose_seats
@@ -31,6 +32,7 @@ def handle_order_paid(messages: Sequence[Message]) -> None:
     later = Leftovers()
     for of_node in split_by_node(messages, key="group_id").values():
         with later.outages(of_node):
+            kept = read_kept_seats(of_node)
             report = count_paid_seats(
                 payments=[
                     PaidSeat(
@@ -38,6 +40,7 @@ def handle_order_paid(messages: Sequence[Message]) -> None:
                         order_id=message.payload["order_id"],
                         paid_at=from_ms(message.payload["paid_at_ms"]),
                         is_revived=message.payload.get("is_revived", False),
+                        **kept.of(message),
                     )
                     for message in of_node
                 ]

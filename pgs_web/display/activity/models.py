@@ -59,6 +59,15 @@ class Activity(models.Model):
     )
     # What guaranteed seats have cost or have reserved; only a conditional UPDATE changes it.
     guarantee_used_fen = models.BigIntegerField(default=0, db_default=0, editable=False)
+    new_seats = models.PositiveIntegerField(
+        _("seats for new members"),
+        default=0,
+        db_default=0,
+        help_text=_(
+            "So many members of a group, its leader not counted, must never have paid an order here before. Judged when"
+            " they pay. Fixed once approved; for activities that a game sells."
+        ),
+    )
     state = models.CharField(
         _("state"),
         max_length=16,

@@ -46,6 +46,7 @@ class ActivityRules:
     leader_leaves: str = LeaderLeaves.SUCCESSION.value
     guaranteed_seats: int = 0
     guarantee_cap_fen: int = 0
+    new_seats: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,6 +69,7 @@ INTEGER_RANGES = {
     "pay_within_seconds": (1, LONGEST_PAYMENT_SECONDS),
     "guaranteed_seats": (0, LARGEST_GROUP - 1),
     "guarantee_cap_fen": (0, LARGEST_AMOUNT_FEN),
+    "new_seats": (0, LARGEST_GROUP - 1),
 }
 
 
@@ -115,6 +117,7 @@ def validate_rules(*, rules: ActivityRules, sku: Sku) -> None:
     if not errors:
         errors.update(_check_prices(rules, sku))
         errors.update(_check_guarantee(rules))
+        errors.update(_check_new_seats(rules))
     if not (sku.is_on_shelf and sku.product.is_on_shelf and sku.product.merchant.is_open):
         errors["sku"] = _("This SKU isn't for sale: put it, its product and its merchant on the shelf first.")
     if errors:
@@ -155,6 +158,19 @@ def _check_guarantee(rules: ActivityRules) -> dict[str, Any]:
             "guarantee_cap_fen": _("The cap must pay for one seat at least, which costs %(price)d fen.")
             % {"price": rules.price_fen}
         }
+    return {}
+
+
+def _check_new_seats(rules: ActivityRules) -> dict[str, Any]:
+    if not rules.new_seats:
+        return {}
+    if rules.play == STANDARD_PLAY:
+        # Whoever buys would learn after paying that the seat wasn't for them: a game tells them before.
+        return {"new_seats": _("Only a game can keep seats for new members: choose one to sell it.")}
+    if rules.new_seats >= rules.group_size:
+        return {"new_seats": _("At least one seat of a group is its leader's: give a smaller number.")}
+    if rules.leader_leaves != LeaderLeaves.CLOSE:
+        return {"leader_leaves": _("A group with seats for new members ends when its leader leaves.")}
     return {}
 
 

@@ -126,6 +126,15 @@ def read_group_rules(versions: Iterable[tuple[int, int]]) -> dict[tuple[int, int
     return {version: known.get(version, GroupRules()) for version in wanted}
 
 
+def read_new_seats(activity_ids: Iterable[int]) -> dict[int, int]:
+    """Activity → seats of its groups that are for new members, of those that have some; one query.
+
+    Fixed once approved, so it is what every group of it was opened under. Raises OperationalError.
+    """
+    rows = Activity.objects.filter(pk__in=set(activity_ids), new_seats__gt=0)
+    return dict(rows.values_list("pk", "new_seats"))
+
+
 def find_archived(activity_ids: Iterable[int]) -> set[int]:
     """Those of these activities of which Redis knows nothing any more, because they are archived."""
     rows = ActivityStock.objects.filter(pk__in=set(activity_ids), archived_at__isnull=False)

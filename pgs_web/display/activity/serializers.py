@@ -92,6 +92,9 @@ class ActivitySerializer(serializers.Serializer[Activity]):
     guaranteed_seats = serializers.IntegerField(
         help_text=_("So many missing seats of a group the merchant may fill at its deadline, openly.")
     )
+    new_seats = serializers.IntegerField(
+        help_text=_("So many members of a group, its leader not counted, must be new: never have paid an order before.")
+    )
     rules_version = serializers.IntegerField()
     sku = SkuSerializer()
     product = ActivityProductSerializer(source="sku.product")

@@ -26,8 +26,8 @@ from pgs_web.plays.eligibility.errors import (
     SelfHelp,
 )
 from pgs_web.plays.eligibility.models import Help
-from pgs_web.plays.eligibility.newness import is_new_member
 from pgs_web.plays.eligibility.scripts import HelpCaps, Subjects, TurnsReply, return_turns, take_turns
+from pgs_web.trade.order.newness import is_new_member
 
 _REFUSED: dict[TurnsReply, type[Refusal]] = {
     TurnsReply.HELPER: HelperCap,

@@ -77,6 +77,21 @@ class Order(ShardedModel):
         return str(self.pk)
 
 
+class FirstPayment(ShardedModel):
+    """The order that counts as the first one that a member paid, said once for all; where somebody asked."""
+
+    shard_field = "order_id"
+
+    member_id = models.BigIntegerField(_("member"), primary_key=True)
+    order_id = models.BigIntegerField(_("order"))
+
+    class Meta:
+        db_table = "trade_first_payment"
+
+    def __str__(self) -> str:
+        return f"{self.member_id}: {self.order_id}"
+
+
 class OrderLog(ShardedModel):
     """One row a transition; `sequence` counts from 1, so a gap or a double is seen."""
 

@@ -25,8 +25,9 @@ from pgs_web.display.activity.services.door import TRIES, log_move
 from pgs_web.display.activity.states import ActivityState
 from pgs_web.display.product.models import Sku
 
-# What an edit of an approved activity can't touch: the stock is Redis's, and its orders name the SKU and the play.
-FIXED_ONCE_APPROVED = frozenset({"stock_total", "play"})
+# What an edit of an approved activity can't touch: the stock is Redis's, and its orders name the SKU; who may buy is known in
+# processes' memory, and groups live by it.
+FIXED_ONCE_APPROVED = frozenset({"stock_total", "play", "new_seats"})
 EDITABLE = frozenset({ActivityState.DRAFT, ActivityState.SCHEDULED, ActivityState.RUNNING, ActivityState.PAUSED})
 
 

@@ -27,10 +27,10 @@ from pgs_web.plays.eligibility.errors import (
 )
 from pgs_web.plays.eligibility.keys import partition_of_play
 from pgs_web.plays.eligibility.models import Help
-from pgs_web.plays.eligibility.newness import is_first_paid_order, is_new_member
 from pgs_web.plays.eligibility.scripts import HelpCaps, Subjects, TurnsReply, return_turns, take_turns
 from pgs_web.plays.eligibility.services import HelpWish, helping
 from pgs_web.trade.order.models import Order
+from pgs_web.trade.order.newness import claim_first_payments, is_new_member
 from pgs_web.trade.order.tests.making import make_order
 from tests.races.meeting import meet, rounds
 
@@ -148,10 +148,10 @@ def test_new_is_who_never_paid():
         Order.objects.filter(pk=order_id).update(paid_at=paid_at)
     assert not is_new_member(20)
     assert help_(campaign_id=2, only_new=True) == NotNewMember.code
-    assert not is_first_paid_order(member_id=20, order_id=first)
-    assert is_first_paid_order(member_id=20, order_id=second)
-    Order.objects.filter(pk=second).update(paid_at=now)
-    assert [is_first_paid_order(member_id=20, order_id=one) for one in (first, second)] == [True, False]
+    assert claim_first_payments({first: 20, second: 20}) == {second}
+    # Said once: whatever is committed later, nobody else is the first.
+    Order.objects.filter(pk=first).update(paid_at=now - timedelta(minutes=1))
+    assert [claim_first_payments({one: 20}) for one in (first, second)] == [set(), {second}]
 
 
 # --- at once

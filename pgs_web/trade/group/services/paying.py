@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db.models import Case, DateTimeField, F, Q, Value, When
+from django.db.models import Case, Count, DateTimeField, F, Q, Value, When
 
 from pgs_data.clock import database_now
 from pgs_data.sharding.slots import ids_by_node
@@ -28,6 +28,9 @@ class PaidSeat:
     order_id: int
     paid_at: datetime
     is_revived: bool = False
+    # Of the group's seats so many are for members whose first paid order it is; 0: nobody was asked.
+    new_seats: int = 0
+    is_first: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +44,8 @@ class PaymentsReport:
 def count_paid_seats(*, payments: Sequence[PaidSeat]) -> PaymentsReport:
     """Counts each paid seat once, and completes the groups whose last seat it was; one transaction a node and batch.
 
-    A seat counts while its group is FORMING and the payment came before the deadline. A payment counted before is
-    neither counted again nor refused.
+    A seat counts while its group is FORMING and the payment came before the deadline; that of a member who isn't new
+    while the seats for new members aren't needed for it. A payment counted before is neither counted again nor refused.
     """
     by_group: dict[int, list[PaidSeat]] = defaultdict(list)
     for payment in payments:
@@ -64,6 +67,7 @@ def _count_on_node(alias: str, payments: Mapping[int, Sequence[PaidSeat]]) -> Pa
     seats = read_seats(alias, group_ids=payments, order_ids=order_ids)
     revived = {payment.order_id for of_group in payments.values() for payment in of_group if payment.is_revived}
     countable = _countable(alias, seats, revived)
+    returning = _count_returning(alias, payments)
     report = PaymentsReport()
     counting: dict[int, list[Seat]] = {}
     for group_id, of_group in payments.items():
@@ -71,12 +75,14 @@ def _count_on_node(alias: str, payments: Mapping[int, Sequence[PaidSeat]]) -> Pa
         if group is None:
             report.missing.extend(payment.order_id for payment in of_group)
         else:
-            counted = _judge(group, of_group, seats, countable, report)
+            counted = _judge(group, of_group, seats, countable, returning.get(group_id, 0), report)
             if counted:
                 counting[group_id] = counted
     if counting:
         now = database_now(alias)
-        move_seats(alias, [seat for counted in counting.values() for seat in counted], to_state=SeatState.PAID, now=now)
+        moving = [seat for counted in counting.values() for seat in counted]
+        _say_who_returned(alias, moving)
+        move_seats(alias, moving, to_state=SeatState.PAID, now=now)
         _count(alias, counting, now=now)
         finish_completed(alias, counting, actor="payment", now=now)
     return report
@@ -105,9 +111,13 @@ def _judge(
     payments: Sequence[PaidSeat],
     seats: Mapping[int, Seat],
     countable: Collection[int],
+    returning: int,
     report: PaymentsReport,
 ) -> list[Seat]:
-    """The seats of one locked group that these payments win; first paid, first served."""
+    """The seats of one locked group that these payments win; first paid, first served.
+
+    `returning`: its paid members, without the leader, who weren't new.
+    """
     won: list[Seat] = []
     once = {payment.order_id: payment for payment in payments}
     for payment in sorted(once.values(), key=lambda payment: (payment.paid_at, payment.order_id)):
@@ -117,13 +127,35 @@ def _judge(
         elif payment.order_id in countable:
             # The group is locked, so its deadline doesn't move; what others change is judged by the UPDATE again.
             in_time = payment.paid_at < group.deadline
-            if group.state == GroupState.FORMING and in_time and group.paid_count + len(won) < group.size:
+            has_place = group.state == GroupState.FORMING and in_time and group.paid_count + len(won) < group.size
+            if payment.new_seats and seat.member_id != group.leader_member_id:
+                # Such a group ends when its leader leaves, so the leader is who opened it.
+                seat.is_returning = not payment.is_first
+                has_place = has_place and (payment.is_first or returning < group.size - 1 - payment.new_seats)
+            if has_place:
                 won.append(seat)
+                returning += bool(seat.is_returning)
             else:
                 report.refused.append(payment.order_id)
         elif seat.state == SeatState.RELEASED:
             report.refused.append(payment.order_id)
     return won
+
+
+def _count_returning(alias: str, payments: Mapping[int, Sequence[PaidSeat]]) -> dict[int, int]:
+    """Paid members who weren't new, of the locked groups that keep seats for new ones; no query where there is none."""
+    keeping = [group_id for group_id, of_group in payments.items() if any(one.new_seats for one in of_group)]
+    if not keeping:
+        return {}
+    rows = Seat.objects.on_node(alias).filter(group_id__in=keeping, state=SeatState.PAID, is_returning=True)
+    return dict(rows.values_list("group_id").annotate(count=Count("pk")).order_by())
+
+
+def _say_who_returned(alias: str, seats: Sequence[Seat]) -> None:
+    for is_returning in (True, False):
+        asked = [seat.pk for seat in seats if seat.is_returning is is_returning]
+        if asked:
+            Seat.objects.on_node(alias).filter(pk__in=asked).update(is_returning=is_returning)
 
 
 def _count(alias: str, counting: Mapping[int, Sequence[Seat]], *, now: datetime) -> None:

@@ -50,6 +50,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--guarantee-cap-fen", type=int, default=0, metavar="F", help="what filling them may cost in all"
         )
+        parser.add_argument("--new-seats", type=int, default=0, metavar="K", help="seats of a group for new members")
         parser.add_argument("--play", default="standard", metavar="CODE", help="how it is played; default standard")
         parser.add_argument("--title", default="", help="default: the product's title")
         parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
@@ -86,6 +87,7 @@ class Command(BaseCommand):
             alone_price_fen=options["alone_price_fen"],
             leader_leaves=options["leader_leaves"],
             guaranteed_seats=options["guaranteed_seats"],
+            new_seats=options["new_seats"],
             guarantee_cap_fen=options["guarantee_cap_fen"],
             group_size=options["group_size"],
             member_limit=options["member_limit"],
@@ -130,5 +132,6 @@ def _describe(activity: Activity) -> dict[str, Any]:
         "pay_within_seconds": activity.pay_within_seconds,
         "leader_leaves": activity.leader_leaves,
         "guaranteed_seats": activity.guaranteed_seats,
+        "new_seats": activity.new_seats,
         "guarantee_cap_fen": activity.guarantee_cap_fen,
     }
