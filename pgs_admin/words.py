@@ -66,6 +66,8 @@ WORDS: Mapping[str, object] = {
     "missing_parts": pgettext_lazy("code", "missing_parts"),
     "not_as_described": pgettext_lazy("code", "not_as_described"),
     "no_longer_wanted": pgettext_lazy("code", "no_longer_wanted"),
+    "reward": pgettext_lazy("code", "reward"),
+    "not_new_member": pgettext_lazy("code", "not_new_member"),
     "other": pgettext_lazy("code", "other"),
     "less_than_asked": pgettext_lazy("code", "less_than_asked"),
     "not_returned": pgettext_lazy("code", "not_returned"),

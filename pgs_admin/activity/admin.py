@@ -100,7 +100,10 @@ class ActivityAdmin(ButtonsByState, ModelAdmin, WithoutTransaction):
             gettext_lazy("Times"),
             {"fields": ("starts_at", "ends_at", ("group_lasts_seconds", "pay_within_seconds"), "rules_version")},
         ),
-        (gettext_lazy("Groups"), {"fields": (("leader_leaves", "new_seats"), ("guaranteed_seats", "guarantee_cap_fen"))}),
+        (
+            gettext_lazy("Groups"),
+            {"fields": (("leader_leaves", "new_seats"), ("guaranteed_seats", "guarantee_cap_fen"))},
+        ),
     )
     story = (
         gettext_lazy("Now"),

@@ -52,7 +52,7 @@ class ActivityForm(forms.ModelForm):
 
     def _plays(self) -> list[tuple[str, Any]]:
         """Who can sell it; a game that was taken out since stays the row's."""
-        sellers = {STANDARD_PLAY: _("the shop, to everybody")}
+        sellers: dict[str, Any] = {STANDARD_PLAY: _("the shop, to everybody")}
         sellers |= {play.code: play.title for play in all_plays() if play.issues_passes}
         if self.instance.pk:
             sellers.setdefault(self.instance.play, self.instance.play)

@@ -19,7 +19,7 @@ from pgs_web.trade.after_sale.services import (
     receive_goods,
     refuse_request,
 )
-from pgs_web.trade.after_sale.states import UNDECIDED, RequestCause, RequestKind, RequestState
+from pgs_web.trade.after_sale.states import ASKED_CAUSES, UNDECIDED, RequestCause, RequestKind, RequestState
 
 DECIDE = "after_sale.decide_request"
 
@@ -34,7 +34,7 @@ class AskForm(ReasonForm):
     )
     cause = forms.ChoiceField(
         label=gettext_lazy("Cause"),
-        choices=[(cause.value, WORDS[cause]) for cause in RequestCause],
+        choices=[(cause.value, WORDS[cause]) for cause in ASKED_CAUSES],
         widget=UnfoldAdminSelectWidget,
     )
     amount_fen = forms.IntegerField(

@@ -21,7 +21,7 @@ from pgs_web.trade.group.services import (
     release_seats,
 )
 from pgs_web.trade.intake.unpaid import UnpaidFate, UnpaidOrder, are_counted, forget_unpaid
-from pgs_web.trade.order.states import CancelReason
+from pgs_web.trade.order.states import CancelReason, RefundReason
 from pgs_web.trade.stock.messages import SettleMovement
 
 SEAT_NOT_WRITTEN = "The seat is not written down on the group's node yet."
@@ -47,7 +47,10 @@ def handle_order_paid(messages: Sequence[Message]) -> None:
             )
             later.add(_of_orders(of_node, report.missing), SEAT_NOT_WRITTEN)
             # Dying here: the seat stays as it is in a group that is over, so the next delivery refuses it again.
-            lose_seats(groups=_groups_of(of_node, report.refused))
+            lose_seats(
+                groups=_groups_of(of_node, report.refused),
+                reasons=dict.fromkeys(report.not_new, RefundReason.NOT_NEW_MEMBER),
+            )
     settle_stock(messages, SettleMovement.CONFIRM, later=later)
     _forget_unpaid(messages, later=later)
     later.raise_if_any()

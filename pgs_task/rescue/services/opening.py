@@ -1,5 +1,6 @@
 """A loss becomes a rescue, or a refund at once where the shopper wished for nothing else."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -18,9 +19,10 @@ from pgs_web.trade.order.states import RefundReason
 ORDERS_A_TRANSACTION = 500
 
 
-def lose_seats(*, groups: Mapping[int, int]) -> None:
+def lose_seats(*, groups: Mapping[int, int], reasons: Mapping[int, RefundReason] | None = None) -> None:
     """Paid orders (order → group) whose group came to nothing: each is refunded, or rescued where its shopper wished.
 
+    `reasons`: of orders that lost it for another cause than the group's end; nobody looks for another place for these.
     Orders that don't wait for this group any more are left alone, so it may be told twice, and late. One transaction a
     node and 500 orders; dying in between leaves the rest to the repetition.
     """
@@ -28,7 +30,7 @@ def lose_seats(*, groups: Mapping[int, int]) -> None:
         for start in range(0, len(order_ids), ORDERS_A_TRANSACTION):
             batch = {order_id: groups[order_id] for order_id in order_ids[start : start + ORDERS_A_TRANSACTION]}
             with node_transaction(alias):
-                _lose_on_node(alias, batch)
+                _lose_on_node(alias, batch, reasons or {})
 
 
 def open_late_rescues(*, payments: Mapping[int, int]) -> None:
@@ -49,16 +51,19 @@ def open_late_rescues(*, payments: Mapping[int, int]) -> None:
         )
 
 
-def _lose_on_node(alias: str, groups: Mapping[int, int]) -> None:
+def _lose_on_node(alias: str, groups: Mapping[int, int], reasons: Mapping[int, RefundReason]) -> None:
     # A rescue that is under way has been told of its loss before.
     unseated = [order for order in lock_unseated(alias=alias, groups=groups) if order.decide_by is None]
-    wishing = _may_be_rescued(alias, [order for order in unseated if order.told.may_take_another_place])
-    saved = {order.pk for order in wishing}
-    start_refunds(
-        order_ids=[order.pk for order in unseated if order.pk not in saved],
-        reason=RefundReason.GROUP_FAILED,
-        actor="group",
+    wishing = _may_be_rescued(
+        alias, [order for order in unseated if order.told.may_take_another_place and order.pk not in reasons]
     )
+    saved = {order.pk for order in wishing}
+    lost: dict[RefundReason, list[int]] = defaultdict(list)
+    for order in unseated:
+        if order.pk not in saved:
+            lost[reasons.get(order.pk, RefundReason.GROUP_FAILED)].append(order.pk)
+    for reason, order_ids in lost.items():
+        start_refunds(order_ids=order_ids, reason=reason, actor="group")
     if not wishing:
         return
     now = database_now(alias)

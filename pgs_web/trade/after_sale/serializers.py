@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from pgs_web.api.fields import CodeField, IdField, LineField, StrictIntegerField
 from pgs_web.trade.after_sale.models import LONGEST_TEXT, AfterSaleRequest
-from pgs_web.trade.after_sale.states import RequestCause, RequestKind, RequestState
+from pgs_web.trade.after_sale.states import ASKED_CAUSES, RequestCause, RequestKind, RequestState
 
 STAGES: dict[RequestState, Any] = {
     RequestState.REQUESTED: _("We have your request and decide about it."),
@@ -32,7 +32,7 @@ class AskSerializer(serializers.Serializer[Any]):
 
     order_id = IdField(help_text=_("A SHIPPED or COMPLETED order of yours."))
     kind = CodeField(codes=list(RequestKind), help_text=_("Whether the goods go back first."))
-    cause = CodeField(codes=list(RequestCause))
+    cause = CodeField(codes=ASKED_CAUSES)
     amount_fen = StrictIntegerField(min_value=1, help_text=_("At most what is left of what you paid."))
     quantity = StrictIntegerField(
         min_value=1,

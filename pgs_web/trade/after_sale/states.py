@@ -16,6 +16,11 @@ class RequestCause(StrEnum):
     NOT_AS_DESCRIBED = "not_as_described"
     NO_LONGER_WANTED = "no_longer_wanted"
     OTHER = "other"
+    REWARD = "reward"  # nobody asked: a game gives it
+
+
+# What somebody may ask for.
+ASKED_CAUSES = tuple(cause for cause in RequestCause if cause is not RequestCause.REWARD)
 
 
 class RequestState(StrEnum):

@@ -1,12 +1,12 @@
-"""Entry passes: a game lets members into an activity that it sells, and the receiving service looks at what it wrote.
+"""Entry passes: a game lets members into an activity that it sells; the receiving service looks at what it wrote.
 
-An activity whose `play` is `standard` is sold to everybody. Any other is sold to who brings a pass of that play, however
-they buy: opening a group, joining one, alone. The game judges its members when it issues a pass, and a pass is its word
-for some minutes: signed, kept nowhere, and looked at without a database (docs/adr/0029). What a pass says is told to it
-again by the order; only what the order can't tell is written in it.
+An activity whose `play` is `standard` is sold to everybody. Any other is sold to who brings a pass of that play,
+however they buy: opening a group, joining one, alone. The game judges its members when it issues a pass, and a pass is
+its word for some minutes: signed, kept nowhere, and looked at without a database (docs/adr/0029). What the order says
+itself isn't written in it: member, activity, group, mode, and where it is for one order its key.
 
-Its time is judged by the clock of the process that gets the order, as an access token's is: it bounds how old the game's
-judgement may be, and decides nothing between two shoppers.
+Its time is judged by the clock of the process that gets the order, as an access token's is: it bounds how old the
+game's judgement may be, and decides nothing between two shoppers.
 """
 
 import re
@@ -24,8 +24,8 @@ from pgs_web.trade.intake.services import OrderRequest
 from pgs_web.trade.order.models import OrderMode
 
 # Units, last second, `k` where it is for one key, the mark.
-PASS_PATTERN = r"^[1-9][0-9]{0,5}\.[0-9]{1,11}\.k?\.[0-9a-f]{32}$"
-PASS = re.compile(PASS_PATTERN.strip("^$"))
+ENTRY_PATTERN = r"^[1-9][0-9]{0,5}\.[0-9]{1,11}\.k?\.[0-9a-f]{32}$"
+ENTRY = re.compile(ENTRY_PATTERN.strip("^$"))
 SALT = "pgs_web.trade.intake.passes"
 MARK_DIGITS = 32
 

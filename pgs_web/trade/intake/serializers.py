@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from pgs_web.api.fields import CodeField, IdField, StrictIntegerField
-from pgs_web.trade.intake.passes import PASS_PATTERN
+from pgs_web.trade.intake.passes import ENTRY_PATTERN
 from pgs_web.trade.order.models import OrderMode
 from pgs_web.trade.order.serializers import QueueSerializer
 from pgs_web.trade.order.states import OrderState
@@ -51,7 +51,7 @@ class OrderRequestSerializer(serializers.Serializer[Any]):
     )
 
     entry_pass = serializers.RegexField(
-        PASS_PATTERN,
+        ENTRY_PATTERN,
         required=False,
         allow_null=True,
         default=None,

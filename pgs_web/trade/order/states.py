@@ -64,3 +64,5 @@ class RefundReason(StrEnum):
     BY_MEMBER = "by_member"
     BY_OPERATOR = "by_operator"
     RISK = "risk"
+    # Its group keeps seats for new members, and the payer had paid an order before.
+    NOT_NEW_MEMBER = "not_new_member"

@@ -9,7 +9,7 @@ from rest_framework.exceptions import ErrorDetail, UnsupportedMediaType, Validat
 
 from pgs_web.api.ids import read_id
 from pgs_web.api.parsers import parse_object
-from pgs_web.trade.intake.passes import PASS
+from pgs_web.trade.intake.passes import ENTRY
 from pgs_web.trade.intake.serializers import LARGEST_QUANTITY, OrderRequestSerializer
 from pgs_web.trade.intake.services import OrderRequest
 from pgs_web.trade.intake.views import KEY_HEADER
@@ -58,7 +58,7 @@ def read_at_once(body: bytes, content_type: bytes, key: str, member_id: int, tra
     entry_pass = ""
     if said.entry_pass is not msgspec.UNSET:
         keys, entry_pass = keys + 1, said.entry_pass or ""
-        if said.entry_pass is not None and not PASS.fullmatch(entry_pass):
+        if said.entry_pass is not None and not ENTRY.fullmatch(entry_pass):
             return None
     if body.count(b":") != keys or not 1 <= said.quantity <= LARGEST_QUANTITY:
         return None

@@ -25,7 +25,7 @@ Learn = Callable[[Passage, "str | Exception"], None]
 
 
 class Sellers:
-    """Tells each passage the play that sells its activity, "" where the ledger has no facts of it; on one event loop."""
+    """Tells each passage the play that sells its activity, "" where the ledger knows none; on one event loop."""
 
     def __init__(self, ledger: AsyncLedger, *, learn: Learn) -> None:
         """`ledger`: connections that orders don't wait behind. `learn` gets the play, or what to answer with."""

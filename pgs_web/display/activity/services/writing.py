@@ -25,8 +25,8 @@ from pgs_web.display.activity.services.door import TRIES, log_move
 from pgs_web.display.activity.states import ActivityState
 from pgs_web.display.product.models import Sku
 
-# What an edit of an approved activity can't touch: the stock is Redis's, and its orders name the SKU; who may buy is known in
-# processes' memory, and groups live by it.
+# What an edit of an approved activity can't touch: the stock is Redis's, its orders name the SKU, who may buy it is in
+# processes' memory, and its groups live by their seats for new members.
 FIXED_ONCE_APPROVED = frozenset({"stock_total", "play", "new_seats"})
 EDITABLE = frozenset({ActivityState.DRAFT, ActivityState.SCHEDULED, ActivityState.RUNNING, ActivityState.PAUSED})
 

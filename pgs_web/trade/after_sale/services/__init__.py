@@ -9,6 +9,7 @@ from pgs_web.trade.after_sale.services.asking import (
 )
 from pgs_web.trade.after_sale.services.deciding import approve_request, receive_goods, refuse_request
 from pgs_web.trade.after_sale.services.ending import cancel_overdue_returns, finish_request
+from pgs_web.trade.after_sale.services.granting import grant_refund
 
 __all__ = [
     "RequestWish",
@@ -17,6 +18,7 @@ __all__ = [
     "ask_for_refund",
     "cancel_overdue_returns",
     "finish_request",
+    "grant_refund",
     "receive_goods",
     "refuse_request",
     "take_back_request",

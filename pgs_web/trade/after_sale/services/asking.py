@@ -57,13 +57,13 @@ def ask_for_refund(*, member_id: int, order_id: int, wish: RequestWish) -> tuple
     TooManyRequestsOfOrder, Unavailable.
     """
     get_order(order_id=order_id, member_id=member_id)
-    return _open(order_id=order_id, wish=wish, state=RequestState.REQUESTED, actor=f"member:{member_id}")
+    return open_request(order_id=order_id, wish=wish, state=RequestState.REQUESTED, actor=f"member:{member_id}")
 
 
 def ask_for_member(*, order_id: int, wish: RequestWish, actor: str) -> tuple[AfterSaleRequest, bool]:
     """The same by an operator for a shopper who called: somebody else has to approve it, whatever the amount."""
     get_order(order_id=order_id)
-    return _open(order_id=order_id, wish=wish, state=RequestState.IN_REVIEW, actor=actor, endorsed_by=actor)
+    return open_request(order_id=order_id, wish=wish, state=RequestState.IN_REVIEW, actor=actor, endorsed_by=actor)
 
 
 def take_back_request(*, member_id: int, request_id: int) -> AfterSaleRequest:
@@ -96,9 +96,13 @@ def tell_parcel(*, member_id: int, request_id: int, carrier: str, tracking_no: s
     return request
 
 
-def _open(
-    *, order_id: int, wish: RequestWish, state: RequestState, actor: str, endorsed_by: str = ""
+def open_request(
+    *, order_id: int, wish: RequestWish, state: RequestState, actor: str, **signed: str
 ) -> tuple[AfterSaleRequest, bool]:
+    """The order's request, judged under its lock, and whether it is new; `signed`: who agreed to it by now.
+
+    For the services of this room; raises what ask_for_refund raises.
+    """
     try:
         request_id = new_id(slot=slot_of_id(order_id))
     except IdSourceUnavailable as error:
@@ -128,7 +132,7 @@ def _open(
             quantity=wish.quantity,
             state=state,
             opened_by=actor,
-            endorsed_by=endorsed_by,
+            **signed,
             requested_at=now,
             latest_by=latest_by(state, now=now),
             changed_at=now,
@@ -140,7 +144,7 @@ def _open(
 def _judge(order: Order, wish: RequestWish, requests: list[AfterSaleRequest], *, now: datetime) -> None:
     if order.state not in SENT:
         raise order_errors.refuse_state(order.state)
-    if order.state == OrderState.COMPLETED:
+    if order.state == OrderState.COMPLETED and wish.cause is not RequestCause.REWARD:
         received = OrderLog.objects.filter(order_id=order.pk, to_state=OrderState.COMPLETED).first()
         window = timedelta(seconds=settings.AFTER_SALE_WINDOW_SECONDS)
         if (received.at if received else order.updated_at) + window <= now:

@@ -35,9 +35,13 @@ class PaidSeat:
 
 @dataclass(frozen=True, kw_only=True)
 class PaymentsReport:
-    """`refused`: orders whose money goes back. `missing`: orders whose seat is not written down yet: ask again."""
+    """`refused`: orders whose money goes back, `not_new` those of them whose member sits on no seat for a new one.
+
+    `missing`: orders whose seat is not written down yet: ask again.
+    """
 
     refused: list[int] = field(default_factory=list)
+    not_new: list[int] = field(default_factory=list)
     missing: list[int] = field(default_factory=list)
 
 
@@ -57,6 +61,7 @@ def count_paid_seats(*, payments: Sequence[PaidSeat]) -> PaymentsReport:
             with node_transaction(alias):
                 of_node = _count_on_node(alias, batch)
             report.refused.extend(of_node.refused)
+            report.not_new.extend(of_node.not_new)
             report.missing.extend(of_node.missing)
     return report
 
@@ -131,7 +136,9 @@ def _judge(
             if payment.new_seats and seat.member_id != group.leader_member_id:
                 # Such a group ends when its leader leaves, so the leader is who opened it.
                 seat.is_returning = not payment.is_first
-                has_place = has_place and (payment.is_first or returning < group.size - 1 - payment.new_seats)
+                if has_place and not payment.is_first and returning >= group.size - 1 - payment.new_seats:
+                    has_place = False
+                    report.not_new.append(payment.order_id)
             if has_place:
                 won.append(seat)
                 returning += bool(seat.is_returning)

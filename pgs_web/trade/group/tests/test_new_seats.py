@@ -1,6 +1,7 @@
 """Groups that keep seats for new members: so many of the others as are left may sit in them, judged when they pay."""
 
 import os
+from collections.abc import Collection
 from functools import partial
 from unittest.mock import patch
 
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.django_db(databases="__all__")
 PAYERS = 100
 
 
-def pay(group: Group, *seats: Seat, new: set[int] = frozenset(), new_seats: int = 2) -> list[int]:
+def pay(group: Group, *seats: Seat, new: Collection[int] = (), new_seats: int = 2) -> list[int]:
     """Orders that lost their seats; `new`: members whose first paid order it is."""
     report = count_paid_seats(
         payments=[
@@ -39,8 +40,7 @@ def returning(group: Group) -> list[bool | None]:
 @pytest.mark.parametrize("at_once", [True, False])
 def test_who_is_not_new_sits_where_nobody_new_has_to(at_once):
     group, seats = make_filled_group(size=5)
-    leader, old, older, new, newer = seats
-    first = {new.member_id, newer.member_id}
+    first = {seat.member_id for seat in seats[3:]}
     if at_once:
         refused = pay(group, *seats, new=first)
     else:

@@ -19,11 +19,23 @@ VALUES = st.one_of(
     st.floats(allow_nan=True),
     st.booleans(),
     st.none(),
-    st.sampled_from(["group", "alone", "GROUP", "retry", "refund", "move", "lead", "a:b", "\\u0031", '"', PASS, PASS + "\n"]),
+    st.sampled_from(
+        ["group", "alone", "GROUP", "retry", "refund", "move", "lead", "a:b", "\\u0031", '"', PASS, PASS + "\n"]
+    ),
     st.lists(st.integers(), max_size=1),
 )
 NAMES = st.sampled_from(
-    ["activity_id", "address_id", "quantity", "group_id", "mode", "on_late_payment", "on_lost_seat", "entry_pass", "a:b"]
+    [
+        "activity_id",
+        "address_id",
+        "quantity",
+        "group_id",
+        "mode",
+        "on_late_payment",
+        "on_lost_seat",
+        "entry_pass",
+        "a:b",
+    ]
 )
 
 

@@ -7,10 +7,7 @@ from unittest.mock import patch
 import pytest
 
 from pgs_data.clock import database_now
-
-
-
-from pgs_web.trade.intake.passes import PASS, Entry, issue_pass
+from pgs_web.trade.intake.passes import ENTRY, Entry, issue_pass
 from pgs_web.trade.intake.tests.making import documents_of
 from pgs_web.trade.order.models import OrderMode
 from pgs_web.trade.order.wishes import Wishes
@@ -82,7 +79,7 @@ def test_every_letter_of_a_pass_counts(shoppers, buy, sale, entry):
         f"{units}.{seconds}.k.{mark}",
         f"{units}.{seconds}.{kind}.{mark[:-1]}{'0' if mark[-1] != '0' else '1'}",
     ):
-        assert PASS.fullmatch(altered)
+        assert ENTRY.fullmatch(altered)
         assert said(buy(shopper, sale, key=altered, entry_pass=altered)) == (409, "pass_not_valid")
     for malformed in ("", "x", good + "0", "0" + good, good.upper() + " x", good.replace(".", ":")):
         assert buy(shopper, sale, key="malformed", entry_pass=malformed).status_code == 400
@@ -140,4 +137,3 @@ def test_the_control_without_the_look_at_passes_everybody_comes_in(shoppers, buy
     (shopper,) = shoppers()
     with patch("pgs_web.trade.receiving.desk.judge_entry", return_value=None):
         assert said(buy(shopper, sale)) == (202, None)
-
