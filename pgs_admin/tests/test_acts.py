@@ -314,6 +314,7 @@ def rules_form(activity=None, **changes):
         "group_lasts_seconds": 3600,
         "pay_within_seconds": 900,
         "leader_leaves": "succession",
+        "new_seats": 0,
         "guaranteed_seats": 0,
         "guarantee_cap_fen": 0,
         "rules_version": activity.rules_version if activity else "",
