@@ -101,14 +101,12 @@ class Crowd:
             problems.append(f"{taken} helps were taken, {helps} are counted, of {helpers} helpers")
         return problems
 
-    def take_back(self) -> int:
-        """What the clock does for helps that no process wrote a row for; returns how many there were."""
+    def take_back(self) -> None:
+        """What the clock does for helps that no process wrote a row for."""
         keys = self._keys
         ledger(keys.partition).hset(keys.envelope(), "budget", self._budget_of_rules())
-        mended = 0
-        while some := mend_helps(self.campaign_id, older_than_ms=0, limit=2_000):
-            mended += some
-        return mended
+        while mend_helps(self.campaign_id, older_than_ms=0, limit=2_000):
+            pass
 
     def _budget_of_rules(self) -> int:
         return max(self.budget_fen, FACE_FEN + MOST_HELPS)

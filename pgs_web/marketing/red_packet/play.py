@@ -6,6 +6,7 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from pgs_web.marketing.red_packet.cards import describe_card
 from pgs_web.marketing.red_packet.checks import (
     find_exceeded_envelopes,
     find_overdue_packets,
@@ -14,6 +15,7 @@ from pgs_web.marketing.red_packet.checks import (
     find_wrong_growth,
 )
 from pgs_web.marketing.red_packet.forms import Rules
+from pgs_web.marketing.red_packet.selectors import describe_helps, get_packet
 from pgs_web.marketing.red_packet.services import (
     count_envelopes,
     end_overdue_packets,
@@ -21,7 +23,10 @@ from pgs_web.marketing.red_packet.services import (
     settle_ended_packets,
 )
 from pgs_web.marketing.red_packet.states import CODE
+from pgs_web.marketing.red_packet.story import RedPacketStory
+from pgs_web.plays.cards import Card
 from pgs_web.plays.contract import Play, PlayCheck, PlayJob
+from pgs_web.plays.shares import read_share_code
 
 
 class RedPacket(Play):
@@ -29,6 +34,7 @@ class RedPacket(Play):
     title = _("Red packet")
     summary = _("Friends let a red packet grow; redeemed, it is a coupon.")
     urls = "pgs_web.marketing.red_packet.urls"
+    rounds = "packets/"
     jobs = (
         PlayJob(name="end_packets", run=end_overdue_packets, every_seconds=5),
         PlayJob(name="settle_packets", run=settle_ended_packets, every_seconds=5),
@@ -65,10 +71,16 @@ class RedPacket(Play):
         ),
     )
     rule_form = Rules
+    story = RedPacketStory()
 
     def entrance(self) -> str:
         """Which red packets there are."""
         return "campaigns/"
+
+    def read_shared(self, share_code: str) -> Card:
+        """The red packet with its helpers."""
+        packet = get_packet(packet_id=read_share_code(CODE, share_code))
+        return describe_card(packet, helps=describe_helps(packet))
 
     def judge_change(self, *, before: Mapping[str, Any], after: Mapping[str, Any]) -> Mapping[str, str | Promise]:
         """The envelope is the campaign's: whoever has more to give makes another campaign."""

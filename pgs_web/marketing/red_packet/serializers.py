@@ -8,11 +8,12 @@ from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from pgs_web.api.fields import IdField
+from pgs_web.marketing.red_packet.cards import describe_card
 from pgs_web.marketing.red_packet.models import Packet
 from pgs_web.marketing.red_packet.selectors import HIDDEN, next_rise
 from pgs_web.marketing.red_packet.states import CODE, PacketState
 from pgs_web.plays.rounds import state_now
-from pgs_web.plays.serializers import RoundStartSerializer
+from pgs_web.plays.serializers import CardSerializer, RoundStartSerializer
 from pgs_web.plays.shares import write_share_code
 
 # In words: an enumeration would need a name of its own in the shop's settings.
@@ -51,6 +52,9 @@ class CampaignsSerializer(serializers.Serializer[Any]):
 class ShareSerializer(serializers.Serializer[Packet]):
     """A red packet as everybody with its link sees it."""
 
+    # Context: `helps` (selectors.describe_helps), where who helped is shown.
+    is_own = False
+
     share_code = serializers.SerializerMethodField()
     title = serializers.CharField()
     state = serializers.SerializerMethodField()
@@ -66,6 +70,7 @@ class ShareSerializer(serializers.Serializer[Packet]):
     ends_at = serializers.DateTimeField(default_timezone=UTC)
     commitment = serializers.CharField(help_text=_("SHA-256 of the seed that fixes every raise; told at the end."))
     server_time = serializers.DateTimeField(source="now", default_timezone=UTC)
+    card = serializers.SerializerMethodField()
 
     @extend_schema_field(serializers.CharField())
     def get_share_code(self, packet: Packet) -> str:
@@ -83,10 +88,17 @@ class ShareSerializer(serializers.Serializer[Packet]):
     def get_helps_to_next(self, packet: Packet) -> int | None:
         return next_rise(packet)
 
+    @extend_schema_field(CardSerializer)
+    def get_card(self, packet: Packet) -> Any:
+        card = describe_card(packet, helps=self.context.get("helps", ()), is_own=self.is_own)
+        return CardSerializer(card).data
+
 
 @extend_schema_serializer(component_name="RedPacket")
 class PacketSerializer(ShareSerializer):
     """A red packet of yours."""
+
+    is_own = True
 
     packet_id = IdField(source="pk")
     campaign_id = IdField()
@@ -106,8 +118,6 @@ class HelpSerializer(serializers.Serializer[Any]):
 
 @extend_schema_serializer(component_name="RedPacketShareWithHelps")
 class ShareWithHelpsSerializer(ShareSerializer):
-    # Context: `helps` (selectors.describe_helps).
-
     helps = serializers.SerializerMethodField()
 
     @extend_schema_field(HelpSerializer(many=True))
@@ -120,6 +130,7 @@ class HelpedSerializer(serializers.Serializer[Any]):
     """What your help added."""
 
     added_fen = serializers.IntegerField()
+    said = serializers.CharField(help_text=_("In words."))
     red_packet = ShareSerializer()
 
 

@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 from pgs_web.api.errors import NotFound
 from pgs_web.api.pagination import PageCursor
 from pgs_web.api.schema import refusals
+from pgs_web.marketing.red_packet.cards import tell_growth
 from pgs_web.marketing.red_packet.errors import (
     EnvelopeEmpty,
     PacketFull,
@@ -171,7 +172,11 @@ class HelpView(APIView):
         """Lets somebody else's red packet grow, once; from a device with a mark of `/devices/`."""
         packet_id = read_share_code(CODE, share_code)
         helped = help_packet(helper=read_helper(request), packet_id=packet_id)
-        answer = {"added_fen": helped.added_fen, "red_packet": get_packet(packet_id=packet_id)}
+        answer = {
+            "added_fen": helped.added_fen,
+            "said": tell_growth(helped.added_fen),
+            "red_packet": get_packet(packet_id=packet_id),
+        }
         return Response(HelpedSerializer(answer).data)
 
 

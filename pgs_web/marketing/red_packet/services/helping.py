@@ -54,6 +54,9 @@ def _help(helper: Helper, seen: Packet) -> PacketHelp:
     if state_now(seen) != PacketState.RUNNING:
         # Spares turns; behind the lock it is decided.
         raise PacketOver
+    if seen.help_count >= seen.steps:
+        # Most of a rush ends here.
+        raise PacketFull
     rules = read_rules(campaign_id=seen.campaign_id, version=seen.rules_version).rules
     wish = HelpWish(
         code=CODE,
