@@ -22,6 +22,7 @@ def print_welcome(console: Console, book: AddressBook) -> None:
         "API docs": f"{book.base_url}/api/v1/docs/",
         "API schema": f"{book.base_url}/api/v1/schema/",
         "front page (JSON)": f"{book.base_url}/api/v1/home/",
+        "games' pages": f"{book.base_url}/g/  any phone number; manage.py read_sms PHONE tells the code",
         "back office": f"{book.base_url}/admin/",
         "operators": f"{', '.join(DEMO_OPERATORS)}; password {DEMO_PASSWORD}",
         "shopper": f"{DEMO_SHOPPER}; password {DEMO_PASSWORD}",
