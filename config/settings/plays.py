@@ -3,4 +3,5 @@
 PLAYS: list[str] = [
     "pgs_web.marketing.bargain",
     "pgs_web.marketing.red_packet",
+    "pgs_web.marketing.assist",
 ]

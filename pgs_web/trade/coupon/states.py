@@ -7,15 +7,15 @@ class CouponState(StrEnum):
     ISSUED = "ISSUED"  # yours, to be used in its time
     USED = "USED"  # an order costs less by it
     EXPIRED = "EXPIRED"  # its time is over
-    WITHDRAWN = "WITHDRAWN"  # taken back by an operator before it was used
+    WITHDRAWN = "WITHDRAWN"  # taken back before it was used, by an operator or by the game that issued it
 
 
 MOVES: dict[CouponState, frozenset[CouponState]] = {
     CouponState.ISSUED: frozenset({CouponState.USED, CouponState.EXPIRED, CouponState.WITHDRAWN}),
     # Given back; EXPIRED at once when its time is over by then.
     CouponState.USED: frozenset({CouponState.ISSUED, CouponState.EXPIRED}),
-    # Its order, cancelled meanwhile, is taken up again at the price that was paid.
-    CouponState.EXPIRED: frozenset({CouponState.USED}),
+    # USED: its order, cancelled meanwhile, is taken up again at the price that was paid. WITHDRAWN: never any more.
+    CouponState.EXPIRED: frozenset({CouponState.USED, CouponState.WITHDRAWN}),
     CouponState.WITHDRAWN: frozenset(),
 }
 

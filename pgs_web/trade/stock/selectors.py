@@ -9,7 +9,7 @@ from pgs_data.ids.texts import short_id
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_of, partition_within, partitions_of
 from pgs_web.trade.stock.holds import Hold
-from pgs_web.trade.stock.keys import activity_key, holds_key, stock_key
+from pgs_web.trade.stock.keys import activity_key, bought_key, holds_key, stock_key
 
 _FIELDS = ("total", "remain", "lock", "sold", "version", "told_sold_out")
 _BUCKET_FIELDS = (*_FIELDS, "whole", "under_way")
@@ -149,6 +149,16 @@ def read_facts(activity_id: int) -> dict[str, str]:
     """The facts that admissions see, empty when none are loaded; raises RedisUnavailable."""
     facts: Any = ledger(partition_of(activity_id)).hgetall(activity_key(activity_id))
     return {name.decode(): value.decode() for name, value in facts.items()}
+
+
+def read_bought(activity_id: int, *, member_id: int) -> int:
+    """Units of the activity that the member has locked or bought, orders on their way included; 0 of an archived one.
+
+    Raises RedisUnavailable.
+    """
+    partition = partition_within(activity_id, member_id)
+    counted: Any = ledger(partition).hget(bought_key(activity_id, partition), str(member_id))
+    return int(counted or 0)
 
 
 def read_holds(orders: Iterable[tuple[int, int]]) -> dict[int, Hold]:

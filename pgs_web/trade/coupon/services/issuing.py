@@ -1,8 +1,10 @@
 """Coupons come to members, each once for its cause; those whose time is over, or that are taken back, go."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from django.db import OperationalError
+from django.db.models import Q
 
 from pgs_data.clock import DatabaseNow, database_now
 from pgs_data.ids.snowflake import new_id
@@ -75,6 +77,25 @@ def withdraw_coupon(*, coupon_id: int) -> Coupon:
     if not moved:
         raise refuse_coupon_state(coupon.state)
     return coupon
+
+
+def forfeit_coupon(*, alias: str, coupon_id: int, now: datetime) -> bool:
+    """Takes a coupon whose time is over back for good, so that no late payment brings it back; False while it is in
+    its time, or USED. Call it in a transaction of its node, by whoever gives what it stood for to somebody else."""
+    over = {CouponState.ISSUED: Q(expires_at__lte=now), CouponState.EXPIRED: Q()}
+    moved = sum(
+        move_coupons(
+            alias=alias,
+            coupon_ids=[coupon_id],
+            from_state=state,
+            to_state=CouponState.WITHDRAWN,
+            now=now,
+            condition=condition,
+        )
+        for state, condition in over.items()
+    )
+    rows = Coupon.objects.on_node(alias).filter(pk=coupon_id, state=CouponState.WITHDRAWN)
+    return moved == 1 or rows.exists()
 
 
 def expire_coupons(*, limit: int = 500) -> int:

@@ -1,0 +1,96 @@
+"""Assist group (助力团): the one object that the registry takes."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext_lazy as _
+
+from pgs_web.marketing.assist.checks import (
+    find_overdue_rounds,
+    find_wrong_helps,
+    find_wrong_rewards,
+    find_wrong_rights,
+    find_wrong_starts,
+    find_wrong_units,
+)
+from pgs_web.marketing.assist.forms import Rules
+from pgs_web.marketing.assist.messages import RETURN_UNIT, REWARD
+from pgs_web.marketing.assist.services import (
+    end_overdue_rounds,
+    issue_rewards,
+    return_units,
+    settle_due_rounds,
+    settle_orders,
+)
+from pgs_web.marketing.assist.states import CODE
+from pgs_web.plays.contract import Play, PlayCheck, PlayJob
+
+if TYPE_CHECKING:
+    from pgs_data.messaging.relay import Message
+
+
+class Assist(Play):
+    code = CODE
+    title = _("Assist group")
+    summary = _("Friends help, and you buy one of the reserved units at the assist price.")
+    urls = "pgs_web.marketing.assist.urls"
+    jobs = (
+        PlayJob(name="end_rounds", run=end_overdue_rounds, every_seconds=5),
+        PlayJob(name="settle_rounds", run=settle_due_rounds, every_seconds=10, lease_seconds=60),
+    )
+    handlers = {REWARD: issue_rewards, RETURN_UNIT: return_units}
+    checks = (
+        PlayCheck(
+            name="helps",
+            promise=_("an assist group counts the helps that there are, and is complete with all of them only"),
+            find_offenders=find_wrong_helps,
+        ),
+        PlayCheck(
+            name="units",
+            promise=_(
+                "never more units of an activity are taken than there are, each by a group that has a right to it"
+            ),
+            find_offenders=find_wrong_units,
+        ),
+        PlayCheck(
+            name="rights",
+            promise=_("who completed an assist group has one coupon of its price, nobody else has"),
+            find_offenders=find_wrong_rights,
+        ),
+        PlayCheck(
+            name="rewards",
+            promise=_("each help brings its coupon once, and nothing else does"),
+            find_offenders=find_wrong_rewards,
+        ),
+        PlayCheck(
+            name="starts",
+            promise=_("no assist group was started uncounted: helpers' coupons stay within the envelope"),
+            find_offenders=find_wrong_starts,
+        ),
+        PlayCheck(
+            name="overdue",
+            promise=_("no assist group runs past its end, no reserved unit is forgotten"),
+            find_offenders=find_overdue_rounds,
+            is_always=True,
+        ),
+    )
+    rule_form = Rules
+
+    def entrance(self) -> str:
+        """Which assist groups there are."""
+        return "campaigns/"
+
+    def on_order_paid(self, messages: "Sequence[Message]") -> None:
+        """Reserved units are bought."""
+        settle_orders(messages)
+
+    def on_order_cancelled(self, messages: "Sequence[Message]") -> None:
+        """Reserved units may be ordered again, or go back."""
+        settle_orders(messages)
+
+    def on_order_refunded(self, messages: "Sequence[Message]") -> None:
+        """Reserved units may be ordered again, or go back."""
+        settle_orders(messages)
+
+
+PLAY = Assist()
