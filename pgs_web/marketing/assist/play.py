@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 
+from pgs_web.marketing.assist.cards import describe_card
 from pgs_web.marketing.assist.checks import (
     find_overdue_rounds,
     find_wrong_helps,
@@ -15,6 +16,8 @@ from pgs_web.marketing.assist.checks import (
 )
 from pgs_web.marketing.assist.forms import Rules
 from pgs_web.marketing.assist.messages import RETURN_UNIT, REWARD
+from pgs_web.marketing.assist.models import Round
+from pgs_web.marketing.assist.selectors import describe_helps
 from pgs_web.marketing.assist.services import (
     end_overdue_rounds,
     issue_rewards,
@@ -23,7 +26,11 @@ from pgs_web.marketing.assist.services import (
     settle_orders,
 )
 from pgs_web.marketing.assist.states import CODE
+from pgs_web.marketing.assist.story import AssistStory
+from pgs_web.plays.cards import Card
 from pgs_web.plays.contract import Play, PlayCheck, PlayJob
+from pgs_web.plays.rounds import get_round
+from pgs_web.plays.shares import read_share_code
 
 if TYPE_CHECKING:
     from pgs_data.messaging.relay import Message
@@ -33,6 +40,7 @@ class Assist(Play):
     code = CODE
     title = _("Assist group")
     summary = _("Friends help, and you buy one of the reserved units at the assist price.")
+    issues_passes = True
     urls = "pgs_web.marketing.assist.urls"
     jobs = (
         PlayJob(name="end_rounds", run=end_overdue_rounds, every_seconds=5),
@@ -75,10 +83,16 @@ class Assist(Play):
         ),
     )
     rule_form = Rules
+    story = AssistStory()
 
     def entrance(self) -> str:
         """Which assist groups there are."""
         return "campaigns/"
+
+    def read_shared(self, share_code: str) -> Card:
+        """The group with its helpers."""
+        round_ = get_round(Round, round_id=read_share_code(CODE, share_code))
+        return describe_card(round_, helps=describe_helps(round_))
 
     def on_order_paid(self, messages: "Sequence[Message]") -> None:
         """Reserved units are bought."""

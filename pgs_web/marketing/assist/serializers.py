@@ -8,11 +8,13 @@ from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from pgs_web.api.fields import IdField
+from pgs_web.marketing.assist.cards import describe_card, tell_help
 from pgs_web.marketing.assist.models import Round
 from pgs_web.marketing.assist.selectors import describe_reward
+from pgs_web.marketing.assist.services.buying import Purchase
 from pgs_web.marketing.assist.states import CODE, RoundState
 from pgs_web.plays.rounds import state_now
-from pgs_web.plays.serializers import RoundShareSerializer, RoundStartSerializer
+from pgs_web.plays.serializers import CardSerializer, RoundShareSerializer, RoundStartSerializer
 
 # In words: an enumeration would need a name of its own in the shop's settings.
 STATES = " or ".join(RoundState)
@@ -57,7 +59,9 @@ class RewardSerializer(serializers.Serializer[Any]):
 class ShareSerializer(RoundShareSerializer):
     """An assist group as everybody with its link sees it."""
 
+    # Context: `helps` (selectors.describe_helps), where who helped is shown.
     play = CODE
+    is_own = False
 
     price_fen = serializers.IntegerField(help_text=_("What one unit costs when all have helped."))
     is_freight = serializers.BooleanField(help_text=_("The goods are free, the price is their freight."))
@@ -65,6 +69,7 @@ class ShareSerializer(RoundShareSerializer):
     help_count = serializers.IntegerField()
     helps_left = serializers.SerializerMethodField()
     reward = serializers.SerializerMethodField(help_text=_("The coupon that each helper gets."))
+    card = serializers.SerializerMethodField()
 
     @extend_schema_field(serializers.CharField(help_text=STATES))
     def get_state(self, round_: Round) -> str:
@@ -78,10 +83,17 @@ class ShareSerializer(RoundShareSerializer):
     def get_reward(self, round_: Round) -> Any:
         return describe_reward(round_)
 
+    @extend_schema_field(CardSerializer)
+    def get_card(self, round_: Round) -> Any:
+        card = describe_card(round_, helps=self.context.get("helps", ()), is_own=self.is_own)
+        return CardSerializer(card).data
+
 
 @extend_schema_serializer(component_name="AssistRound")
 class RoundSerializer(ShareSerializer):
     """An assist group of yours."""
+
+    is_own = True
 
     round_id = IdField(source="pk")
     campaign_id = IdField()
@@ -98,7 +110,7 @@ class HelpSerializer(serializers.Serializer[Any]):
 
 @extend_schema_serializer(component_name="AssistShareWithHelps")
 class ShareWithHelpsSerializer(ShareSerializer):
-    # Context: `helps` (selectors.describe_helps), `units_left` (selectors.count_units_left).
+    # Context: `units_left` (selectors.count_units_left) too.
 
     units_left = serializers.SerializerMethodField(
         help_text=_("Units that nobody has at the moment; one may come back, or go to another group.")
@@ -112,3 +124,25 @@ class ShareWithHelpsSerializer(ShareSerializer):
     @extend_schema_field(HelpSerializer(many=True))
     def get_helps(self, _round: Round) -> Any:
         return HelpSerializer(self.context["helps"], many=True).data
+
+
+@extend_schema_serializer(component_name="AssistHelped")
+class HelpedSerializer(ShareWithHelpsSerializer):
+    said = serializers.SerializerMethodField(help_text=_("In words."))
+
+    @extend_schema_field(serializers.CharField())
+    def get_said(self, round_: Round) -> str:
+        return tell_help(round_)
+
+
+@extend_schema_serializer(component_name="AssistPurchase")
+class PurchaseSerializer(serializers.Serializer[Purchase]):
+    """What you order the unit with: an order of one unit, bought alone, under this key; then it takes the coupon."""
+
+    activity_id = IdField(source="round_.activity_id")
+    entry_pass = serializers.CharField(help_text=_("For this order, until `buy_by`."))
+    idempotency_key = serializers.CharField(help_text=_("Send the order under it: it makes one order."))
+    coupon_id = IdField(source="round_.coupon_id")
+    price_fen = serializers.IntegerField(source="round_.price_fen")
+    buy_by = serializers.DateTimeField(source="round_.buy_by", default_timezone=UTC)
+    server_time = serializers.DateTimeField(source="round_.now", default_timezone=UTC)

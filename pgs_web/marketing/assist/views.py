@@ -26,6 +26,8 @@ from pgs_web.marketing.assist.models import Round
 from pgs_web.marketing.assist.selectors import count_units_left, describe_helps
 from pgs_web.marketing.assist.serializers import (
     CampaignsSerializer,
+    HelpedSerializer,
+    PurchaseSerializer,
     RoundSerializer,
     ShareWithHelpsSerializer,
     StartSerializer,
@@ -117,12 +119,12 @@ class BuyView(APIView):
         summary="Buy at the assist price",
         tags=["plays"],
         request=None,
-        responses={200: RoundSerializer, **refusals(RoundOver, NotComplete)},
+        responses={200: PurchaseSerializer, **refusals(RoundOver, NotComplete)},
     )
     def post(self, request: Request, round_id: int) -> Response:
-        """Once all have helped: what you order the reserved unit with, until `buy_by`. You may ask again."""
-        buy_round(member_id=member_of(request), round_id=round_id)
-        return _show(member_of(request), round_id)
+        """Once all have helped: what you order the reserved unit with, until `buy_by`. Ask again after an order of it
+        came to nothing: it takes a new key."""
+        return Response(PurchaseSerializer(buy_round(member_id=member_of(request), round_id=round_id)).data)
 
 
 class GiveUpView(APIView):
@@ -158,7 +160,7 @@ class HelpView(APIView):
         tags=["plays"],
         request=None,
         responses={
-            200: ShareWithHelpsSerializer,
+            200: HelpedSerializer,
             **refusals(NotFound, RoundOver, NotOnSale, SoldOut, SelfHelp, AlreadyHelped, DeviceUnknown),
             **refusals(HelperCap, DeviceCap, AddressCap, WonBefore),
         },
@@ -168,14 +170,14 @@ class HelpView(APIView):
         within moments."""
         round_id = read_share_code(CODE, share_code)
         help_round(helper=read_helper(request), round_id=round_id)
-        return _show_share(round_id)
+        return _show_share(round_id, HelpedSerializer)
 
 
 def _show(member_id: int, round_id: int, *, code: int = status.HTTP_200_OK) -> Response:
     return Response(RoundSerializer(get_own_round(Round, member_id=member_id, round_id=round_id)).data, status=code)
 
 
-def _show_share(round_id: int) -> Response:
+def _show_share(round_id: int, serializer: type[ShareWithHelpsSerializer] = ShareWithHelpsSerializer) -> Response:
     round_ = get_round(Round, round_id=round_id)
     context = {"helps": describe_helps(round_), "units_left": count_units_left(round_)}
-    return Response(ShareWithHelpsSerializer(round_, context=context).data)
+    return Response(serializer(round_, context=context).data)

@@ -1,17 +1,45 @@
-"""Who comes to the end of an assist group orders the unit that is reserved."""
+"""Who comes to the end of an assist group orders the unit that is reserved, and nothing else."""
 
+from dataclasses import dataclass
+
+from pgs_data.sharding.slots import alias_of_id
 from pgs_web.marketing.assist.errors import NotComplete, RoundOver
 from pgs_web.marketing.assist.models import Round
-from pgs_web.marketing.assist.states import RoundState
+from pgs_web.marketing.assist.states import CODE, RoundState
 from pgs_web.plays.rounds import get_own_round, state_now
+from pgs_web.trade.intake.passes import Entry, issue_pass
+from pgs_web.trade.order.models import Order, OrderMode
+from pgs_web.trade.order.states import OrderState
+
+# An order that came to nothing, and whose unit is free: another one may follow. While its money is on its way back
+# (REFUNDING) the unit isn't.
+UNDONE = (OrderState.CANCELLED, OrderState.REFUNDED, OrderState.REJECTED)
 
 
-def buy_round(*, member_id: int, round_id: int) -> Round:
-    """The member's group, whose unit can be ordered now; raises NotFound, NotComplete, RoundOver."""
+@dataclass(frozen=True, kw_only=True)
+class Purchase:
+    """What the unit is ordered with: the pass is for one order, that under this key."""
+
+    round_: Round
+    entry_pass: str
+    idempotency_key: str
+
+
+def buy_round(*, member_id: int, round_id: int) -> Purchase:
+    """What the member orders the reserved unit with, until `buy_by`; raises NotFound, NotComplete, RoundOver.
+
+    Asked again it brings the same order, as long as that stands: nobody orders what is reserved for others.
+    """
     round_ = get_own_round(Round, member_id=member_id, round_id=round_id)
     if state_now(round_) == RoundState.RUNNING:
         raise NotComplete
-    is_open = round_.state == RoundState.SUCCEEDED and round_.buy_by is not None and round_.now < round_.buy_by  # type: ignore[attr-defined]
-    if not is_open:
+    now = round_.now  # type: ignore[attr-defined]
+    if round_.state != RoundState.SUCCEEDED or round_.buy_by is None or round_.buy_by <= now:
         raise RoundOver
-    return round_
+    orders = Order.objects.on_node(alias_of_id(round_.pk))
+    undone = orders.filter(member_id=member_id, activity_id=round_.activity_id, state__in=UNDONE).count()
+    key = f"assist-{round_.pk}-{undone + 1}"
+    entry = Entry(
+        play=CODE, activity_id=round_.activity_id, member_id=member_id, mode=OrderMode.ALONE, idempotency_key=key
+    )
+    return Purchase(round_=round_, entry_pass=issue_pass(entry, valid_until=round_.buy_by), idempotency_key=key)

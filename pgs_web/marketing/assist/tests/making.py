@@ -23,6 +23,7 @@ from pgs_web.trade.coupon.models import Coupon
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.services import use_coupons
 from pgs_web.trade.order.tests.making import make_order
+from pgs_web.trade.order.wishes import BY_PASS_BIT
 from pgs_web.trade.stock.keys import bought_key
 from pgs_web.trade.stock.tests.making import make_sale
 
@@ -89,6 +90,7 @@ def deliver() -> None:
 def order_unit(round_: Round, *, with_coupon: bool = True) -> Order:
     """The unit is ordered, at the assist price."""
     order = make_order(member_id=round_.member_id, activity_id=round_.activity_id, unit_price_fen=1000)
+    Order.objects.filter(pk=order.pk).update(wishes=BY_PASS_BIT)
     if with_coupon:
         use_coupons(member_id=round_.member_id, order_id=order.pk, coupon_ids=[round_.coupon_id or 0])
     return order

@@ -86,7 +86,9 @@ def test_from_the_start_to_the_unit():
     assert not {"coupon_id", "buy_by", "order_id", "round_id"} & set(seen)
     (mine,) = client().get(f"{ROOT}rounds/").json()["results"]
     assert (mine["round_id"], mine["price_fen"], mine["is_freight"]) == (body["round_id"], PRICE_FEN, True)
-    assert client().post(f"{ROOT}rounds/{body['round_id']}/buy/").json()["coupon_id"] == mine["coupon_id"]
+    told = client().post(f"{ROOT}rounds/{body['round_id']}/buy/").json()
+    assert (told["coupon_id"], told["activity_id"]) == (mine["coupon_id"], mine["activity_id"])
+    assert told["server_time"] < told["buy_by"] == mine["buy_by"]
     assert client(20).post(f"{ROOT}rounds/{body['round_id']}/buy/").status_code == 404
     deliver()
     assert [[(one.amount_fen, one.threshold_fen) for one in rewards_of(helper)] for helper in helpers] == [
@@ -219,31 +221,33 @@ def test_an_edit_changes_nothing_that_runs():
     assert refused(start(campaign, 30)) == (409, "assist_not_on_sale")
 
 
-@pytest.mark.parametrize(
-    ("wrong", "field"),
-    [
-        ({"price_fen": 1000}, "price_fen"),
-        ({"price_fen": 0}, "price_fen"),
-        ({"units": 101}, "units"),
-        ({"units": 0}, "units"),
-        ({"needed": 0}, "needed"),
-        ({"needed": 501}, "needed"),
-        ({"rounds": 0}, "rounds"),
-        ({"reward_threshold_fen": 20}, "reward_threshold_fen"),
-        ({"reward_days": 0}, "reward_days"),
-        ({"reward_fen": -1}, "reward_fen"),
-        # A fen less than the worst case.
-        ({"envelope_fen": 5 * 900 + 1000 * 3 * 20 - 1}, "envelope_fen"),
-        ({"units": 6}, "envelope_fen"),
-        ({"rounds": 1001}, "envelope_fen"),
-        ({"minutes": 0}, "minutes"),
-        ({"activity_id": 999_999}, "activity_id"),
-    ],
+WRONG = (
+    ({"price_fen": 1000}, "price_fen"),
+    ({"price_fen": 0}, "price_fen"),
+    ({"units": 101}, "units"),
+    ({"units": 0}, "units"),
+    ({"needed": 0}, "needed"),
+    ({"needed": 501}, "needed"),
+    ({"rounds": 0}, "rounds"),
+    ({"reward_threshold_fen": 20}, "reward_threshold_fen"),
+    ({"reward_days": 0}, "reward_days"),
+    ({"reward_fen": -1}, "reward_fen"),
+    # A fen less than the worst case.
+    ({"envelope_fen": 5 * 900 + 1000 * 3 * 20 - 1}, "envelope_fen"),
+    ({"units": 6}, "envelope_fen"),
+    ({"rounds": 1001}, "envelope_fen"),
+    ({"minutes": 0}, "minutes"),
+    ({"activity_id": 999_999}, "activity_id"),
 )
-def test_rules_that_lose_money_or_cannot_be_are_refused(wrong, field):
-    with pytest.raises(BadRules) as refusal:
-        create_campaign(code=CODE, title="x", rules=make_rules() | wrong, author="t", reason="t")
-    assert [problem.field for problem in refusal.value.errors] == [field]
+
+
+def test_rules_that_lose_money_or_cannot_be_are_refused():
+    good = make_rules()
+    for wrong, field in WRONG:
+        with pytest.raises(BadRules) as refusal:
+            create_campaign(code=CODE, title="x", rules=good | wrong, author="t", reason="t")
+        assert [problem.field for problem in refusal.value.errors] == [field], wrong
+    assert create_campaign(code=CODE, title="x", rules=good, author="t", reason="t").version == 1
 
 
 def test_an_activity_that_is_sold_to_others_too_can_reserve_nothing():
