@@ -3,22 +3,27 @@
 from datetime import timedelta
 from unittest.mock import patch
 
+import msgspec
 import pytest
 
 from pgs_data.clock import database_now
 from pgs_data.sharding.slots import alias_of_id
 from pgs_task.handlers.tests.making import waiting_messages
+from pgs_web.api.errors import NotFound
 from pgs_web.marketing.assist.errors import RoundOver, SoldOut
 from pgs_web.marketing.assist.models import Round, UnitClaim
 from pgs_web.marketing.assist.services import (
+    buy_round,
     end_overdue_rounds,
     give_up,
     helping,
     issue_rewards,
     rewarding,
     settle_due_rounds,
+    settling,
 )
 from pgs_web.marketing.assist.services.units import claim_unit, return_units
+from pgs_web.marketing.assist.states import CODE
 from pgs_web.marketing.assist.tests.making import (
     assist,
     begin,
@@ -33,9 +38,13 @@ from pgs_web.marketing.assist.tests.making import (
 from pgs_web.marketing.assist.tests.test_rounds import offences, rewards_of
 from pgs_web.plays.tests.making import let_end, make_helpers
 from pgs_web.trade.coupon.models import Coupon
-from pgs_web.trade.order.models import Order
+from pgs_web.trade.intake.errors import PassNotValid
+from pgs_web.trade.intake.passes import judge_entry
+from pgs_web.trade.intake.services import OrderRequest
+from pgs_web.trade.order.models import Order, OrderMode
 from pgs_web.trade.order.services import cancel_order, finish_refund, mark_paid, revive_order, start_refund
 from pgs_web.trade.order.states import CancelReason, RefundReason
+from pgs_web.trade.order.tests.making import make_order
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
@@ -253,3 +262,47 @@ def test_helps_of_one_member_in_two_groups_bring_two_coupons_at_once():
 def test_without_a_reward_nothing_is_told():
     assist(make_round(reward_fen=0, reward_threshold_fen=0), *make_helpers(1))
     assert waiting_messages() == []
+
+
+def test_a_pass_is_for_one_order_at_a_time_and_ends_with_the_time_to_buy():
+    round_ = succeed()
+    first, again = (buy_round(member_id=10, round_id=round_.pk) for _ in range(2))
+    assert (first.entry_pass, first.idempotency_key) == (again.entry_pass, again.idempotency_key)
+    ask = OrderRequest(
+        member_id=10,
+        activity_id=round_.activity_id,
+        quantity=1,
+        address_id=1,
+        group_id=None,
+        mode=OrderMode.ALONE,
+        idempotency_key=first.idempotency_key,
+        entry_pass=first.entry_pass,
+    )
+    assert judge_entry(ask, play=CODE) is None
+    for changes in (
+        {"quantity": 2},
+        {"member_id": 20},
+        {"activity_id": 7},
+        {"mode": OrderMode.GROUP},
+        {"idempotency_key": "another"},
+    ):
+        assert judge_entry(msgspec.structs.replace(ask, **changes), play=CODE) is PassNotValid, changes
+    # While its order stands, waits for its money or has just been undone, it is the same one; then the next.
+    order = order_unit(round_)
+    assert buy_round(member_id=10, round_id=round_.pk).idempotency_key == first.idempotency_key
+    cancel(order)
+    assert buy_round(member_id=10, round_id=round_.pk).idempotency_key != first.idempotency_key
+    with pytest.raises(NotFound):
+        buy_round(member_id=11, round_id=round_.pk)
+    Round.objects.filter(pk=round_.pk).update(buy_by=now_of(round_))
+    with pytest.raises(RoundOver):
+        buy_round(member_id=10, round_id=round_.pk)
+
+
+def test_orders_without_a_pass_are_none_of_the_games():
+    round_ = succeed()
+    order = make_order(member_id=10, activity_id=round_.activity_id + 1)
+    mark_paid(order_id=order.pk, paid_at=now_of(round_))
+    with patch.object(settling, "settle_round") as settled:
+        deliver()
+    assert settled.call_count == 0
