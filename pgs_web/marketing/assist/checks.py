@@ -8,6 +8,7 @@ from django.db.models import Count
 
 from pgs_data.clock import DatabaseNow
 from pgs_data.sharding.slots import alias_of_slot, ids_by_node, node_aliases, slot_of_key
+from pgs_web.display.activity.models import ActivityStock
 from pgs_web.marketing.assist.models import Round, StartCount, UnitClaim, UnitCount
 from pgs_web.marketing.assist.services.rewarding import HELP, reference_of
 from pgs_web.marketing.assist.states import CODE, ENTITLED, RoundState
@@ -35,8 +36,8 @@ def find_wrong_helps() -> Iterator[str]:
 
 
 def find_wrong_units() -> Iterator[str]:
-    """Units that are counted wrongly, more of them than there are, and groups with a unit that isn't theirs, or without
-    theirs."""
+    """Units that are counted wrongly, more of them than there are, and groups with a unit that isn't theirs, or
+    without theirs."""
     held: dict[int, int] = defaultdict(int)
     most: dict[int, int] = defaultdict(int)
     for _alias, page in rounds_by_page(Round):
@@ -53,11 +54,14 @@ def find_wrong_units() -> Iterator[str]:
                 yield f"round {round_.pk}: it is {round_.state}, and has no unit"
             elif has_unit and not may_have:
                 yield f"round {round_.pk}: it is {round_.state}, and has a unit"
+    shelf = dict(ActivityStock.objects.filter(pk__in=list(most)).values_list("pk", "total"))
     for count in UnitCount.objects.order_by("pk").iterator(PAGE):
         if count.taken != held.pop(count.pk, 0):
             yield f"activity {count.pk}: {count.taken} units are counted, groups have others"
         elif count.taken > most[count.pk]:
             yield f"activity {count.pk}: {count.taken} units are taken of {most[count.pk]}"
+        elif count.taken > shelf.get(count.pk, count.taken):
+            yield f"activity {count.pk}: {count.taken} units are taken, the shelf had {shelf[count.pk]}"
     for activity_id, taken in held.items():
         if taken:
             yield f"activity {activity_id}: {taken} units are taken, none is counted"
