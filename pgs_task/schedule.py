@@ -65,8 +65,12 @@ JOBS: tuple[Job, ...] = (
     Job("compare_statements", "pgs_task.statements.services.compare_due_days", 300, lease_seconds=120),
     # What merchants are owed for yesterday; most runs find it computed.
     Job("settle_days", "pgs_task.settlement.services.settle_due_days", 300, lease_seconds=120),
+    # What games have counted since goes into their figures.
+    Job("fold_figures", "pgs_web.plays.figures.services.fold_figures", 2, lease_seconds=30),
     # Messages of games that were gone, and are on again.
     Job("return_messages", "pgs_task.play_messages.services.return_messages", 10),
+    # Messages of games that never came back.
+    Job("forget_messages", "pgs_task.play_messages.services.forget_messages", 3600, lease_seconds=60),
     # What was shipped leaves the bus.
     Job("trim_logistics", "pgs_task.logistics.services.trim_bus", 10),
 )

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin import ModelAdmin as DjangoModelAdmin
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -18,6 +17,7 @@ from pgs_admin.activity import acts
 from pgs_admin.activity.forms import ActivityForm
 from pgs_admin.activity.stocks import read_live, show_short, show_stock
 from pgs_admin.acts import ButtonsByState, say_outage, say_refusal
+from pgs_admin.adding import WithoutTransaction
 from pgs_admin.audit import actor_of, changes_of, note_outcome, record_act
 from pgs_admin.filters import make_filter
 from pgs_admin.tables import ROWS_SHOWN, show_table, show_yuan
@@ -54,21 +54,6 @@ class ActivityChangeList(ChangeList):
         for activity in self.result_list:
             activity.live_stock = None if live is None else live.get(activity.pk)
             activity.is_stock_known = live is not None
-
-
-class WithoutTransaction(DjangoModelAdmin):
-    """Stands after unfold's ModelAdmin. Django would open a transaction around the whole view: Redis would follow
-    rules that a rollback takes back. The services open their own."""
-
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        response: HttpResponse = self._changeform_view(request, object_id, form_url, extra_context)  # type: ignore[attr-defined]
-        return response
 
 
 @admin.register(Activity)

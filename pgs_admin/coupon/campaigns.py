@@ -3,24 +3,22 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import Model
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldBooleanWidget
 
-from pgs_admin.acts import ButtonsByState, make_act, say_outage, say_refusal
+from pgs_admin.acts import ButtonsByState, make_act
+from pgs_admin.adding import AddOnlyAdmin
 from pgs_admin.audit import actor_of, note_outcome, record_act
 from pgs_admin.filters import make_filter
-from pgs_admin.group.extensions import WithoutTransaction
 from pgs_admin.tables import show_yuan
 from pgs_admin.words import show_code
-from pgs_web.api.errors import OUTAGES
 from pgs_web.api.ids import LARGEST_ID
 from pgs_web.trade.coupon.models import CouponCampaign
 from pgs_web.trade.coupon.services import open_campaign, start_campaign, stop_campaign
@@ -99,18 +97,13 @@ def _stop(request: HttpRequest, campaign_id: int, values: dict[str, Any]) -> str
 
 
 @admin.register(CouponCampaign)
-class CampaignAdmin(ButtonsByState, ModelAdmin, WithoutTransaction):
+class CampaignAdmin(ButtonsByState, AddOnlyAdmin):
     form = CampaignForm
     list_display = (
         *("id", "title", "show_state", "show_amount", "issued_count", "total_count", "show_liability"),
         "show_envelope",
     )
     list_filter = (make_filter("state", gettext_lazy("state"), list(CampaignState)),)
-    ordering = ("-id",)
-    sortable_by = ()
-    list_per_page = 50
-    show_full_result_count = False
-    actions = None
     actions_detail = ["start_campaign", "stop_campaign"]
     fields = (
         ("title", "stack_group"),
@@ -181,23 +174,6 @@ class CampaignAdmin(ButtonsByState, ModelAdmin, WithoutTransaction):
         shown = ("show_state", "show_amount", "show_liability", "show_envelope", "show_members")
         return () if obj is None else shown
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """As in Django; a refusal or an outage is said, and the page read anew."""
-        try:
-            response: HttpResponse = super().changeform_view(request, object_id, form_url, extra_context)
-            return response.render() if hasattr(response, "render") else response
-        except ValidationError as refusal:
-            messages.error(request, say_refusal(refusal))
-        except OUTAGES:
-            messages.error(request, say_outage())
-        return HttpResponseRedirect("../" if object_id is None else "../../")
-
     def save_model(self, request: HttpRequest, obj: CouponCampaign, form: "forms.ModelForm[Any]", change: bool) -> None:
         """Django's hook: the service writes the row, after its audit row."""
         asked = form.asked()  # type: ignore[attr-defined]
@@ -212,9 +188,3 @@ class CampaignAdmin(ButtonsByState, ModelAdmin, WithoutTransaction):
         obj.pk = made.pk
         obj.refresh_from_db()
         note_outcome(entry, "done", target_id=made.pk)
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False

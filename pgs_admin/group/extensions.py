@@ -3,21 +3,18 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
-from django.contrib.admin import ModelAdmin as DjangoModelAdmin
+from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import Model
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.widgets import UnfoldBooleanWidget
 
-from pgs_admin.acts import say_outage, say_refusal
+from pgs_admin.adding import AddOnlyAdmin
 from pgs_admin.audit import actor_of, note_outcome, record_act
 from pgs_data.clock import database_now
-from pgs_web.api.errors import OUTAGES
 from pgs_web.trade.group.models import DeadlineExtension
 from pgs_web.trade.group.selectors import count_extended_groups, count_groups_of_incident
 from pgs_web.trade.group.services import ask_extension
@@ -56,29 +53,10 @@ class ExtensionForm(forms.ModelForm):
         return cleaned
 
 
-class WithoutTransaction(DjangoModelAdmin):
-    """Stands after unfold's ModelAdmin: the audit row must stay when what follows it is rolled back."""
-
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        response: HttpResponse = self._changeform_view(request, object_id, form_url, extra_context)  # type: ignore[attr-defined]
-        return response
-
-
 @admin.register(DeadlineExtension)
-class ExtensionAdmin(ModelAdmin, WithoutTransaction):
+class ExtensionAdmin(AddOnlyAdmin):
     form = ExtensionForm
     list_display = ("id", "from_at", "to_at", "show_activity", "minutes", "reason", "show_actor", "asked_at", "done_at")
-    ordering = ("-id",)
-    sortable_by = ()
-    list_per_page = 50
-    show_full_result_count = False
-    actions = None
     fields = ("from_at", "to_at", ("activity_id", "minutes"), "reason", "seen")
 
     @display(description=gettext_lazy("activity"))
@@ -109,23 +87,6 @@ class ExtensionAdmin(ModelAdmin, WithoutTransaction):
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
         return () if obj is None else ("show_activity", "show_actor", "show_groups")
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """As in Django; a refusal or an outage is said, and the page read anew."""
-        try:
-            response: HttpResponse = super().changeform_view(request, object_id, form_url, extra_context)
-            return response.render() if hasattr(response, "render") else response
-        except ValidationError as refusal:
-            messages.error(request, say_refusal(refusal))
-        except OUTAGES:
-            messages.error(request, say_outage())
-        return HttpResponseRedirect("../" if object_id is None else "../../")
-
     def save_model(
         self, request: HttpRequest, obj: DeadlineExtension, form: "forms.ModelForm[Any]", change: bool
     ) -> None:
@@ -143,9 +104,3 @@ class ExtensionAdmin(ModelAdmin, WithoutTransaction):
         obj.pk = made.pk
         obj.refresh_from_db()
         note_outcome(entry, "done", target_id=made.pk)
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False

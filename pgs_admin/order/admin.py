@@ -20,6 +20,7 @@ from pgs_admin.tables import link, show_table, show_yuan
 from pgs_admin.words import say, show_code
 from pgs_task.payment.models import Payment, Refund
 from pgs_web.trade.after_sale.services.asking import SENT
+from pgs_web.trade.coupon.selectors import uses_of_order
 from pgs_web.trade.delivery.models import Shipment
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.selectors import order_history
@@ -61,11 +62,12 @@ class OrderAdmin(ShardedAdmin):
         ("id", "show_state"),
         ("show_reason", "show_member"),
         ("show_activity", "show_group"),
-        ("mode", "quantity", "show_amount"),
+        ("mode", "quantity", "show_amount", "show_discount"),
         ("accepted_at", "pay_by"),
         ("paid_at", "refund_by"),
         "show_log",
         "show_ledger",
+        "show_coupons",
         "show_payments",
         "show_refunds",
         "show_story",
@@ -113,6 +115,10 @@ class OrderAdmin(ShardedAdmin):
     def show_amount(self, order: Order) -> str:
         return show_yuan(order.amount_fen)
 
+    @display(description=gettext_lazy("discount"))
+    def show_discount(self, order: Order) -> str:
+        return show_yuan(order.discount_fen)
+
     @display(description=pgettext_lazy("trade", "group"))
     def show_group(self, order: Order) -> SafeString:
         return link("group_group", order.group_id)
@@ -142,6 +148,17 @@ class OrderAdmin(ShardedAdmin):
         rows = StockEntry.objects.filter(order_id=order.pk).order_by("id")
         return show_table(
             [_("at"), _("movement"), _("units")], ([row.at, row.get_movement_display(), row.quantity] for row in rows)
+        )
+
+    @display(description=gettext_lazy("coupons"))
+    def show_coupons(self, order: Order) -> SafeString:
+        rows = uses_of_order(order_id=order.pk)
+        return show_table(
+            [_("coupon"), _("takes off"), _("used at"), _("given back at")],
+            (
+                [link("coupon_coupon", row.coupon_id), show_yuan(row.discount_fen), row.used_at, row.ended_at]
+                for row in rows
+            ),
         )
 
     @display(description=gettext_lazy("payments"))

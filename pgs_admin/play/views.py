@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from auditlog.models import LogEntry
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.decorators import permission_required
 from django.core.exceptions import PermissionDenied
@@ -16,6 +17,7 @@ from django.views.decorators.http import require_http_methods
 from pgs_admin.acts import say_outage, say_refusal
 from pgs_admin.audit import actor_of, note_outcome, record_act
 from pgs_admin.play.forms import CampaignForm, SwitchForm, make_rule_form
+from pgs_admin.play.previews import tell_lines
 from pgs_web.api.errors import OUTAGES, Refusal
 from pgs_web.plays.contract import Play
 from pgs_web.plays.models import Campaign, CampaignRules, PlaySwitch
@@ -76,6 +78,7 @@ def show_play(request: HttpRequest, code: str, campaign_id: int | None = None) -
             if about.is_valid() and (rule_form is None or "close" in request.POST or rule_form.is_valid()):
                 _steer(request, play, campaign, about.cleaned_data, getattr(rule_form, "cleaned_data", {}))
                 return HttpResponseRedirect(reverse("back_office:play", args=[code]))
+        preview = _preview(play, rule_form, rules)
         campaigns = list(Campaign.objects.filter(code=code).order_by("-id")[:ROWS_SHOWN])
     except OUTAGES:
         messages.error(request, say_outage())
@@ -87,12 +90,32 @@ def show_play(request: HttpRequest, code: str, campaign_id: int | None = None) -
         "campaign": campaign,
         "campaigns": campaigns,
         "lists": [_list_of(page) for page in pages_of(play) if request.user.has_perm(_view_of(page))],
-        "versions": rules,
+        "versions": [_tell_version(play, version) for version in rules],
+        "preview": preview,
+        "has_preview": play.overrides("preview"),
         "about": about,
         "rule_form": rule_form,
         "may_steer": request.user.has_perm(STEER),
     }
     return TemplateResponse(request, "pgs_admin/play.html", context)
+
+
+def _preview(play: Play, rule_form: forms.Form | None, rules: list[CampaignRules]) -> list[tuple[str, str]]:
+    """Of the rules that were sent, or of the campaign's, where they still can be."""
+    if play.rule_form is None or rule_form is None or (not rule_form.is_bound and not rules):
+        return []
+    form = rule_form if rule_form.is_bound else play.rule_form(dict(rules[0].rules))
+    return tell_lines(play, form.cleaned_data) if form.is_valid() else []
+
+
+def _tell_version(play: Play, version: CampaignRules) -> dict[str, Any]:
+    """A version with its rules in the words of the game's form."""
+    fields = {} if play.rule_form is None else play.rule_form.base_fields
+    told = [(fields[name].label if name in fields else name, value) for name, value in version.rules.items()]
+    return {
+        **{name: getattr(version, name) for name in ("version", "author", "reason", "created_at")},
+        "told_rules": told,
+    }
 
 
 def _switch(request: HttpRequest, values: dict[str, Any]) -> None:

@@ -3,14 +3,25 @@
 import pytest
 from auditlog.models import LogEntry
 from django.contrib import admin
+from django.db import OperationalError
+from django.test import Client
 from django.urls import reverse
 
+from pgs_admin.play import refusals
 from pgs_admin.play.pages import LookOnlyAdmin, make_page
 from pgs_admin.sharded import ShardedAdmin
 from pgs_admin.tests.making import HOSTILE, sign_in
 from pgs_admin.tests.test_acts import ROLES, outcomes
+from pgs_data.redis.connections import RedisUnavailable
+from pgs_data.sharding.slots import SLOT_SHIFT, node_aliases, slot_of_key
+from pgs_data.sharding.transactions import node_transaction
+from pgs_web.plays.eligibility.refused import note_refusal
+from pgs_web.plays.figures import selectors
+from pgs_web.plays.figures.services import count_figures, fold_figures
 from pgs_web.plays.models import Campaign, CampaignRules, PlaySwitch
 from pgs_web.plays.pages import PlayAct, PlayPage
+from pgs_web.plays.services import create_campaign
+from pgs_web.plays.tests.cards.play import Cards
 from pgs_web.trade.order.models import Order
 
 pytestmark = pytest.mark.django_db(databases="__all__", transaction=True)
@@ -88,3 +99,71 @@ def test_a_page_is_made_from_a_description():
     plain = make_page(PlayPage(model=Campaign, columns=("id", "title"), fields=("id", "title")))
     assert issubclass(plain, LookOnlyAdmin)
     assert plain(Campaign, admin.site).search_fields == ("=id",)
+
+
+def test_figures_are_shown_by_campaign_and_a_node_that_is_away_is_named(monkeypatch):
+    client = sign_in("viewer")
+    campaign = create_campaign(code="cards", title=HOSTILE, rules={"cards": 3}, author="x", reason="x")
+    round_id = slot_of_key(10) << SLOT_SHIFT | 7
+    amounts = {"started": 4, "ended.WON": 3, "bought": 2, "cost_fen": 501, "new_members": 2, "helps": 9, "dealt": 8}
+    with node_transaction(round_id):
+        count_figures(code="cards", campaign_id=campaign.pk, shard_key=round_id, amounts=amounts)
+    fold_figures()
+    page = reverse("back_office:play_figures", args=["cards"])
+    rows = client.get(page, headers={"Accept-Language": "en"}).context["rows"]
+    assert [row.campaign for row in rows] == [None, campaign]
+    # Started, running, won, helps, bought, conversion, refunded, cost, new members, cost of each, dealt, envelope.
+    counted = ["4", "1", "3", "9 (0)", "2", "50.0 %", "0", "¥5.01", "2", "¥2.50", "8"]
+    assert [row.cells for row in rows] == [[*counted, ""], [*counted, "¥1.00 of ¥4.00 (25.0 %)"]]
+    assert HOSTILE not in client.get(page).content.decode()
+
+    def be_away(*_args: object) -> None:
+        raise OperationalError(2003, "away")
+
+    monkeypatch.setattr(selectors, "_read_node", be_away)
+    monkeypatch.setattr(Cards, "read_figures", be_away)
+    shown = client.get(page)
+    assert shown.status_code == 200
+    assert node_aliases()[0] in shown.content.decode()
+    assert client.get(reverse("back_office:play_figures", args=["gone"])).status_code == 404
+
+
+def test_rules_are_previewed_without_being_kept():
+    client, page = sign_in("viewer"), reverse("back_office:play_preview", args=["cards"])
+    before = Campaign.objects.count()
+    told = client.post(page, {"rules-cards": "3", "title": HOSTILE}).json()
+    assert told == {"lines": [["Cards", "3 cards"]], "errors": {}}
+    wrong = client.post(page, {"rules-cards": "10"}).json()
+    assert (wrong["lines"], list(wrong["errors"])) == ([], ["rules-cards"])
+    assert Campaign.objects.count() == before
+    assert client.get(page).status_code == 405
+    assert client.post(reverse("back_office:play_preview", args=["gone"])).status_code == 404
+    assert Client().post(page).status_code == 302
+
+
+def test_a_campaigns_page_begins_with_its_preview():
+    client = sign_in("operations")
+    assert "play-preview" in client.get(NEW).content.decode()
+    client.post(NEW, MAKE)
+    page = reverse("back_office:campaign", args=["cards", Campaign.objects.get().pk])
+    assert client.get(page).context["preview"] == [("Cards", "3 cards")]
+    assert client.post(page, {**MAKE, "rules-cards": "99"}).context["preview"] == []
+
+
+def test_refused_helps_are_shown_masked(monkeypatch):
+    client, page = sign_in("viewer"), reverse("back_office:play_refusals", args=["cards"])
+    assert client.get(page).status_code == 200
+    seen = {"round": 7, "initiator": 8, "helper": 9, "device": "d" * 64, "address": "a" * 64}
+    for refusal in ("self_help", "gone_code"):
+        note_refusal(code="cards", campaign_id=3, refusal=refusal, seen=seen)
+    shown = client.get(page, headers={"Accept-Language": "en"}).content.decode()
+    for text in ("self_help", "gone_code", "You can&#x27;t help yourself", "/admin/member/member/9/change/"):
+        assert text in shown
+    assert "d" * 11 not in shown
+
+    def be_away(_code: str) -> None:
+        raise RedisUnavailable[0]
+
+    monkeypatch.setattr(refusals, "read_refused_counts", be_away)
+    assert client.get(page).status_code == 200
+    assert client.get(reverse("back_office:play_refusals", args=["gone"])).status_code == 404

@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import timedelta
 
 import structlog
 from django.db import OperationalError
 
-from pgs_data.clock import DatabaseNow
+from pgs_data.clock import DatabaseNow, database_now
 from pgs_data.messaging.outbox import OutboxDraft, append_messages
 from pgs_data.messaging.relay import Handler, Message
 from pgs_data.sharding.slots import node_aliases
@@ -16,6 +17,8 @@ from pgs_web.plays.contract import HOOKS, Play, code_of_topic
 from pgs_web.plays.registry import all_plays
 
 MESSAGES_A_TRANSACTION = 500
+# A game that hasn't come back by then is gone for good, and so is what was meant for it.
+KEEP = timedelta(days=400)
 
 log = structlog.get_logger(__name__)
 
@@ -102,3 +105,30 @@ def _return_on_node(alias: str, topics: Sequence[str]) -> int:
         SetAsideMessage.objects.on_node(alias).filter(pk__in=[row.pk for row in rows])._raw_delete(alias)
     log.info("messages_returned", node=alias, topics=dict(Counter(row.topic for row in rows)))
     return len(rows)
+
+
+def forget_messages() -> int:
+    """Deletes messages that were set aside 400 days ago, with a line in the log; one batch a node and run.
+
+    Every node is served before an outage is raised. Returns how many.
+    """
+    forgotten, outages = 0, []
+    for alias in node_aliases():
+        try:
+            forgotten += _forget_on_node(alias)
+        except OperationalError as error:
+            outages.append(error)
+    if outages:
+        raise outages[0]
+    return forgotten
+
+
+def _forget_on_node(alias: str) -> int:
+    """Looks at the oldest rows only: numbers grow with the time."""
+    oldest = SetAsideMessage.objects.on_node(alias).order_by("pk").values_list("pk", "topic", "created_at")
+    before = database_now(alias) - KEEP
+    old = {pk: topic for pk, topic, created_at in oldest[:MESSAGES_A_TRANSACTION] if created_at < before}
+    if old:
+        SetAsideMessage.objects.on_node(alias).filter(pk__in=list(old))._raw_delete(alias)
+        log.warning("messages_of_gone_play_forgotten", node=alias, topics=dict(Counter(old.values())))
+    return len(old)

@@ -13,6 +13,7 @@ from django import forms
 from django.utils.functional import Promise
 
 from pgs_web.plays.stories import Story
+from pgs_web.plays.telling import Figure, OwnFigure, PreviewLine
 
 if TYPE_CHECKING:
     # Reads models, which can't be read before the apps are there; this file can.
@@ -85,6 +86,10 @@ class Play:
     rule_form: type[forms.Form] | None = None
     # How simulations and the demo play it; None: they leave it out.
     story: Story | None = None
+    # State in which rounds end → what operators call it; rounds are counted when they start and when they end.
+    endings: Mapping[str, str | Promise] = {}
+    # What it counts beside what is counted of all games (pgs_web/plays/figures).
+    own_figures: Sequence[OwnFigure] = ()
 
     def topic(self, name: str) -> str:
         """The outbox's topic of an own message."""
@@ -107,6 +112,17 @@ class Play:
 
     def judge_change(self, *, before: Mapping[str, Any], after: Mapping[str, Any]) -> Mapping[str, str | Promise]:
         """Why a campaign with the rules `before` can't go on with `after`, by field; both are good by themselves."""
+        return {}
+
+    def preview(self, rules: Mapping[str, Any]) -> Sequence[PreviewLine]:
+        """What rules, as `rule_form` cleaned them, will mean: shown to operators while they write. Changes nothing."""
+        return ()
+
+    def read_figures(self, campaign_ids: Sequence[int]) -> Mapping[int, Sequence[Figure]]:
+        """Campaign → figures that aren't counted, such as an envelope's; the same few reads however many rounds.
+
+        An outage that it raises is told to the operator, and hides no other figure.
+        """
         return {}
 
     def on_order_created(self, messages: Sequence[Message]) -> None:

@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import module_has_submodule
 
 from pgs_web.plays.contract import HOOKS, Play, topic_of
+from pgs_web.plays.figures.names import LONGEST_FIGURE, SHARED_FIGURES, ending
 from pgs_web.plays.pages import PlayPage
 from pgs_web.plays.stories import Story
 
@@ -115,6 +116,7 @@ def _problems_of(play: Play, module: str) -> Iterator[str]:
     if play.story is not None and not (isinstance(play.story, Story) and rule_form is not None):
         yield "its story is no object of a subclass of pgs_web.plays.stories.Story, or it has no rule_form."
     yield from _problems_of_names(play)
+    yield from _problems_of_figures(play)
 
 
 def _problems_of_names(play: Play) -> Iterator[str]:
@@ -141,3 +143,15 @@ def _problems_of_names(play: Play) -> Iterator[str]:
             yield f"its job {job.name!r} needs a function that can be found by its name: no lambda, nothing nested."
         if job.every_seconds <= 0 or not 0 < job.lease_seconds <= LONGEST_LEASE:
             yield f"its job {job.name!r} needs every_seconds above 0 and lease_seconds from 1 to {LONGEST_LEASE}."
+
+
+def _problems_of_figures(play: Play) -> Iterator[str]:
+    names = [figure.name for figure in play.own_figures]
+    for name in sorted(set(names)):
+        if not NAME.fullmatch(name) or name in SHARED_FIGURES:
+            yield f"its figure {name!r} has no good name: letters, digits and underscores, none of the shared."
+        if names.count(name) > 1:
+            yield f"it has two figures called {name!r}: give one another name."
+    for state in play.endings:
+        if len(ending(state)) > LONGEST_FIGURE:
+            yield f"its ending {state!r} is too long: up to {LONGEST_FIGURE - len(ending(''))} characters."

@@ -1,6 +1,7 @@
 """What games with helpers do alike with their rounds: start, read, lock, and end them by the clock."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -16,6 +17,8 @@ from pgs_data.sharding.transactions import node_transaction
 from pgs_web.api.errors import NotFound, Refusal, Unavailable
 from pgs_web.plays.eligibility.devices import index_device
 from pgs_web.plays.eligibility.errors import DeviceUnknown
+from pgs_web.plays.figures.names import STARTED, ending
+from pgs_web.plays.figures.services import count_figures
 from pgs_web.plays.round_models import RoundModel
 from pgs_web.plays.selectors import RulesSnapshot
 
@@ -47,10 +50,10 @@ def begin_round(
     end: End,
     refused: StartRefusals,
 ) -> int:
-    """Starts a member's round with the columns that the game makes of its node's time; returns its id.
+    """Starts a member's round with the columns that the game makes of its node's time, and counts it; returns its id.
 
-    `device` (read_device) can't help in it. Raises DeviceUnknown, the game's refusals, Unavailable, and what
-    `columns` raises; nothing is changed then.
+    The snapshot is that of read_rules_to_start. `device` (read_device) can't help in it. Raises DeviceUnknown, the
+    game's refusals, Unavailable, and what `columns` raises; nothing is changed then.
     """
     if device is None:
         raise DeviceUnknown
@@ -83,6 +86,9 @@ def begin_round(
                 **columns(now),
             )
             model.objects.bulk_create([started])
+            count_figures(
+                code=snapshot.code, campaign_id=snapshot.campaign_id, shard_key=round_id, amounts={STARTED: 1}
+            )
     except IntegrityError as error:
         raise refused.running from error
     return round_id
@@ -144,6 +150,31 @@ def end_overdue(model: type[R], *, end: End, limit: int = ROUNDS_A_RUN) -> int:
     if outages:
         raise outages[0]
     return ended
+
+
+def expire_rounds(model: type[R], *, code: str, alias: str, round_ids: Sequence[int]) -> int:
+    """A game's `end`: those of a node's rounds that are running are EXPIRED, and counted; returns how many.
+
+    For games in whose rounds nothing else follows from it. Callable in a transaction of the node.
+    """
+    if not round_ids:
+        return 0
+    with node_transaction(alias):
+        rows = model.objects.on_node(alias).filter(pk__in=list(round_ids), state=RUNNING)
+        # Locked in one order: of two runs at once the second finds none, and counts none.
+        running = dict(rows.select_for_update().order_by("pk").values_list("pk", "campaign_id"))
+        rows.filter(pk__in=list(running)).update(state=EXPIRED, running_in=None, decided_at=DatabaseNow())
+        for campaign_id, count in Counter(running.values()).items():
+            amounts = {ending(EXPIRED): count}
+            count_figures(code=code, campaign_id=campaign_id, shard_key=next(iter(running)), amounts=amounts)
+    return len(running)
+
+
+def campaigns_of_rounds(model: type[R], alias: str, references: Collection[str]) -> dict[str, int]:
+    """Campaign of each round on a node, both as coupons of promised prices name them; for count_purchases."""
+    ids = [int(reference) for reference in references if reference.isdecimal()]
+    rows = model.objects.on_node(alias).filter(pk__in=ids).values_list("pk", "campaign_id")
+    return {str(pk): campaign_id for pk, campaign_id in rows}
 
 
 def find_overdue(model: type[R]) -> Iterator[str]:

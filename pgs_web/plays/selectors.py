@@ -1,6 +1,6 @@
 """What games read of their campaigns."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.models import F
@@ -19,6 +19,8 @@ class RulesSnapshot:
     campaign_id: int
     version: int
     rules: dict[str, Any]
+    # Of the game, where a round is being started.
+    code: str = ""
 
 
 def read_rules_to_start(*, code: str, campaign_id: int) -> RulesSnapshot:
@@ -28,7 +30,7 @@ def read_rules_to_start(*, code: str, campaign_id: int) -> RulesSnapshot:
         raise NotFound
     if campaign.closed_at is not None:
         raise CampaignClosed
-    return read_rules(campaign_id=campaign_id, version=campaign.version)
+    return replace(read_rules(campaign_id=campaign_id, version=campaign.version), code=code)
 
 
 def read_rules(*, campaign_id: int, version: int) -> RulesSnapshot:

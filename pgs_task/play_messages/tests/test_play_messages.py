@@ -18,7 +18,7 @@ from pgs_task.play_messages import services
 from pgs_task.play_messages.gone_jobs import forget_gone_jobs
 from pgs_task.play_messages.models import SetAsideMessage
 from pgs_task.play_messages.routes import with_plays
-from pgs_task.play_messages.services import return_messages
+from pgs_task.play_messages.services import forget_messages, return_messages
 from pgs_task.reconciliation.runner import all_checks, judge
 from pgs_task.schedule import all_jobs, beat_entries
 from pgs_task.tasks import run_job
@@ -60,7 +60,8 @@ def routes_of_core(handled=None):
     return {topic: lambda messages: seen.extend(message.topic for message in messages) for topic in topics}
 
 
-def test_no_game_no_cost():
+def test_no_game_no_cost(settings):
+    settings.PLAYS = []
     core = routes_of_core()
     routes = with_plays(core)
     assert {topic: routes[topic] for topic in core} == core
@@ -167,6 +168,17 @@ def test_a_message_set_aside_twice_is_one_row():
     relay()
     assert SetAsideMessage.objects.on_node(NODE).count() == 1
     assert not OutboxMessage.objects.on_node(NODE).exists()
+
+
+def test_what_was_set_aside_is_kept_for_long_and_then_goes():
+    for _ in range(2):
+        say("play.gone.thing")
+    relay()
+    first, _second = SetAsideMessage.objects.on_node(NODE).order_by("pk")
+    assert forget_messages() == 0
+    SetAsideMessage.objects.on_node(NODE).filter(pk=first.pk).update(created_at=database_now(NODE) - services.KEEP)
+    assert (forget_messages(), forget_messages()) == (1, 0)
+    assert SetAsideMessage.objects.on_node(NODE).count() == 1
 
 
 def test_jobs_and_checks_come_with_the_game_and_go_with_it(settings):

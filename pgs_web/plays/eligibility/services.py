@@ -26,7 +26,10 @@ from pgs_web.plays.eligibility.errors import (
     SelfHelp,
 )
 from pgs_web.plays.eligibility.models import Help
+from pgs_web.plays.eligibility.refused import note_refusal
 from pgs_web.plays.eligibility.scripts import HelpCaps, Subjects, TurnsReply, return_turns, take_turns
+from pgs_web.plays.figures.names import HELPS, NEW_HELPERS
+from pgs_web.plays.figures.services import count_figures
 from pgs_web.trade.order.newness import is_new_member
 
 _REFUSED: dict[TurnsReply, type[Refusal]] = {
@@ -66,19 +69,26 @@ def helping(wish: HelpWish, *, caps: HelpCaps, only_new: bool = False) -> Iterat
     the block. What the block raises undoes the help and gives its turns back. Dying in the block: no row, and turns
     that count against the caps until midnight, on the side of refusing.
     """
-    help_, subjects = _judge(wish, only_new=only_new)
-    reply, day = take_turns(subjects, caps)
-    if reply in _REFUSED:
-        raise _REFUSED[reply]
+    try:
+        help_, subjects = _judge(wish, only_new=only_new)
+        reply, day = take_turns(subjects, caps)
+        if reply in _REFUSED:
+            raise _REFUSED[reply]
+    except Refusal as refusal:
+        _note(wish, refusal)
+        raise
     try:
         with node_transaction(wish.round_id):
             _write(help_)
+            _count(wish, help_)
             yield help_
     except OUTAGES:
         # It may be committed: better one turn too many than a help that wasn't counted.
         raise
-    except BaseException:
+    except BaseException as error:
         _give_back(subjects, day)
+        if isinstance(error, AlreadyHelped):
+            _note(wish, error)
         raise
 
 
@@ -130,6 +140,30 @@ def _write(help_: Help) -> None:
         Help.objects.bulk_create([help_])
     except IntegrityError as error:
         raise AlreadyHelped from error
+
+
+def _count(wish: HelpWish, help_: Help) -> None:
+    count_figures(
+        code=wish.code,
+        campaign_id=wish.campaign_id,
+        shard_key=wish.round_id,
+        amounts={HELPS: 1, NEW_HELPERS: int(help_.is_new_member)},
+    )
+
+
+def _note(wish: HelpWish, refusal: Refusal) -> None:
+    note_refusal(
+        code=wish.code,
+        campaign_id=wish.campaign_id,
+        refusal=refusal.code,
+        seen={
+            "round": wish.round_id,
+            "initiator": wish.initiator_id,
+            "helper": wish.helper_id,
+            "device": index_device(wish.device) if wish.device else "",
+            "address": blind_index(wish.network, "play.address"),
+        },
+    )
 
 
 def _give_back(subjects: Subjects, day: int) -> None:

@@ -8,6 +8,7 @@ from pgs_web.plays import registry
 from pgs_web.plays.checks import check_plays
 from pgs_web.plays.contract import HOOKS, Play, PlayCheck, PlayJob, code_of_topic
 from pgs_web.plays.registry import all_plays, find_play, find_problems, listeners
+from pgs_web.plays.telling import OwnFigure
 from pgs_web.plays.tests.cards.play import PLAY, deal_cards, find_lost_cards, take_card
 
 CARDS = "pgs_web.plays.tests.cards"
@@ -39,6 +40,9 @@ def test_a_game_that_is_on_is_found(settings):
         ({"rule_form": Play}, "no form"),
         ({"story": Play()}, "its story is no object"),
         ({"urls": "pgs_web.plays.nowhere"}, "isn't there"),
+        ({"own_figures": [OwnFigure(name="started", title="x")]}, "no good name"),
+        ({"own_figures": [OwnFigure(name="won", title="x")] * 2}, "two figures"),
+        ({"endings": {"x" * 30: "x"}}, "too long"),
         ({"jobs": (JOB, JOB)}, "two jobs called 'deal'"),
         ({"jobs": (PlayJob(name="deal", run=lambda: None, every_seconds=1),)}, "no lambda"),
         ({"jobs": (PlayJob(name="deal", run=deal_cards, every_seconds=0),)}, "every_seconds above 0"),

@@ -6,6 +6,8 @@ from typing import Any
 from pgs_web.marketing.bargain.errors import NotOnSale, RoundOver
 from pgs_web.marketing.bargain.models import Round
 from pgs_web.marketing.bargain.states import CODE, MOVES, RoundState
+from pgs_web.plays.figures.names import ending
+from pgs_web.plays.figures.services import count_figures
 from pgs_web.plays.rounds import is_running
 from pgs_web.plays.sales import promise_price
 
@@ -23,6 +25,7 @@ def move_round(*, alias: str, round_: Round, to_state: RoundState, now: datetime
     rows = Round.objects.on_node(alias).filter(pk=round_.pk, state=round_.state)
     if rows.update(state=to_state, running_in=None, decided_at=now, **changes) != 1:
         raise RoundOver
+    count_figures(code=CODE, campaign_id=round_.campaign_id, shard_key=round_.pk, amounts={ending(to_state): 1})
 
 
 def reach_price(*, alias: str, round_: Round, now: datetime, sale_ends_at: datetime) -> None:

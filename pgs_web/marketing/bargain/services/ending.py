@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 
-from pgs_data.clock import DatabaseNow
 from pgs_data.sharding.transactions import node_transaction
 from pgs_web.marketing.bargain.errors import NotAtFloor, NotOnSale, RoundOver
 from pgs_web.marketing.bargain.models import Round
 from pgs_web.marketing.bargain.services.door import move_round, reach_price, require_running
-from pgs_web.marketing.bargain.states import RoundState
-from pgs_web.plays.rounds import end_overdue, get_own_round, lock_round, state_now
+from pgs_web.marketing.bargain.states import CODE, RoundState
+from pgs_web.plays.rounds import end_overdue, expire_rounds, get_own_round, lock_round, state_now
 from pgs_web.plays.sales import require_on_sale
 
 
@@ -42,5 +41,4 @@ def end_overdue_rounds() -> int:
 
 def end_rounds(alias: str, round_ids: Sequence[int]) -> int:
     """Those of a node's bargains that are running are EXPIRED; returns how many."""
-    rows = Round.objects.on_node(alias).filter(pk__in=list(round_ids), state=RoundState.RUNNING)
-    return rows.update(state=RoundState.EXPIRED, running_in=None, decided_at=DatabaseNow()) if round_ids else 0
+    return expire_rounds(Round, code=CODE, alias=alias, round_ids=round_ids)
