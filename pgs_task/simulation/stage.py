@@ -10,6 +10,7 @@ from pgs_web.display.activity.models import Activity
 from pgs_web.display.activity.rules import ActivityRules
 from pgs_web.display.activity.services import create_activity, submit_for_review
 from pgs_web.display.activity.states import ActivityState
+from pgs_web.plays.errors import BadRules
 from pgs_web.plays.models import Campaign
 from pgs_web.plays.registry import all_plays
 from pgs_web.plays.services import create_campaign
@@ -25,6 +26,10 @@ LASTS_AT_LEAST = timedelta(days=1)
 LASTS = timedelta(days=7)
 # What members buy at the end of a day, without any game.
 EVERY_DAY = Offer(price_fen=2390, alone_price_fen=2990)
+
+
+class BadStory(RuntimeError):
+    """A game's story doesn't fit the game."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +56,7 @@ def told_games() -> dict[str, Story]:
 def set_games(*, title: str, minutes: int) -> Stage:
     """Makes the activities and campaigns of this title, or takes those that are there and last a day more.
 
-    Dies in between: what was made is found, or stays unused. Raises what the services raise.
+    Dies in between: what was made is found, or stays unused. Raises BadStory, and what the services raise.
     """
     return Stage(
         games={code: _open_game(code, story, title=title, minutes=minutes) for code, story in told_games().items()},
@@ -67,7 +72,11 @@ def _open_game(code: str, story: Story, *, title: str, minutes: int) -> OpenGame
     if activity_id is None or campaign is None:
         activity_id = _make_activity(name, story.offer(), minutes=minutes)
         rules = story.rules(activity_id=activity_id, minutes=minutes)
-        campaign = create_campaign(code=code, title=name, rules=rules, author=ACTOR, reason="to be played")
+        try:
+            campaign = create_campaign(code=code, title=name, rules=rules, author=ACTOR, reason="to be played")
+        except BadRules as error:
+            said = "; ".join(f"{problem.field}: {problem.detail}" for problem in error.errors)
+            raise BadStory(f"The story of {code} has rules that its own form refuses: {said}") from error
     return OpenGame(code=code, story=story, campaign_id=str(campaign.pk), activity_id=str(activity_id))
 
 

@@ -28,7 +28,7 @@ from pgs_task.simulation.people import find_people
 from pgs_task.simulation.plan import DayPlan, plan_days
 from pgs_task.simulation.player import GamePlayer
 from pgs_task.simulation.report import complain_of_breakdowns, count_coupons, make_report, make_tables
-from pgs_task.simulation.stage import set_games, told_games
+from pgs_task.simulation.stage import BadStory, set_games, told_games
 from pgs_web.api.errors import OUTAGES, Refusal
 from pgs_web.display.product.invoices.reading import COLUMNS, DamagedFile, parse_mapping, read_invoices
 
@@ -93,7 +93,7 @@ class Command(BaseCommand):
             raise CommandError(f"A database or Redis does not answer ({error}); the same command goes on.") from error
         except OSError as error:
             raise CommandError(f"{options['file']} can't be read: {error}") from error
-        except (Refusal, ValidationError) as error:
+        except (BadStory, Refusal, ValidationError) as error:
             raise CommandError(f"The games can't be opened: {error}") from error
         self._finish(player, reader, seconds, options)
 
