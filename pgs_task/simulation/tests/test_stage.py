@@ -26,5 +26,5 @@ def test_every_game_is_opened_once():
 def test_a_story_whose_rules_its_form_refuses_says_which(monkeypatch, settings):
     settings.PLAYS = ["pgs_web.plays.tests.cards"]
     monkeypatch.setattr(stage, "told_games", lambda: {"cards": Game()})
-    with pytest.raises(BadStory, match="story of cards .* cards: "):
+    with pytest.raises(BadStory, match=r"story of cards .* cards: "):
         set_games(title="Test", minutes=5)
