@@ -10,7 +10,7 @@ from pgs_data.sharding.slots import node_aliases
 from pgs_web.marketing.red_packet.ladders import commit_seed
 from pgs_web.marketing.red_packet.models import Envelope, Packet, PacketHelp
 from pgs_web.marketing.red_packet.scripts import count_under_way, read_envelope, read_reserved
-from pgs_web.marketing.red_packet.services.counting import count_figures
+from pgs_web.marketing.red_packet.services.counting import count_money
 from pgs_web.marketing.red_packet.states import CODE, ENDED, PacketState
 from pgs_web.plays.eligibility.models import Help
 from pgs_web.trade.coupon.models import Coupon
@@ -108,7 +108,7 @@ def find_overdue_packets() -> Iterator[str]:
 
 
 def _spent_fen(campaign_id: int) -> int:
-    figures = count_figures(campaign_id)
+    figures = count_money(campaign_id)
     return figures["committed_fen"] + figures["redeemed_fen"]
 
 

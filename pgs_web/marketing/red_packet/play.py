@@ -1,11 +1,12 @@
 """Expanding red packet (膨胀红包): the one object that the registry takes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from pgs_data.messaging.relay import Message
 from pgs_web.marketing.red_packet.cards import describe_card
 from pgs_web.marketing.red_packet.checks import (
     find_exceeded_envelopes,
@@ -15,18 +16,21 @@ from pgs_web.marketing.red_packet.checks import (
     find_wrong_growth,
 )
 from pgs_web.marketing.red_packet.forms import Rules
-from pgs_web.marketing.red_packet.selectors import describe_helps, get_packet
+from pgs_web.marketing.red_packet.previews import preview_rules
+from pgs_web.marketing.red_packet.selectors import campaigns_of_packets, describe_helps, get_packet, read_envelopes
 from pgs_web.marketing.red_packet.services import (
     count_envelopes,
     end_overdue_packets,
     keep_envelopes,
     settle_ended_packets,
 )
-from pgs_web.marketing.red_packet.states import CODE
+from pgs_web.marketing.red_packet.states import CODE, PacketState
 from pgs_web.marketing.red_packet.story import RedPacketStory
 from pgs_web.plays.cards import Card
 from pgs_web.plays.contract import Play, PlayCheck, PlayJob
+from pgs_web.plays.purchases.services import count_purchases, return_purchases
 from pgs_web.plays.shares import read_share_code
+from pgs_web.plays.telling import Figure, PreviewLine
 
 
 class RedPacket(Play):
@@ -72,6 +76,7 @@ class RedPacket(Play):
     )
     rule_form = Rules
     story = RedPacketStory()
+    endings = {PacketState.REDEEMED: _("redeemed"), PacketState.EXPIRED: _("time over")}
 
     def entrance(self) -> str:
         """Which red packets there are."""
@@ -81,6 +86,22 @@ class RedPacket(Play):
         """The red packet with its helpers."""
         packet = get_packet(packet_id=read_share_code(CODE, share_code))
         return describe_card(packet, helps=describe_helps(packet))
+
+    def preview(self, rules: Mapping[str, Any]) -> Sequence[PreviewLine]:
+        """Worths, helpers, the coupon, and what all of it can cost."""
+        return preview_rules(rules)
+
+    def read_figures(self, campaign_ids: Sequence[int]) -> Mapping[int, Sequence[Figure]]:
+        """Envelopes, as they were counted last."""
+        return read_envelopes(campaign_ids)
+
+    def on_order_paid(self, messages: Sequence[Message]) -> None:
+        """Orders that cost less by a red packet are counted."""
+        count_purchases(messages, code=CODE, campaigns_of=campaigns_of_packets)
+
+    def on_order_refunded(self, messages: Sequence[Message]) -> None:
+        """They are counted no longer."""
+        return_purchases(messages, code=CODE, campaigns_of=campaigns_of_packets)
 
     def judge_change(self, *, before: Mapping[str, Any], after: Mapping[str, Any]) -> Mapping[str, str | Promise]:
         """The envelope is the campaign's: whoever has more to give makes another campaign."""

@@ -1,17 +1,20 @@
 """Reads of packets, for who opened them, for who is asked to help, and for who wants a proof."""
 
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
 
 from pgs_data.clock import DatabaseNow
 from pgs_data.sharding.slots import alias_of_id, alias_of_slot, slot_of_id, slot_of_key
 from pgs_web.api.errors import NotFound
 from pgs_web.marketing.red_packet.ladders import ALGORITHM
-from pgs_web.marketing.red_packet.models import Packet, PacketHelp
+from pgs_web.marketing.red_packet.models import Envelope, Packet, PacketHelp
 from pgs_web.marketing.red_packet.states import PacketState
 from pgs_web.member.selectors import get_masked_names
 from pgs_web.plays.rounds import state_now
+from pgs_web.plays.telling import Figure, Unit
 
 # Nobody sees those: they have never been open.
 HIDDEN = (PacketState.OPENING, PacketState.ABANDONED)
@@ -80,4 +83,30 @@ def describe_proof(packet: Packet) -> dict[str, Any]:
         "seed": packet.seed if is_told else None,
         "ladder": packet.ladder() if is_told else None,
         "helps": describe_helps(packet),
+    }
+
+
+def campaigns_of_packets(alias: str, references: Collection[str]) -> dict[str, int]:
+    """Campaign of each packet on a node, both as its coupon names them."""
+    ids = [int(reference) for reference in references if reference.isdecimal()]
+    rows = Packet.objects.on_node(alias).filter(pk__in=ids).values_list("pk", "campaign_id")
+    return {str(pk): campaign_id for pk, campaign_id in rows}
+
+
+def read_envelopes(campaign_ids: Sequence[int]) -> dict[int, list[Figure]]:
+    """What became of each campaign's money, as it was counted last; one query."""
+    return {
+        envelope.pk: [
+            Figure(
+                title=_("committed and redeemed (of the budget)"),
+                value=envelope.committed_fen + envelope.redeemed_fen,
+                unit=Unit.FEN,
+                of=envelope.budget_fen,
+            ),
+            Figure(title=_("committed"), value=envelope.committed_fen, unit=Unit.FEN),
+            Figure(title=_("redeemed for"), value=envelope.redeemed_fen, unit=Unit.FEN),
+            Figure(title=_("expired, and free again"), value=envelope.expired_fen, unit=Unit.FEN),
+            Figure(title=_("coupons expired unused"), value=envelope.coupons_expired_fen, unit=Unit.FEN),
+        ]
+        for envelope in Envelope.objects.filter(pk__in=list(campaign_ids))
     }

@@ -31,7 +31,7 @@ def count_envelopes(*, limit: int = CAMPAIGNS_A_RUN) -> int:
     )
     closed = set(Campaign.objects.filter(pk__in=due, closed_at__isnull=False).values_list("pk", flat=True))
     for campaign_id in due:
-        figures = count_figures(campaign_id)
+        figures = count_money(campaign_id)
         is_over = campaign_id in closed and not _has_unsettled(campaign_id)
         if is_over:
             forget_campaign(campaign_id)
@@ -51,7 +51,7 @@ def _has_unsettled(campaign_id: int) -> bool:
     )
 
 
-def count_figures(campaign_id: int) -> dict[str, int]:
+def count_money(campaign_id: int) -> dict[str, int]:
     """A campaign's figures by the columns of Envelope; fen, and numbers of packets."""
     figures = dict.fromkeys(("running", "committed_fen", "redeemed", "redeemed_fen", "expired", "expired_fen"), 0)
     figures |= {"coupons_used_fen": 0, "coupons_expired_fen": 0}

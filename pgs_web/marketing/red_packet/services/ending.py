@@ -1,5 +1,6 @@
 """Packets end: redeemed for a coupon, or by the clock; then the envelope has back what they don't keep, once."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -16,6 +17,8 @@ from pgs_web.marketing.red_packet.selectors import get_own_packet
 from pgs_web.marketing.red_packet.services.copies import require_envelope
 from pgs_web.marketing.red_packet.services.door import lock_packet, move_packet, require_running
 from pgs_web.marketing.red_packet.states import CODE, ENDED, PacketState
+from pgs_web.plays.figures.names import ending
+from pgs_web.plays.figures.services import count_figures
 from pgs_web.plays.rounds import state_now
 from pgs_web.trade.coupon.services import issue_coupon
 from pgs_web.trade.coupon.terms import CouponTerms
@@ -74,11 +77,18 @@ def end_overdue_packets(*, limit: int = PACKETS_A_RUN) -> int:
 
 
 def end_packets(alias: str, packet_ids: Sequence[int]) -> int:
-    """Those of a node's packets that are running are EXPIRED; returns how many."""
+    """Those of a node's packets that are running are EXPIRED, and counted; returns how many."""
     if not packet_ids:
         return 0
-    rows = Packet.objects.on_node(alias).filter(pk__in=list(packet_ids), state=PacketState.RUNNING)
-    return rows.update(state=PacketState.EXPIRED, running_in=None, decided_at=DatabaseNow())
+    with node_transaction(alias):
+        rows = Packet.objects.on_node(alias).filter(pk__in=list(packet_ids), state=PacketState.RUNNING)
+        # Locked in one order: of two runs at once the second finds none, and counts none.
+        running = dict(rows.select_for_update().order_by("pk").values_list("pk", "campaign_id"))
+        rows.filter(pk__in=list(running)).update(state=PacketState.EXPIRED, running_in=None, decided_at=DatabaseNow())
+        for campaign_id, count in Counter(running.values()).items():
+            amounts = {ending(PacketState.EXPIRED): count}
+            count_figures(code=CODE, campaign_id=campaign_id, shard_key=next(iter(running)), amounts=amounts)
+    return len(running)
 
 
 def settle_ended_packets(*, limit: int = PACKETS_A_RUN) -> int:
