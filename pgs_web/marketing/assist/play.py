@@ -1,7 +1,8 @@
 """Assist group (助力团): the one object that the registry takes."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext_lazy as _
 
@@ -14,6 +15,7 @@ from pgs_web.marketing.assist.checks import (
     find_wrong_starts,
     find_wrong_units,
 )
+from pgs_web.marketing.assist.figures import OWN_FIGURES, preview_rules, read_figures
 from pgs_web.marketing.assist.forms import Rules
 from pgs_web.marketing.assist.messages import RETURN_UNIT, REWARD
 from pgs_web.marketing.assist.models import Round
@@ -25,15 +27,19 @@ from pgs_web.marketing.assist.services import (
     settle_due_rounds,
     settle_orders,
 )
-from pgs_web.marketing.assist.states import CODE
+from pgs_web.marketing.assist.states import CODE, RoundState
 from pgs_web.marketing.assist.story import AssistStory
 from pgs_web.plays.cards import Card
 from pgs_web.plays.contract import Play, PlayCheck, PlayJob
-from pgs_web.plays.rounds import get_round
+from pgs_web.plays.purchases.services import count_purchases, return_purchases
+from pgs_web.plays.rounds import campaigns_of_rounds, get_round
 from pgs_web.plays.shares import read_share_code
+from pgs_web.plays.telling import Figure, PreviewLine
 
 if TYPE_CHECKING:
     from pgs_data.messaging.relay import Message
+
+CAMPAIGNS_OF = partial(campaigns_of_rounds, Round)
 
 
 class Assist(Play):
@@ -83,11 +89,25 @@ class Assist(Play):
         ),
     )
     rule_form = Rules
+    endings = {
+        RoundState.SUCCEEDED: _("all have helped"),
+        RoundState.EXPIRED: _("time over"),
+        RoundState.GIVEN_UP: _("given up"),
+    }
+    own_figures = OWN_FIGURES
     story = AssistStory()
 
     def entrance(self) -> str:
         """Which assist groups there are."""
         return "campaigns/"
+
+    def preview(self, rules: Mapping[str, Any]) -> Sequence[PreviewLine]:
+        """Price, helpers, units, coupons, cost."""
+        return preview_rules(rules)
+
+    def read_figures(self, campaign_ids: Sequence[int]) -> Mapping[int, Sequence[Figure]]:
+        """Units and groups of what there may be."""
+        return read_figures(campaign_ids)
 
     def read_shared(self, share_code: str) -> Card:
         """The group with its helpers."""
@@ -95,16 +115,18 @@ class Assist(Play):
         return describe_card(round_, helps=describe_helps(round_))
 
     def on_order_paid(self, messages: "Sequence[Message]") -> None:
-        """Reserved units are bought."""
+        """Reserved units are bought, and counted."""
         settle_orders(messages)
+        count_purchases(messages, code=CODE, campaigns_of=CAMPAIGNS_OF)
 
     def on_order_cancelled(self, messages: "Sequence[Message]") -> None:
         """Reserved units may be ordered again, or go back."""
         settle_orders(messages)
 
     def on_order_refunded(self, messages: "Sequence[Message]") -> None:
-        """Reserved units may be ordered again, or go back."""
+        """Reserved units may be ordered again, or go back; they are counted no longer."""
         settle_orders(messages)
+        return_purchases(messages, code=CODE, campaigns_of=CAMPAIGNS_OF)
 
 
 PLAY = Assist()

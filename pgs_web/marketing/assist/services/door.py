@@ -6,8 +6,11 @@ from typing import Any
 from django.db import IntegrityError
 
 from pgs_web.marketing.assist.errors import NotOnSale, RoundOver, WonBefore
+from pgs_web.marketing.assist.figures import LAPSED
 from pgs_web.marketing.assist.models import Round
 from pgs_web.marketing.assist.states import CODE, MOVES, RoundState
+from pgs_web.plays.figures.names import ending
+from pgs_web.plays.figures.services import count_figures
 from pgs_web.plays.rounds import is_running
 from pgs_web.plays.sales import promise_price
 
@@ -28,6 +31,9 @@ def move_round(*, alias: str, round_: Round, to_state: RoundState, now: datetime
     rows = Round.objects.on_node(alias).filter(pk=round_.pk, state=round_.state)
     if rows.update(state=to_state, running_in=None, decided_at=now, **changes) != 1:
         raise RoundOver
+    name = ending(to_state) if round_.state == RoundState.RUNNING else LAPSED
+    if round_.state == RoundState.RUNNING or to_state == RoundState.LAPSED:
+        count_figures(code=CODE, campaign_id=round_.campaign_id, shard_key=round_.pk, amounts={name: 1})
 
 
 def succeed(*, alias: str, round_: Round, now: datetime, sale_ends_at: datetime) -> None:

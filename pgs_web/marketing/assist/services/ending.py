@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 
-from pgs_data.clock import database_now
 from pgs_data.messaging.outbox import append_messages
 from pgs_data.sharding.transactions import node_transaction
 from pgs_web.marketing.assist.messages import return_draft
 from pgs_web.marketing.assist.models import Round
 from pgs_web.marketing.assist.services.door import move_round, require_running
-from pgs_web.marketing.assist.states import RoundState
-from pgs_web.plays.rounds import end_overdue, get_own_round, lock_round
+from pgs_web.marketing.assist.states import CODE, RoundState
+from pgs_web.plays.rounds import end_overdue, expire_rounds, get_own_round, lock_round
 
 
 def give_up(*, member_id: int, round_id: int) -> None:
@@ -34,9 +33,7 @@ def end_rounds(alias: str, round_ids: Sequence[int]) -> int:
     with node_transaction(alias):
         running = Round.objects.on_node(alias).filter(pk__in=list(round_ids), state=RoundState.RUNNING)
         rounds = list(running.select_for_update().order_by("pk"))
-        ended = running.filter(pk__in=[round_.pk for round_ in rounds]).update(
-            state=RoundState.EXPIRED, running_in=None, decided_at=database_now(alias)
-        )
+        ended = expire_rounds(Round, code=CODE, alias=alias, round_ids=[round_.pk for round_ in rounds])
         tell_ends(rounds)
     return ended
 

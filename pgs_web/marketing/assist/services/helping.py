@@ -5,12 +5,14 @@ from datetime import datetime
 from pgs_data.messaging.outbox import append_messages
 from pgs_data.sharding.slots import alias_of_id
 from pgs_web.marketing.assist.errors import NotOnSale, RoundOver, SoldOut
+from pgs_web.marketing.assist.figures import REWARDS
 from pgs_web.marketing.assist.messages import reward_draft
 from pgs_web.marketing.assist.models import Round
 from pgs_web.marketing.assist.services.door import require_running, succeed
 from pgs_web.marketing.assist.services.units import claim_unit, units_left
 from pgs_web.marketing.assist.states import CODE, RoundState
 from pgs_web.plays.eligibility.models import Help
+from pgs_web.plays.figures.services import count_figures
 from pgs_web.plays.helping import Helper, helping_round
 from pgs_web.plays.rounds import get_round, lock_round, state_now
 from pgs_web.plays.sales import require_on_sale
@@ -42,6 +44,8 @@ def _count(help_: Help, *, sale_ends_at: datetime) -> None:
     _add(alias, round_, now)
     if round_.reward_fen:
         append_messages([reward_draft(round_, helper_id=help_.helper_id)])
+        amounts = {REWARDS: round_.reward_fen}
+        count_figures(code=CODE, campaign_id=round_.campaign_id, shard_key=round_.pk, amounts=amounts)
     if round_.help_count == round_.needed:
         succeed(alias=alias, round_=round_, now=now, sale_ends_at=sale_ends_at)
         # Last of all: it commits in `default`, and what is refused before costs no unit.
