@@ -2,6 +2,7 @@
 
 PLAYS: list[str] = [
     "pgs_web.marketing.bargain",
+    "pgs_web.marketing.invite_new",
     "pgs_web.marketing.red_packet",
     "pgs_web.marketing.assist",
 ]

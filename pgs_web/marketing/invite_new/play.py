@@ -1,0 +1,76 @@
+"""Invite-new group (邀新团): the one object that the registry takes."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext_lazy as _
+
+from pgs_web.marketing.invite_new.checks import find_missing_new_members, find_overdue_rounds, find_wrong_rewards
+from pgs_web.marketing.invite_new.forms import Rules
+from pgs_web.marketing.invite_new.services import advance_rewards, follow_groups, notice_openings, undo_rewards
+from pgs_web.marketing.invite_new.services.rewarding import pay_rewards
+from pgs_web.marketing.invite_new.states import CODE
+from pgs_web.plays.contract import Play, PlayCheck, PlayJob
+
+if TYPE_CHECKING:
+    from pgs_data.messaging.relay import Message
+
+
+class InviteNew(Play):
+    code = CODE
+    title = _("Invite-new group")
+    summary = _("Members open a group, new members fill it; a complete group brings its leader a reward.")
+    issues_passes = True
+    urls = "pgs_web.marketing.invite_new.urls"
+    jobs = (
+        PlayJob(name="notice_openings", run=notice_openings, every_seconds=2),
+        PlayJob(name="advance_rewards", run=advance_rewards, every_seconds=5),
+    )
+    checks = (
+        PlayCheck(
+            name="new_members",
+            promise=_("no invited group seats more who aren't new than its rules say"),
+            find_offenders=find_missing_new_members,
+            is_always=True,
+        ),
+        PlayCheck(
+            name="rewards",
+            promise=_("a complete invited group rewards its leader once, and not at all once an order was refunded"),
+            find_offenders=find_wrong_rewards,
+        ),
+        PlayCheck(
+            name="overdue",
+            promise=_("no invitation waits past its time, or for a group that is decided"),
+            find_offenders=find_overdue_rounds,
+        ),
+    )
+    rule_form = Rules
+
+    def entrance(self) -> str:
+        """Which invitations there are."""
+        return "campaigns/"
+
+    def on_group_succeeded(self, messages: "Sequence[Message]") -> None:
+        """The round is complete, and its reward due; a coupon comes at once."""
+        pay_rewards(follow_groups(_leaders(messages)))
+
+    def on_group_failed(self, messages: "Sequence[Message]") -> None:
+        """The round has failed."""
+        follow_groups(_leaders(messages))
+
+    def on_order_refunded(self, messages: "Sequence[Message]") -> None:
+        """The reward of a group whose success is undone goes back."""
+        undo_rewards(
+            {
+                message.payload["order_id"]: message.payload["group_id"]
+                for message in messages
+                if message.payload["group_id"] is not None
+            }
+        )
+
+
+def _leaders(messages: "Sequence[Message]") -> dict[int, int]:
+    return {message.payload["group_id"]: message.payload["leader_member_id"] for message in messages}
+
+
+PLAY = InviteNew()

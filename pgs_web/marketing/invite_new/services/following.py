@@ -1,0 +1,149 @@
+"""What becomes of an invitation's group: it is opened, complete, or over; its rounds follow.
+
+Whoever dies in between leaves the round as it was: the clock comes again, and so does the outbox's message.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from django.db import OperationalError
+from django.db.models import Exists, OuterRef, Q
+
+from pgs_data.clock import DatabaseNow, database_now
+from pgs_data.sharding.slots import ids_by_node, node_aliases
+from pgs_data.sharding.transactions import node_transaction
+from pgs_web.marketing.invite_new.models import Reward, Round
+from pgs_web.marketing.invite_new.selectors import PASS_GRACE
+from pgs_web.marketing.invite_new.services.door import move_round
+from pgs_web.marketing.invite_new.states import RewardKind, RewardState, RoundState
+from pgs_web.trade.group.models import Group, Seat
+from pgs_web.trade.group.states import GroupState, SeatState
+from pgs_web.trade.order.models import Order
+
+ROUNDS_A_RUN = 500
+
+
+def notice_openings(*, limit: int = ROUNDS_A_RUN) -> int:
+    """Up to `limit` invitations a node get the group that their leader's order opened, or are EXPIRED without one.
+
+    Costs an index look-up an invitation that waits to be opened. Every node is served before an outage is raised.
+    """
+    noticed, outages = 0, []
+    for alias in node_aliases():
+        try:
+            noticed += notice_on_node(alias, _opened_or_overdue(alias, limit))
+        except OperationalError as error:
+            outages.append(error)
+    if outages:
+        raise outages[0]
+    return noticed
+
+
+def notice_on_node(alias: str, rounds: Sequence[Round]) -> int:
+    """Of these OPENING rounds of one node, those whose group is there or whose time is over move; returns how many."""
+    if not rounds:
+        return 0
+    orders = Order.objects.on_node(alias).filter(
+        member_id__in={round_.member_id for round_ in rounds},
+        idempotency_key__in=[round_.opening_key for round_ in rounds],
+    )
+    by_key = {order.idempotency_key: order for order in orders}
+    groups = Group.objects.on_node(alias).in_bulk([order.group_id for order in by_key.values() if order.group_id])
+    now, moved = database_now(alias), 0
+    for round_ in rounds:
+        order = by_key.get(round_.opening_key)
+        moved += _notice(alias, round_, order, groups.get(order.group_id or 0) if order else None, now=now)
+    return moved
+
+
+def follow_groups(leaders: Mapping[int, int]) -> list[Reward]:
+    """Rounds of these decided groups (group → leader) are decided too; returns the rewards that came of it.
+
+    One transaction a node; told again it finds its work done. Groups that no invitation opened cost a query a node.
+    """
+    rewards: list[Reward] = []
+    for alias, group_ids in ids_by_node(leaders).items():
+        members = {leaders[group_id] for group_id in group_ids}
+        rounds = Round.objects.on_node(alias)
+        unnoticed = list(rounds.filter(state=RoundState.OPENING, member_id__in=members))
+        # The group may be decided before the clock has noticed that it was opened.
+        notice_on_node(alias, unnoticed)
+        if unnoticed or rounds.filter(group_id__in=group_ids, state=RoundState.FORMING).exists():
+            with node_transaction(alias):
+                rewards += _decide(alias, group_ids)
+    return rewards
+
+
+def _opened_or_overdue(alias: str, limit: int) -> list[Round]:
+    opening = Order.objects.on_node(alias).filter(
+        member_id=OuterRef("member_id"), idempotency_key=OuterRef("opening_key")
+    )
+    rows = Round.objects.on_node(alias).filter(state=RoundState.OPENING)
+    return list(
+        rows.filter(Q(open_by__lte=DatabaseNow(after=-PASS_GRACE)) | Exists(opening)).order_by("open_by")[:limit]
+    )
+
+
+def _notice(alias: str, round_: Round, order: Order | None, group: Group | None, *, now: datetime) -> bool:
+    if order is not None and group is not None:
+        return move_round(
+            alias=alias,
+            round_=round_,
+            to_state=RoundState.FORMING,
+            order_id=order.pk,
+            group_id=group.pk,
+            ends_at=group.deadline,
+            # As it was opened: the activity may have been edited since the start.
+            group_size=group.size,
+            price_fen=group.price_fen,
+        )
+    if order is None and round_.open_by + PASS_GRACE <= now:
+        return move_round(alias=alias, round_=round_, to_state=RoundState.EXPIRED, decided_at=now)
+    return False
+
+
+def _decide(alias: str, group_ids: Sequence[int]) -> list[Reward]:
+    rows = Round.objects.on_node(alias).select_for_update()
+    rounds = list(rows.filter(group_id__in=group_ids, state=RoundState.FORMING).order_by("pk"))
+    groups = Group.objects.on_node(alias).in_bulk([round_.group_id for round_ in rounds if round_.group_id])
+    now = database_now(alias)
+    complete = [one for one in rounds if groups[one.group_id or 0].state == GroupState.SUCCEEDED]
+    failed = [one for one in rounds if groups[one.group_id or 0].state in {GroupState.FAILED, GroupState.SETTLED}]
+    for decided, state in ((complete, RoundState.SUCCEEDED), (failed, RoundState.FAILED)):
+        mine = Round.objects.on_node(alias).filter(pk__in=[one.pk for one in decided], state=RoundState.FORMING)
+        mine.update(state=state, running_in=None, decided_at=now)
+    rewarded = [
+        # Seats that the merchant filled brought nobody.
+        one
+        for one in complete
+        if one.reward_kind != RewardKind.NONE and not groups[one.group_id or 0].guaranteed_seats
+    ]
+    rewards = _draft_rewards(alias, rewarded, now=now)
+    # A round is complete once: nothing is ignored here but what is there already.
+    Reward.objects.on_node(alias).bulk_create(rewards, ignore_conflicts=True)
+    return rewards
+
+
+def _draft_rewards(alias: str, rounds: Sequence[Round], *, now: datetime) -> list[Reward]:
+    order_ids: dict[int, list[int]] = {}
+    seats = Seat.objects.on_node(alias).filter(
+        group_id__in=[round_.group_id for round_ in rounds], state=SeatState.CONFIRMED
+    )
+    for group_id, order_id in seats.order_by("pk").values_list("group_id", "order_id"):
+        order_ids.setdefault(group_id, []).append(order_id)
+    return [
+        Reward(
+            round_id=round_.pk,
+            member_id=round_.member_id,
+            group_id=round_.group_id or 0,
+            order_id=round_.order_id or 0,
+            kind=round_.reward_kind,
+            amount_fen=round_.reward_fen,
+            order_ids=order_ids[round_.group_id or 0],
+            state=RewardState.DUE,
+            granted_at=now,
+            changed_at=now,
+            look_at=now,
+        )
+        for round_ in rounds
+    ]
