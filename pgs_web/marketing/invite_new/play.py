@@ -5,12 +5,16 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 
+from pgs_web.marketing.invite_new.cards import describe_card
 from pgs_web.marketing.invite_new.checks import find_missing_new_members, find_overdue_rounds, find_wrong_rewards
 from pgs_web.marketing.invite_new.forms import Rules
+from pgs_web.marketing.invite_new.selectors import describe_progress, get_round
 from pgs_web.marketing.invite_new.services import advance_rewards, follow_groups, notice_openings, undo_rewards
 from pgs_web.marketing.invite_new.services.rewarding import pay_rewards
 from pgs_web.marketing.invite_new.states import CODE
+from pgs_web.plays.cards import Card
 from pgs_web.plays.contract import Play, PlayCheck, PlayJob
+from pgs_web.plays.shares import read_share_code
 
 if TYPE_CHECKING:
     from pgs_data.messaging.relay import Message
@@ -49,6 +53,11 @@ class InviteNew(Play):
     def entrance(self) -> str:
         """Which invitations there are."""
         return "campaigns/"
+
+    def read_shared(self, share_code: str) -> Card:
+        """The invitation with who sits in its group."""
+        round_ = get_round(round_id=read_share_code(CODE, share_code))
+        return describe_card(round_, progress=describe_progress(round_))
 
     def on_group_succeeded(self, messages: "Sequence[Message]") -> None:
         """The round is complete, and its reward due; a coupon comes at once."""

@@ -8,11 +8,12 @@ from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from pgs_web.api.fields import IdField
+from pgs_web.marketing.invite_new.cards import describe_card
 from pgs_web.marketing.invite_new.models import Reward, Round
 from pgs_web.marketing.invite_new.selectors import state_now
 from pgs_web.marketing.invite_new.services.door import describe_opening
 from pgs_web.marketing.invite_new.states import CODE, RewardKind, RewardState, RoundState
-from pgs_web.plays.serializers import RoundStartSerializer
+from pgs_web.plays.serializers import CardSerializer, RoundStartSerializer
 from pgs_web.plays.shares import write_share_code
 
 # In words: an enumeration would need a name of its own in the shop's settings.
@@ -79,6 +80,10 @@ class RewardSerializer(serializers.Serializer[Reward]):
 class ShareSerializer(serializers.Serializer[Round]):
     """An invitation as everybody with its link sees it."""
 
+    # Context: `progress` (selectors.describe_progress) where one is shown.
+
+    is_own = False
+
     # Context: `progress` (selectors.describe_progress), by round.
 
     share_code = serializers.SerializerMethodField()
@@ -91,6 +96,7 @@ class ShareSerializer(serializers.Serializer[Round]):
     started_at = serializers.DateTimeField(default_timezone=UTC)
     ends_at = serializers.DateTimeField(default_timezone=UTC, allow_null=True)
     server_time = serializers.DateTimeField(source="now", default_timezone=UTC)
+    card = serializers.SerializerMethodField()
 
     @extend_schema_field(serializers.CharField())
     def get_share_code(self, round_: Round) -> str:
@@ -100,11 +106,13 @@ class ShareSerializer(serializers.Serializer[Round]):
     def get_state(self, round_: Round) -> str:
         return state_now(round_)
 
+    @extend_schema_field(CardSerializer)
+    def get_card(self, round_: Round) -> Any:
+        return CardSerializer(describe_card(round_, progress=self.context.get("progress"), is_own=self.is_own)).data
+
 
 @extend_schema_serializer(component_name="InviteNewShareWithMembers")
 class ShareWithMembersSerializer(ShareSerializer):
-    # Context: `progress` (selectors.describe_progress).
-
     members = serializers.SerializerMethodField()
     seats_left = serializers.SerializerMethodField()
     other_seats_left = serializers.SerializerMethodField(
@@ -131,6 +139,8 @@ class RoundSerializer(ShareSerializer):
     """An invitation of yours."""
 
     # Context: `rewards` (selectors.rewards_of).
+
+    is_own = True
 
     round_id = IdField(source="pk")
     campaign_id = IdField()
@@ -160,3 +170,4 @@ class JoinedSerializer(serializers.Serializer[Any]):
     is_new_member = serializers.BooleanField(help_text=_("As judged now; your payment is judged again."))
     entry = EntrySerializer()
     invitation = ShareSerializer()
+    said = serializers.CharField(help_text=_("For the shopper to read."))

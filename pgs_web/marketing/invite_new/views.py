@@ -1,7 +1,9 @@
 """Invitations over HTTP: start, share, join, follow."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.generics import ListAPIView
@@ -117,7 +119,8 @@ class RoundView(APIView):
     )
     def get(self, request: Request, round_id: int) -> Response:
         """An invitation of yours, with the pass while it waits to be opened."""
-        return Response(_describe(get_own_round(member_id=member_of(request), round_id=round_id)))
+        round_ = get_own_round(member_id=member_of(request), round_id=round_id)
+        return Response(_describe(round_, progress=describe_progress(round_)))
 
 
 class ShareView(PublicView):
@@ -153,10 +156,11 @@ class JoinView(APIView):
             "is_new_member": join.is_new_member,
             "entry": describe_joining(round_, join),
             "invitation": round_,
+            "said": _("You may join: order within minutes."),
         }
         return Response(JoinedSerializer(answer).data)
 
 
-def _describe(rounds: Any, *, many: bool = False) -> Any:
+def _describe(rounds: Any, *, many: bool = False, progress: Mapping[str, Any] | None = None) -> Any:
     rewards = rewards_of([round_.pk for round_ in (rounds if many else [rounds])])
-    return RoundSerializer(rounds, many=many, context={"rewards": rewards}).data
+    return RoundSerializer(rounds, many=many, context={"rewards": rewards, "progress": progress}).data

@@ -82,6 +82,8 @@ def test_from_the_start_to_the_complete_group():
         shown = client(None).get(share_of(round_)).json()
         assert (shown["seats_left"], shown["other_seats_left"]) == ((1, 0) if friend == old else (0, 0))
     assert [one["is_leader"] for one in shown["members"]] == [True, False, False]
+    assert client(None).get(f"/g/{CODE}/{write_share_code(CODE, round_.pk)}/").status_code == 200
+    assert client().get(f"{ROOT}rounds/{round_.pk}/").json()["card"]["done"] == 3
     assert shown["members"][1]["member"] == "小*明"
     deliver_all(ROUTES)
     (own,) = client().get(f"{ROOT}rounds/").json()["results"]
