@@ -210,7 +210,7 @@ def test_starts_that_are_refused():
     no_device.credentials(HTTP_AUTHORIZATION=no_device._credentials["HTTP_AUTHORIZATION"])
     body = {"campaign_id": str(campaign.pk)}
     assert refused(no_device.post(f"{ROOT}rounds/", body, format="json")) == (409, "device_unknown")
-    assert client(old).post(f"{ROOT}rounds/", {"campaign_id": "7"}, format="json").status_code == 404
+    assert client(old).post(f"{ROOT}rounds/", {"campaign_id": str(2**40)}, format="json").status_code == 404
     assert start(old).status_code == 201
     assert refused(start(old)) in {(409, "invite_new_round_limit"), (409, "invite_new_round_open")}
     round_ = own_rounds(member_id=old).get()
