@@ -9,7 +9,7 @@ from pgs_task.replay.stage import put_on_sale
 from pgs_web.display.activity.models import Activity
 from pgs_web.display.activity.rules import ActivityRules
 from pgs_web.display.activity.services import create_activity, submit_for_review
-from pgs_web.display.activity.states import ActivityState
+from pgs_web.display.activity.states import ActivityState, LeaderLeaves
 from pgs_web.plays.errors import BadRules
 from pgs_web.plays.models import Campaign
 from pgs_web.plays.registry import all_plays
@@ -99,6 +99,8 @@ def _make_activity(title: str, offer: Offer, *, minutes: int) -> int:
             starts_at=starts_at,
             ends_at=starts_at + LASTS,
             group_size=offer.group_size,
+            new_seats=offer.new_seats,
+            leader_leaves=(LeaderLeaves.CLOSE if offer.new_seats else LeaderLeaves.SUCCESSION).value,
             member_limit=UNITS_A_MEMBER,
             group_lasts_seconds=minutes * 60,
             pay_within_seconds=minutes * 60,

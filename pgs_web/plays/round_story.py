@@ -110,14 +110,16 @@ class RoundStory(Story):
     async def buy_for(self, scene: Scene, round_: Mapping[str, Any], *, price_fen: int) -> None:
         """Buys a unit at the price that the round's coupon promises; the coupon is good for this order only."""
         buyer, coupons = scene.initiator, [str(round_["coupon_id"])]
-        order = await buyer.order(activity_id=scene.activity_id, key=scene.key)
+        # The round's, not the scene's: a session before, which was killed, may have bought with another round.
+        key = f"{scene.key}-{round_[self.id_field]}"
+        order = await buyer.order(activity_id=scene.activity_id, key=key)
         if order is None:
             return
         order = await buyer.use_coupons(order, coupons)
         scene.note(Outcome.BOUGHT)
         scene.require(order.amount_fen == price_fen, f"{order.order_id} costs {order.amount_fen}, not {price_fen} fen")
         if scene.happens(ABUSE_SHARE):
-            second = await buyer.order(activity_id=scene.activity_id, key=f"{scene.key}-again")
+            second = await buyer.order(activity_id=scene.activity_id, key=f"{key}-again")
             if second is not None:
                 await buyer.use_coupons(second, coupons, must=("coupon_not_usable", "wrong_state"))
                 # Done already, where a session before was killed behind it.

@@ -129,11 +129,12 @@ class Scene:
 
 @dataclass(frozen=True, kw_only=True)
 class Offer:
-    """The activity that a campaign is about; amounts in fen. `play` is the activity's own, of groups."""
+    """The activity that a campaign is about; amounts in fen. `play` is who sells it, `new_seats` are of a group."""
 
     price_fen: int
     alone_price_fen: int
     group_size: int = 2
+    new_seats: int = 0
     play: str = "standard"
 
 
