@@ -109,7 +109,9 @@ class CampaignAdmin(ButtonsByState, AddOnlyAdmin):
         ("title", "stack_group"),
         ("amount_fen", "threshold_fen"),
         ("product_id", "activity_id", "mode"),
-        ("valid_from", "expires_at"),
+        # A date and a time each: two of them beside each other leave the page.
+        "valid_from",
+        "expires_at",
         ("total_count", "envelope_fen"),
         "members",
         "seen",
@@ -162,7 +164,7 @@ class CampaignAdmin(ButtonsByState, AddOnlyAdmin):
         return (
             ("title", "show_state"),
             ("show_amount", "threshold_fen", "stack_group"),
-            *self.fields[2:4],
+            *self.fields[2:5],
             ("issued_count", "total_count"),
             ("show_liability", "show_envelope"),
             "show_members",
