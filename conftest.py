@@ -137,6 +137,12 @@ def _known_configuration() -> None:
 
 
 @pytest.fixture(autouse=True)
+def _own_language() -> None:
+    """Each test begins in LANGUAGE_CODE: a request that another test made leaves its language to the thread."""
+    import_module("django.utils.translation").deactivate()
+
+
+@pytest.fixture(autouse=True)
 def _empty_redis(request: pytest.FixtureRequest) -> None:
     """Tests that use a database begin with an empty Redis."""
     if _uses_servers(request.node):

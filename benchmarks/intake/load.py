@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 SCRIPT = Path(__file__).with_name("orders.lua")
 
@@ -29,6 +30,18 @@ class Load:
     @property
     def accepted(self) -> int:
         return self.answers - self.refused
+
+
+def add_up(loads: Sequence[Load]) -> Load:
+    """Slices of one load: what they counted together, their middle p50 and their worst p99."""
+    return Load(
+        answers=sum(one.answers for one in loads),
+        seconds=sum(one.seconds for one in loads),
+        refused=sum(one.refused for one in loads),
+        broken=sum(one.broken for one in loads),
+        p50_ms=median(one.p50_ms for one in loads),
+        p99_ms=max(one.p99_ms for one in loads),
+    )
 
 
 def send_orders(

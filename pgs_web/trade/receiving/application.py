@@ -14,6 +14,7 @@ from rest_framework.exceptions import ParseError
 from pgs_web.api.errors import BodyTooLarge, Refusal
 from pgs_web.api.limits import LARGEST_BODY
 from pgs_web.api.trace import choose_trace_id
+from pgs_web.trade.intake.errors import SoldOut
 from pgs_web.trade.intake.services import OrderRequest, PlacedOrder
 from pgs_web.trade.receiving.answers import Answer, Headers, Languages, describe_error, describe_placed
 from pgs_web.trade.receiving.bodies import read_at_once, read_exactly
@@ -82,12 +83,13 @@ class ReceivingService:
             is_read = True
             claims = self.reception.sign_in(headers.get(b"authorization"))
             order = self._read_order(body, headers, member_id=claims.member_id, trace_id=trace_id)
-            outcome = await self.reception.take(order, claims)
-            answer = (
-                describe_placed(outcome)
-                if isinstance(outcome, PlacedOrder)
-                else self._describe(outcome, headers, trace_id)
-            )
+            outcome = self.reception.take(order, claims)
+            if not isinstance(outcome, SoldOut):
+                outcome = await outcome
+            if isinstance(outcome, PlacedOrder):
+                answer = describe_placed(outcome)
+            else:
+                answer = self._describe(outcome, headers, trace_id)
         except Exception as error:  # noqa: BLE001  # what is no refusal is logged by describe_error
             answer = self._describe(error, headers, trace_id)
         status, known, content = answer

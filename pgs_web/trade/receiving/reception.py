@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
 import structlog
@@ -126,23 +126,36 @@ class Reception:
             raise _refusal()
         return claims
 
-    async def take(self, request: OrderRequest, claims: TokenClaims) -> Outcome:
-        """What becomes of the order; raises Unavailable, TooManyRequests, and a Refusal when the session has ended."""
+    def take(self, request: OrderRequest, claims: TokenClaims) -> SoldOut | Awaitable[Outcome]:
+        """What becomes of the order, at once where memory knows it. Raises Unavailable and TooManyRequests.
+
+        What is awaited raises these, too, and a Refusal when the session has ended.
+        """
         self._turns.take(claims.member_id)
         desk = self.desk
         if desk is None:
-            await self.start()
-            desk = self.desk
-            assert desk is not None
+            return self._start_and_take(request, claims)
         if desk.sold_out.refuses(request):
             return _SOLD_OUT
-        if self._mirror.age_seconds > OLDEST_MIRROR_SECONDS and await self._has_ended(claims):
-            raise _refusal()
-        return await desk.take(request)
+        if self._mirror.age_seconds > OLDEST_MIRROR_SECONDS:
+            return self._ask_and_take(desk, request, claims)
+        return desk.take(request)
 
     def count(self, status: int) -> None:
         """For /metrics, twice a second in one go: a counter of several processes costs more than the answer's text."""
         self._counts[status] = self._counts.get(status, 0) + 1
+
+    async def _start_and_take(self, request: OrderRequest, claims: TokenClaims) -> Outcome:
+        await self.start()
+        assert self.desk is not None
+        if self._mirror.age_seconds > OLDEST_MIRROR_SECONDS:
+            return await self._ask_and_take(self.desk, request, claims)
+        return await self.desk.take(request)
+
+    async def _ask_and_take(self, desk: Desk, request: OrderRequest, claims: TokenClaims) -> Outcome:
+        if await self._has_ended(claims):
+            raise _refusal()
+        return await desk.take(request)
 
     async def _start(self) -> None:
         self.desk = Desk(ids=self._ids, connections=self._connections)
