@@ -2,7 +2,8 @@
 
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 # 8 to 64 of these: nothing that could break a log line, a header or a Redis key.
@@ -22,6 +23,16 @@ def current_trace_id() -> str:
 def bind_trace_id(trace_id: str) -> None:
     """Makes `trace_id` the current one of this thread or task."""
     _current.set(trace_id)
+
+
+@contextmanager
+def traced(trace_id: str) -> Iterator[None]:
+    """`trace_id` is the current one within the block: for those who have no task, and so no context, of their own."""
+    before = _current.set(trace_id)
+    try:
+        yield
+    finally:
+        _current.reset(before)
 
 
 def choose_trace_id(headers: Mapping[str, str]) -> str:

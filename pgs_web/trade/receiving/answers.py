@@ -14,7 +14,7 @@ from rest_framework.exceptions import APIException
 
 from pgs_web.api.errors import PROBLEM_TYPE, Refusal, problem, problem_headers
 from pgs_web.api.exception_handler import describe_exception
-from pgs_web.api.trace import bind_trace_id
+from pgs_web.api.trace import traced
 from pgs_web.trade.intake.services import PlacedOrder
 from pgs_web.trade.order.states import OrderState
 
@@ -90,8 +90,7 @@ def describe_error(error: Exception, *, language: str, trace_id: str) -> Answer:
     """The problem of an exception that a view may raise; a bug is 500 `server_error`, logged and reported."""
     if isinstance(error, Refusal):
         return describe_refusal(error, language=language, trace_id=trace_id)
-    with translation.override(language):
-        bind_trace_id(trace_id)
+    with translation.override(language), traced(trace_id):
         if isinstance(error, APIException):
             status, retry_after = error.status_code, None
             body = describe_exception(error)
@@ -105,8 +104,7 @@ def describe_error(error: Exception, *, language: str, trace_id: str) -> Answer:
 
 
 def _describe(refusal: Refusal, *, language: str, trace_id: str) -> Answer:
-    with translation.override(language):
-        bind_trace_id(trace_id)
+    with translation.override(language), traced(trace_id):
         body = problem(status=refusal.status, code=refusal.code, detail=refusal.detail, errors=refusal.errors)
     return _problem_answer(refusal.status, refusal.retry_after, body, language)
 

@@ -3,7 +3,8 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
@@ -14,16 +15,18 @@ from rest_framework.exceptions import ParseError
 from pgs_web.api.errors import BodyTooLarge, Refusal
 from pgs_web.api.limits import LARGEST_BODY
 from pgs_web.api.trace import choose_trace_id
-from pgs_web.trade.intake.errors import SoldOut
 from pgs_web.trade.intake.services import OrderRequest, PlacedOrder
 from pgs_web.trade.receiving.answers import Answer, Headers, Languages, describe_error, describe_placed
 from pgs_web.trade.receiving.bodies import read_at_once, read_exactly
+from pgs_web.trade.receiving.passages import Outcome
 from pgs_web.trade.receiving.reception import Reception
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+# (status, headers, body) of the answer.
+Tell = Callable[[int, Headers, bytes], None]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 PATH = "/api/v1/orders/"
@@ -47,19 +50,54 @@ class ReceivingService:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == PATH and scope["method"] == "POST":
             headers = read_headers(scope["headers"])
-            # What Django's middleware refuses or redirects before any view is reached is left to it.
-            is_ours = (
-                (headers.get(b"host", b"") in self._hosts or self._knows_host(headers.get(b"host", b"")))
-                and not (self._wants_tls and scope["scheme"] != "https")
-                and b"%00" not in scope["query_string"]
-            )
-            if is_ours:
+            if self._is_ours(scope, headers, is_secure=scope["scheme"] == "https"):
                 await self._answer_order(headers, receive, send)
                 return
         elif scope["type"] == "lifespan":
             await self._live(receive, send)
             return
         await self._elsewhere(scope, receive, send)
+
+    def take_whole(self, scope: Scope, body: bytes, tell: Tell, is_secure: Callable[[Scope], bool]) -> bool:
+        """Whether this is an order, and answered by `tell`, now or later; else nothing was done: call the service.
+
+        For a server that has the whole request in hand, and needs no task to send the answer.
+        """
+        if scope["path"] != PATH or scope["method"] != "POST" or len(body) > LARGEST_BODY:
+            return False
+        headers = read_headers(scope["headers"])
+        if not self._is_ours(scope, headers, is_secure=not self._wants_tls or is_secure(scope)):
+            return False
+        trace_id = _trace_id_of(headers)
+        try:
+            outcome = self._begin_order(body, headers, trace_id)
+        except Exception as error:  # noqa: BLE001  # what is no refusal is logged by describe_error
+            # Not kept beyond this block: it would keep this frame, and the frame it, until the collector comes.
+            tell(*self._finish_answer(error, headers, trace_id))
+            return True
+        if isinstance(outcome, Exception):
+            tell(*self._finish_answer(outcome, headers, trace_id))
+        else:
+            asyncio.ensure_future(outcome).add_done_callback(partial(self._tell_outcome, headers, trace_id, tell))
+        return True
+
+    def _tell_outcome(
+        self, headers: dict[bytes, bytes], trace_id: str, tell: Tell, waited: "asyncio.Future[Outcome]"
+    ) -> None:
+        if waited.cancelled():
+            # Only when the loop itself ends.
+            return
+        error = cast(Exception | None, waited.exception())
+        tell(*self._finish_answer(error or waited.result(), headers, trace_id))
+
+    def _is_ours(self, scope: Scope, headers: dict[bytes, bytes], *, is_secure: bool) -> bool:
+        """What Django's middleware refuses or redirects before any view is reached is left to it."""
+        host = headers.get(b"host", b"")
+        return (
+            (host in self._hosts or self._knows_host(host))
+            and (is_secure or not self._wants_tls)
+            and b"%00" not in scope["query_string"]
+        )
 
     async def _live(self, receive: Receive, send: Send) -> None:
         """The server's own start and end: it asks for the end when the last request has been answered."""
@@ -81,27 +119,36 @@ class ReceivingService:
             if body is None:
                 return
             is_read = True
-            claims = self.reception.sign_in(headers.get(b"authorization"))
-            order = self._read_order(body, headers, member_id=claims.member_id, trace_id=trace_id)
-            outcome = self.reception.take(order, claims)
-            if not isinstance(outcome, SoldOut):
-                outcome = await outcome
-            if isinstance(outcome, PlacedOrder):
-                answer = describe_placed(outcome)
-            else:
-                answer = self._describe(outcome, headers, trace_id)
+            begun = self._begin_order(body, headers, trace_id)
+            outcome = begun if isinstance(begun, Exception) else await begun
+            answer = self._finish_answer(outcome, headers, trace_id)
         except Exception as error:  # noqa: BLE001  # what is no refusal is logged by describe_error
-            answer = self._describe(error, headers, trace_id)
+            answer = self._finish_answer(error, headers, trace_id)
         status, known, content = answer
-        self.reception.count(status)
-        known = [*known, (b"content-length", b"%d" % len(content)), (b"x-trace-id", trace_id.encode()), *self._headers]
-        if self._origins and headers.get(b"origin") in self._origins:
-            known += _cors_headers(headers[b"origin"])
         if not is_read:
             # The rest of the body stays unread: the connection can't be used again.
             known.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": status, "headers": known})
         await send({"type": "http.response.body", "body": content})
+
+    def _begin_order(self, body: bytes, headers: dict[bytes, bytes], trace_id: str) -> Exception | Awaitable[Outcome]:
+        """What becomes of it, at once where that is known; also raises refusals."""
+        claims = self.reception.sign_in(headers.get(b"authorization"))
+        order = self._read_order(body, headers, member_id=claims.member_id, trace_id=trace_id)
+        return self.reception.take(order, claims)
+
+    def _finish_answer(self, outcome: Outcome, headers: dict[bytes, bytes], trace_id: str) -> Answer:
+        """With all its headers."""
+        if isinstance(outcome, PlacedOrder):
+            status, known, content = describe_placed(outcome)
+        else:
+            language = self._languages.choose(headers.get(b"accept-language", b""))
+            status, known, content = describe_error(outcome, language=language, trace_id=trace_id)
+        self.reception.count(status)
+        known = [*known, (b"content-length", b"%d" % len(content)), (b"x-trace-id", trace_id.encode()), *self._headers]
+        if self._origins and headers.get(b"origin") in self._origins:
+            known += _cors_headers(headers[b"origin"])
+        return Answer(status, known, content)
 
     def _read_order(self, body: bytes, headers: dict[bytes, bytes], *, member_id: int, trace_id: str) -> OrderRequest:
         content_type = headers.get(b"content-type", b"")
@@ -112,10 +159,6 @@ class ReceivingService:
             with translation.override(self._languages.choose(headers.get(b"accept-language", b""))):
                 order = read_exactly(body, content_type=content_type, key=key, member_id=member_id, trace_id=trace_id)
         return order
-
-    def _describe(self, error: Exception, headers: dict[bytes, bytes], trace_id: str) -> Answer:
-        language = self._languages.choose(headers.get(b"accept-language", b""))
-        return describe_error(error, language=language, trace_id=trace_id)
 
     def _knows_host(self, host: bytes) -> bool:
         domain, _port = split_domain_port(host.decode("latin-1"))
