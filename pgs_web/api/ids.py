@@ -1,13 +1,15 @@
 """How ids look in the API: canonical decimal strings of 1 to 2^63 - 1."""
 
+import re
+
 LARGEST_ID = 2**63 - 1
-LONGEST_ID = len(str(LARGEST_ID))
+# ASCII digits only: \d would accept full-width and Arabic digits.
+CANONICAL_ID = re.compile(r"[1-9][0-9]{0,18}")
 
 
 def read_id(text: object) -> int | None:
     """The id behind its canonical text; None for anything else: numbers, signs, spaces, zeros in front, too large."""
-    # Three times as fast as a pattern, twice an order. ASCII: Arabic and full-width digits are digits, too.
-    if not isinstance(text, str) or not (text.isdigit() and text.isascii()) or text[0] == "0" or len(text) > LONGEST_ID:
+    if not isinstance(text, str) or not CANONICAL_ID.fullmatch(text):
         return None
     number = int(text)
     return number if number <= LARGEST_ID else None

@@ -63,7 +63,7 @@ class SoldOutMemory:
             sale is not None
             and request.member_id not in sale.buyers
             and request.quantity <= sale.member_limit
-            and self.news.are_fresh(sale.partitions)
+            and all(map(self.news.is_fresh, sale.partitions))
             and time.time() * 1000 < sale.ends_ms - SKEW_MS
         )
 
