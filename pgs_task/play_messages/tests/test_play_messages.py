@@ -178,7 +178,8 @@ def test_what_was_set_aside_is_kept_for_long_and_then_goes():
     relay()
     first, _second = SetAsideMessage.objects.on_node(NODE).order_by("pk")
     assert forget_messages() == 0
-    SetAsideMessage.objects.on_node(NODE).filter(pk=first.pk).update(created_at=database_now(NODE) - services.KEEP)
+    before = database_now(NODE) - services.KEEP - timedelta(seconds=1)
+    SetAsideMessage.objects.on_node(NODE).filter(pk=first.pk).update(created_at=before)
     assert (forget_messages(), forget_messages()) == (1, 0)
     assert SetAsideMessage.objects.on_node(NODE).count() == 1
 
