@@ -106,6 +106,10 @@ def _rows(
 
 def _cells(play: Play, amounts: Counter[str]) -> list[str]:
     ended = [amounts[ending(state)] for state in play.endings]
+    if not play.endings:
+        # A game that doesn't count its rounds: zeros would read as figures.
+        helps = f"{amounts[HELPS]} ({amounts[NEW_HELPERS]})"
+        return ["-", "-", helps, *["-"] * 6, *(_say(amounts[figure.name], figure.unit) for figure in play.own_figures)]
     return [
         str(amounts[STARTED]),
         str(amounts[STARTED] - sum(ended)),

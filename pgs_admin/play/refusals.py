@@ -41,6 +41,8 @@ def show_refusals(request: HttpRequest, code: str) -> HttpResponse:
         samples = read_refused_samples(code, counts)
     except RedisUnavailable:
         messages.warning(request, _("Redis does not answer; refusals can't be shown now."))
+    if len(counts) > COUNTS_SHOWN:
+        messages.info(request, _("There are more rows; the newest of each kind are shown."))
     context = {
         **admin.site.each_context(request),
         "title": _("%(play)s: refused helps") % {"play": play.title},

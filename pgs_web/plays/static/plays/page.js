@@ -123,11 +123,13 @@
   // answers the one that came fastest, which is the largest difference, is the best.
   let ahead = -Infinity;
   let ends = NaN, stage = page.stage, own = null, isOwn = null, hasHelped = false;
-  let next = 0, every = SOON, failures = 0, seen = '', isLooking = false;
+  let next = 0, every = SOON, failures = 0, seen = '', looking = null;
 
   function setClock(card) {
     ahead = Math.max(ahead, Date.parse(card.server_time) - performance.now());
     ends = Date.parse(card.ends_at);
+    // Over, and the server hasn't said yet what became of it: the next ordinary look asks.
+    if (ends <= Date.parse(card.server_time)) ends = NaN;
     find('clock').hidden = !card.ends_at;
   }
   function tick() {
@@ -180,14 +182,19 @@
     next = setTimeout(look, seconds * 1000 * (0.8 + 0.4 * Math.random()));
   }
   async function look() {
-    if (isLooking || document.hidden) return;
-    isLooking = true;
+    if (looking || document.hidden) return;
     clearTimeout(next);
+    looking = lookOnce();
     try {
-      await lookOnce();
+      await looking;
     } finally {
-      isLooking = false;
+      looking = null;
     }
+  }
+  // What was asked before an act may be answered as it was before.
+  async function lookAfresh() {
+    if (looking) await looking.catch(() => {});
+    await look();
   }
   async function lookOnce() {
     const answer = await send('GET', game + 'shares/' + encodeURIComponent(page.share) + '/');
@@ -225,11 +232,13 @@
     if (answer.status === 401) return askToSignIn(() => goOnWith(path));
     if (answer.isGood) tell(answer.told.said || page.done); else explain(answer);
     if (answer.isGood || answer.told.code === 'already_helped') hasHelped = !own;
-    await look();
+    // The cookie wasn't kept, or counts no more: asked for again next time.
+    if (answer.told.code === 'device_unknown') keep('marked', '');
+    await lookAfresh();
   }
   // Whoever has just signed in may turn out to have started it.
   async function goOnWith(path) {
-    await look();
+    await lookAfresh();
     if (isOwn && path.indexOf('/shares/') > 0) return tell(page.mine);
     await act(path);
   }
