@@ -12,6 +12,7 @@ from pgs_web.marketing.invite_new.selectors import describe_progress, get_round
 from pgs_web.marketing.invite_new.services import advance_rewards, follow_groups, notice_openings, undo_rewards
 from pgs_web.marketing.invite_new.services.rewarding import pay_rewards
 from pgs_web.marketing.invite_new.states import CODE
+from pgs_web.marketing.invite_new.story import InviteNewStory
 from pgs_web.plays.cards import Card
 from pgs_web.plays.contract import Play, PlayCheck, PlayJob
 from pgs_web.plays.shares import read_share_code
@@ -49,6 +50,7 @@ class InviteNew(Play):
         ),
     )
     rule_form = Rules
+    story = InviteNewStory()
 
     def entrance(self) -> str:
         """Which invitations there are."""
