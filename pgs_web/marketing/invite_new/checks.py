@@ -86,6 +86,8 @@ def find_overdue_rounds() -> Iterator[str]:
 
 def _judge(round_: Round, reward: Reward | None, group: Group | None, given: list[tuple[int, int, bool]]) -> str:
     """`given`: (coupon or request, fen, whether it stands)."""
+    if group is not None and (group.activity_id, group.leader_member_id) != (round_.activity_id, round_.member_id):
+        return f"its group {group.pk} is of another activity, or of another leader"
     if reward is None:
         is_due = (
             round_.state == RoundState.SUCCEEDED

@@ -6,7 +6,8 @@ Whoever dies in between leaves the round as it was: the clock comes again, and s
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from django.db import OperationalError
+import structlog
+from django.db import IntegrityError, OperationalError
 from django.db.models import Exists, OuterRef, Q
 
 from pgs_data.clock import DatabaseNow, database_now
@@ -21,6 +22,8 @@ from pgs_web.trade.group.states import GroupState, SeatState
 from pgs_web.trade.order.models import Order
 
 ROUNDS_A_RUN = 500
+
+log = structlog.get_logger(__name__)
 
 
 def notice_openings(*, limit: int = ROUNDS_A_RUN) -> int:
@@ -40,19 +43,24 @@ def notice_openings(*, limit: int = ROUNDS_A_RUN) -> int:
 
 
 def notice_on_node(alias: str, rounds: Sequence[Round]) -> int:
-    """Of these OPENING rounds of one node, those whose group is there or whose time is over move; returns how many."""
+    """Of these OPENING rounds of one node, those whose group is there or whose time is over move; returns how many.
+
+    Only an order that came by the round's pass opens it: anybody may order anything else under the same key, and that
+    is no order of the round's.
+    """
     if not rounds:
         return 0
     orders = Order.objects.on_node(alias).filter(
         member_id__in={round_.member_id for round_ in rounds},
         idempotency_key__in=[round_.opening_key for round_ in rounds],
     )
-    by_key = {order.idempotency_key: order for order in orders}
-    groups = Group.objects.on_node(alias).in_bulk([order.group_id for order in by_key.values() if order.group_id])
+    found = {(one.member_id, one.activity_id, one.idempotency_key): one for one in orders if one.told.by_pass}
+    groups = Group.objects.on_node(alias).in_bulk([order.group_id for order in found.values() if order.group_id])
     now, moved = database_now(alias), 0
     for round_ in rounds:
-        order = by_key.get(round_.opening_key)
-        moved += _notice(alias, round_, order, groups.get(order.group_id or 0) if order else None, now=now)
+        order = found.get((round_.member_id, round_.activity_id, round_.opening_key))
+        group = groups.get(order.group_id or 0) if order else None
+        moved += _notice(alias, round_, order, group, now=now)
     return moved
 
 
@@ -76,7 +84,10 @@ def follow_groups(leaders: Mapping[int, int]) -> list[Reward]:
 
 def _opened_or_overdue(alias: str, limit: int) -> list[Round]:
     opening = Order.objects.on_node(alias).filter(
-        member_id=OuterRef("member_id"), idempotency_key=OuterRef("opening_key")
+        member_id=OuterRef("member_id"),
+        idempotency_key=OuterRef("opening_key"),
+        activity_id=OuterRef("activity_id"),
+        group_id__isnull=False,
     )
     rows = Round.objects.on_node(alias).filter(state=RoundState.OPENING)
     return list(
@@ -85,21 +96,35 @@ def _opened_or_overdue(alias: str, limit: int) -> list[Round]:
 
 
 def _notice(alias: str, round_: Round, order: Order | None, group: Group | None, *, now: datetime) -> bool:
-    if order is not None and group is not None:
-        return move_round(
-            alias=alias,
-            round_=round_,
-            to_state=RoundState.FORMING,
-            order_id=order.pk,
-            group_id=group.pk,
-            ends_at=group.deadline,
-            # As it was opened: the activity may have been edited since the start.
-            group_size=group.size,
-            price_fen=group.price_fen,
-        )
-    if order is None and round_.open_by + PASS_GRACE <= now:
+    if order is not None and group is not None and _is_of(round_, group) and _form(alias, round_, order, group):
+        return True
+    if round_.open_by + PASS_GRACE <= now:
         return move_round(alias=alias, round_=round_, to_state=RoundState.EXPIRED, decided_at=now)
     return False
+
+
+def _is_of(round_: Round, group: Group) -> bool:
+    return (group.activity_id, group.leader_member_id) == (round_.activity_id, round_.member_id)
+
+
+def _form(alias: str, round_: Round, order: Order, group: Group) -> bool:
+    try:
+        # A transaction, or a savepoint, of its own: a group that is another round's holds up no other round.
+        with node_transaction(alias):
+            return move_round(
+                alias=alias,
+                round_=round_,
+                to_state=RoundState.FORMING,
+                order_id=order.pk,
+                group_id=group.pk,
+                ends_at=group.deadline,
+                # As it was opened: the activity may have been edited since the start.
+                group_size=group.size,
+                price_fen=group.price_fen,
+            )
+    except IntegrityError:
+        log.exception("round_not_formed", round_id=round_.pk, group_id=group.pk)
+        return False
 
 
 def _decide(alias: str, group_ids: Sequence[int]) -> list[Reward]:
@@ -138,7 +163,8 @@ def _draft_rewards(alias: str, rounds: Sequence[Round], *, now: datetime) -> lis
             group_id=round_.group_id or 0,
             order_id=round_.order_id or 0,
             kind=round_.reward_kind,
-            amount_fen=round_.reward_fen,
+            # Of a free order what it cost as it was opened: no more goes back, whatever the order says by then.
+            amount_fen=round_.price_fen if round_.reward_kind == RewardKind.FREE_ORDER else round_.reward_fen,
             order_ids=order_ids[round_.group_id or 0],
             state=RewardState.DUE,
             granted_at=now,

@@ -152,11 +152,11 @@ def _give_money(reward: Reward) -> bool:
 
 
 def _amount_of(alias: str, reward: Reward) -> int:
-    """What can go back: a free order costs nothing, and never goes back more than came."""
+    """What can go back: what was promised, and never more than came."""
     order = Order.objects.on_node(alias).get(pk=reward.order_id)
     given = AfterSaleRequest.objects.on_node(alias).filter(order_id=order.pk).exclude(state__in=VAIN)
     left_fen = order.amount_fen - (given.aggregate(fen=Sum("amount_fen"))["fen"] or 0)
-    return left_fen if reward.kind == RewardKind.FREE_ORDER else min(left_fen, reward.amount_fen)
+    return min(left_fen, reward.amount_fen)
 
 
 def _undo(reward: Reward) -> bool:

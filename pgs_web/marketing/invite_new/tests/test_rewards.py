@@ -11,7 +11,7 @@ from pgs_task.rescue.tests.making import pay_order, settle
 from pgs_task.routes import ROUTES
 from pgs_web.marketing.invite_new.checks import find_wrong_rewards
 from pgs_web.marketing.invite_new.models import Reward, Round
-from pgs_web.marketing.invite_new.services import advance_rewards, follow_groups, let_go, undo_rewards
+from pgs_web.marketing.invite_new.services import advance_rewards, follow_groups, let_go, rewarding, undo_rewards
 from pgs_web.marketing.invite_new.tests.making import buy_in, make_forming
 from pgs_web.plays.tests.making import make_helpers
 from pgs_web.trade.after_sale.models import AfterSaleRequest
@@ -128,6 +128,12 @@ def test_money_is_withheld_when_an_order_is_refunded_before():
     assert look_now() == 0
     assert refunds_of(round_.payment) == []
     assert list(find_wrong_rewards()) == []
+
+
+def test_a_free_order_gives_back_no_more_than_was_promised():
+    order = make_order(unit_price_fen=99_000)
+    reward = Reward(round_id=order.pk, order_id=order.pk, kind="free_order", amount_fen=1000)
+    assert rewarding._amount_of(alias_of_id(order.pk), reward) == 1000
 
 
 @pytest.mark.real
