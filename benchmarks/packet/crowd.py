@@ -65,6 +65,7 @@ class Crowd:
                 campaign_id=self.campaign_id,
                 packet_id=self.packet_ids[number % packets],
                 helper_id=1_000_000 + (0 if is_one_helper else number // packets),
+                seen_helps=0,
             )
             for number in range(count)
         ]

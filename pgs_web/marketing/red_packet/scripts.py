@@ -104,10 +104,17 @@ def reload_packet(copy: PacketCopy, *, doubted: Sequence[int] = ()) -> bool:
     return bool(reply == b"RELOADED")
 
 
-def take_help(*, campaign_id: int, packet_id: int, helper_id: int) -> tuple[HelpReply, TakenHelp | None]:
-    """Counts a help and reserves its step; after a timeout it may be counted, until mend_helps looks at it."""
+def take_help(
+    *, campaign_id: int, packet_id: int, helper_id: int, seen_helps: int
+) -> tuple[HelpReply, TakenHelp | None]:
+    """Counts a help and reserves its step; after a timeout it may be counted, until mend_helps looks at it.
+
+    `seen_helps` were in the packet's row before: a ledger that knows of fewer is not trusted, and says LOST.
+    """
     with replicated(CampaignKeys(campaign_id).partition) as client:
-        command = take_help_command(campaign_id=campaign_id, packet_id=packet_id, helper_id=helper_id)
+        command = take_help_command(
+            campaign_id=campaign_id, packet_id=packet_id, helper_id=helper_id, seen_helps=seen_helps
+        )
         word, *rest = run_command(client, command)
     if word != b"TAKEN":
         return HelpReply(word.decode()), None
@@ -115,12 +122,12 @@ def take_help(*, campaign_id: int, packet_id: int, helper_id: int) -> tuple[Help
     return HelpReply.TAKEN, TakenHelp(campaign_id=campaign_id, packet_id=packet_id, helper_id=helper_id, mark=mark)
 
 
-def take_help_command(*, campaign_id: int, packet_id: int, helper_id: int) -> Command:
+def take_help_command(*, campaign_id: int, packet_id: int, helper_id: int, seen_helps: int) -> Command:
     """The call of take_help, for a connection of one's own."""
     keys = CampaignKeys(campaign_id)
     return _take_help.command(
         keys={**keys.of_packet(packet_id), "under_way": keys.under_way()},
-        args={"packet_id": str(packet_id), "helper_id": str(helper_id)},
+        args={"packet_id": str(packet_id), "helper_id": str(helper_id), "seen_helps": seen_helps},
     )
 
 
@@ -200,14 +207,14 @@ def read_reserved(*, campaign_id: int, packet_ids: Sequence[int]) -> list[int | 
     return [None if value is None else int(value) for value in values]
 
 
-def read_mark(*, campaign_id: int, packet_id: int) -> str | None:
-    """The mark of the ledger's packet; None when it, or the campaign's envelope, isn't there."""
+def read_copy(*, campaign_id: int, packet_id: int) -> tuple[str, int] | None:
+    """(mark, helps) of the ledger's packet; None when it, or the campaign's envelope, isn't there."""
     keys = CampaignKeys(campaign_id)
     pipeline = ledger(keys.partition).pipeline(transaction=False)
     pipeline.exists(keys.envelope())
-    pipeline.hget(keys.packet(packet_id), "mark")
-    has_envelope, mark = pipeline.execute()
-    return mark.decode() if has_envelope and mark is not None else None
+    pipeline.hmget(keys.packet(packet_id), "mark", "helps")
+    has_envelope, (mark, helps) = pipeline.execute()
+    return (mark.decode(), int(helps)) if has_envelope and mark is not None else None
 
 
 def confirm_help(taken: TakenHelp) -> None:

@@ -6,15 +6,16 @@
 -- KEYS under_way  sorted set <packet>:<helper> → ms since 1970, of helps whose rows may not be written yet
 -- ARGV packet_id
 -- ARGV helper_id
+-- ARGV seen_helps  of the packet's row, read before
 -- REPLY TAKEN     counted; with the packet's mark and the number of helps
 -- REPLY REPEATED  this helper has helped before
 -- REPLY FULL      the ladder has no further step
 -- REPLY SHORT     the envelope doesn't hold what the step takes
--- REPLY LOST      packet or envelope aren't here
+-- REPLY LOST      packet or envelope aren't here, or the packet is older than its row
 
 local money = redis.call('HMGET', envelope, 'budget', 'spent')
 local facts = redis.call('HMGET', packet, 'mark', 'helps', 'steps', 'base')
-if not money[1] or not facts[1] then
+if not money[1] or not facts[1] or tonumber(facts[2]) < tonumber(seen_helps) then
     return {'LOST'}
 end
 if redis.call('SISMEMBER', helpers, helper_id) == 1 then

@@ -72,10 +72,7 @@ def _count(campaign_id: int, lease: Lease) -> EnvelopeFigures:
         spent_fen += sum(reserved.values())
         packets += len(page)
     figures = EnvelopeFigures(budget_fen=rules["envelope_fen"], spent_fen=spent_fen, packets=packets)
-    lease.extend()
-    word = restore_envelope(campaign_id=campaign_id, run=run, figures=figures)
-    if word == "GONE":
-        raise CopyOutdated
+    # Before money can be given: who died in between would leave an envelope that nobody counts or checks.
     Envelope.objects.bulk_create(
         [
             Envelope(
@@ -89,6 +86,10 @@ def _count(campaign_id: int, lease: Lease) -> EnvelopeFigures:
         ],
         ignore_conflicts=True,
     )
+    lease.extend()
+    word = restore_envelope(campaign_id=campaign_id, run=run, figures=figures)
+    if word == "GONE":
+        raise CopyOutdated
     if packets:
         log.warning("red_packet_envelope_counted", campaign=campaign_id, packets=packets, spent_fen=spent_fen)
     return figures

@@ -45,7 +45,7 @@ def help_packet(*, helper: Helper, packet_id: int) -> PacketHelp:
         try:
             return _help(helper, seen)
         except CopyOutdated:
-            # The ledger lost the packet, or was counted anew while we were at it.
+            # The ledger lost the packet or its last helps, or was counted anew while we were at it.
             repair_packet(campaign_id=seen.campaign_id, packet_id=packet_id)
     raise Unavailable
 
@@ -70,7 +70,7 @@ def _help(helper: Helper, seen: Packet) -> PacketHelp:
     )
     caps = HelpCaps(helper=rules["helps_a_helper"], device=rules["helps_a_device"], address=rules["helps_an_address"])
     with helping(wish, caps=caps, only_new=rules["only_new_helpers"]) as help_:
-        taken = _take(help_)
+        taken = _take(help_, seen)
         try:
             written = _write(taken)
         except BaseException:
@@ -82,8 +82,13 @@ def _help(helper: Helper, seen: Packet) -> PacketHelp:
     return written
 
 
-def _take(help_: Help) -> TakenHelp:
-    reply, taken = take_help(campaign_id=help_.campaign_id, packet_id=help_.round_id, helper_id=help_.helper_id)
+def _take(help_: Help, seen: Packet) -> TakenHelp:
+    reply, taken = take_help(
+        campaign_id=help_.campaign_id,
+        packet_id=help_.round_id,
+        helper_id=help_.helper_id,
+        seen_helps=seen.help_count,
+    )
     if reply in _REFUSED:
         raise _REFUSED[reply]
     if taken is None:

@@ -17,7 +17,7 @@ from pgs_web.marketing.red_packet.errors import PacketLimit, PacketOver, PacketR
 from pgs_web.marketing.red_packet.forms import growth_of
 from pgs_web.marketing.red_packet.ladders import commit_seed, draw_seed, make_ladder
 from pgs_web.marketing.red_packet.models import Packet
-from pgs_web.marketing.red_packet.scripts import OpenReply, open_packet
+from pgs_web.marketing.red_packet.scripts import OpenReply, open_packet, settle_packet
 from pgs_web.marketing.red_packet.services.copies import copy_of, require_envelope
 from pgs_web.marketing.red_packet.services.door import move_packet, new_mark
 from pgs_web.marketing.red_packet.services.ending import end_packets, settle_packets
@@ -52,7 +52,7 @@ def start_packet(*, member_id: int, campaign_id: int, device: str | None) -> int
     try:
         _open(packet_id, most_packets=snapshot.rules["packets"])
     except BaseException:
-        _abandon(packet_id)
+        _abandon(packet_id, campaign_id=campaign_id)
         raise
     return packet_id
 
@@ -108,12 +108,12 @@ def _draft(snapshot: RulesSnapshot, *, now: datetime) -> dict[str, Any]:
 
 def _open(packet_id: int, *, most_packets: int) -> None:
     alias = alias_of_id(packet_id)
-    packet = Packet.objects.on_node(alias).get(pk=packet_id)
+    packet = _get_opening(packet_id)
     reply = open_packet(copy_of(packet, mark=packet.mark), most_packets=most_packets)
     if reply == OpenReply.LOST:
         require_envelope(packet.campaign_id)
         # Counting gave it another mark.
-        packet = Packet.objects.on_node(alias).get(pk=packet_id)
+        packet = _get_opening(packet_id)
         reply = open_packet(copy_of(packet, mark=packet.mark), most_packets=most_packets)
     if reply in {OpenReply.ENOUGH, OpenReply.SHORT}:
         raise PacketsGone
@@ -127,12 +127,22 @@ def _open(packet_id: int, *, most_packets: int) -> None:
         raise Unavailable from error
 
 
-def _abandon(packet_id: int) -> None:
+def _get_opening(packet_id: int) -> Packet:
+    """The start's row; raises Unavailable where it took so long that the clock has given it up."""
+    opening = Packet.objects.on_node(alias_of_id(packet_id)).filter(pk=packet_id, state=PacketState.OPENING).first()
+    if opening is None:
+        raise Unavailable
+    return opening
+
+
+def _abandon(packet_id: int, *, campaign_id: int) -> None:
     """What never ran goes, with what was reserved for it; what can't be done now the clock does."""
     alias = alias_of_id(packet_id)
     try:
         opening = Packet.objects.on_node(alias).filter(pk=packet_id, state=PacketState.OPENING)
         opening.update(state=PacketState.ABANDONED, running_in=None, decided_at=DatabaseNow())
-        settle_packets(alias, [packet_id])
+        if not settle_packets(alias, [packet_id]) and not Packet.objects.on_node(alias).filter(pk=packet_id).exists():
+            # The clock gave it up first, and no row will ever ask for what was reserved since.
+            settle_packet(campaign_id=campaign_id, packet_id=packet_id, kept_fen=0, is_undone=True)
     except OUTAGES as error:
         log.warning("red_packet_not_abandoned", packet=packet_id, error=type(error).__name__)

@@ -1,17 +1,19 @@
 """The ledger and the rows when processes die between the two, and when the ledger is away or has lost its memory."""
 
+from typing import Any
 from unittest.mock import patch
 
 import pytest
 
 from pgs_data.private_servers.running import RunningServer
 from pgs_data.redis.connections import RedisUnavailable, ledger
-from pgs_web.api.errors import OUTAGES
+from pgs_web.api.errors import OUTAGES, Unavailable
 from pgs_web.marketing.red_packet import scripts
 from pgs_web.marketing.red_packet.errors import CopyOutdated
-from pgs_web.marketing.red_packet.models import Packet
-from pgs_web.marketing.red_packet.scripts import HelpReply, TakenHelp, take_help
+from pgs_web.marketing.red_packet.models import Envelope, Packet
+from pgs_web.marketing.red_packet.scripts import HelpReply, PacketCopy, TakenHelp, open_packet, take_help
 from pgs_web.marketing.red_packet.services import (
+    copies,
     end_overdue_packets,
     envelopes,
     helping,
@@ -22,6 +24,7 @@ from pgs_web.marketing.red_packet.services import (
     starting,
 )
 from pgs_web.marketing.red_packet.services.mending import mend_helps
+from pgs_web.marketing.red_packet.states import CODE
 from pgs_web.marketing.red_packet.tests.making import (
     FIRST_HELPER,
     assist,
@@ -45,7 +48,9 @@ class Died(BaseException):
 
 def take(packet: Packet, number: int) -> TakenHelp:
     """What a process does that dies before it has written the row."""
-    reply, taken = take_help(campaign_id=packet.campaign_id, packet_id=packet.pk, helper_id=FIRST_HELPER + number)
+    reply, taken = take_help(
+        campaign_id=packet.campaign_id, packet_id=packet.pk, helper_id=FIRST_HELPER + number, seen_helps=0
+    )
     assert reply == HelpReply.TAKEN
     assert taken is not None
     return taken
@@ -165,6 +170,97 @@ def test_a_packet_that_the_ledger_lost_alone_is_brought_back():
     ledger().delete(name)
     assert try_help(packet, 2) == "TAKEN"
     assert offences() == []
+
+
+def test_a_repair_that_fails_behind_its_script_leaves_no_help_without_a_reservation():
+    packet = make_packet()
+    late = take(packet, 1)
+
+    def reload_and_die(copy: PacketCopy, **asked: Any) -> bool:
+        scripts.reload_packet(copy, **asked)
+        raise Died
+
+    with patch.object(copies, "reload_packet", reload_and_die), pytest.raises(Died):
+        mend(packet)
+    # The reservation is gone; so the row has to refuse the help.
+    assert envelope_of(packet.campaign_id) == (100, 1)
+    with pytest.raises(CopyOutdated):
+        helping._write(late)
+    assert [try_help(packet, number) for number in (1, 2)] == ["TAKEN"] * 2
+    assert offences() == []
+
+
+def test_a_repair_that_dies_before_its_script_is_finished_by_who_comes_next():
+    packet = make_packet()
+    take(packet, 1)
+    with patch.object(copies, "reload_packet", side_effect=Died), pytest.raises(Died):
+        mend(packet)
+    assert try_help(packet, 2) == "TAKEN"
+    assert (envelope_of(packet.campaign_id), offences()) == ((200, 1), [])
+
+
+def test_a_ledger_that_took_a_step_back_is_not_trusted():
+    """As a replica is that heard nothing of the last help."""
+    packet = make_packet()
+    assist(packet, 1)
+    old = {name: ledger().dump(name) for name in ledger().keys(f"*:{CODE}:{packet.campaign_id}:*")}
+    assist(packet, 2)
+    for name, value in old.items():
+        ledger().restore(name, 0, value, replace=True)
+    assert envelope_of(packet.campaign_id) == (200, 1)
+    assert [try_help(packet, number) for number in (2, 3)] == ["already_helped", "TAKEN"]
+    assert (envelope_of(packet.campaign_id), offences()) == ((1000, 1), [])
+
+
+def test_an_envelope_that_gives_money_is_known_to_who_counts_and_checks():
+    campaign = make_campaign()
+    with (
+        patch.object(envelopes, "restore_envelope", side_effect=Died),
+        patch.object(starting, "_abandon"),
+        pytest.raises(Died),
+    ):
+        begin(campaign)
+    assert Envelope.objects.filter(pk=campaign.pk).exists()
+
+
+@pytest.mark.parametrize("is_settled", [False, True])
+@pytest.mark.parametrize("sleeps_at", ["copy_of", "move_packet"])
+def test_a_start_that_wakes_up_after_it_was_given_up_keeps_nothing(sleeps_at: str, is_settled: bool):
+    campaign = make_campaign()
+    envelopes.ensure_envelope(campaign.pk)
+    act = getattr(starting, sleeps_at)
+
+    def sleep(*args: Any, **asked: Any) -> Any:
+        stuck = starts_of(10).filter(state="OPENING")
+        if is_settled:
+            stuck.update(started_at="2020-01-01T00:00:00Z")
+            assert settle_ended_packets() == 1
+            if sleeps_at == "move_packet":
+                # It had reserved after the clock looked.
+                open_packet(starting.copy_of(asked["packet"], mark=asked["packet"].mark), most_packets=10)
+        else:
+            stuck.update(state="ABANDONED", running_in=None)
+        return act(*args, **asked)
+
+    with patch.object(starting, sleeps_at, sleep), pytest.raises(Unavailable):
+        begin(campaign)
+    assert (starts_of(10).count(), envelope_of(campaign.pk), offences()) == (0, (0, 0), [])
+
+
+def test_a_start_that_was_given_up_before_it_began_is_unavailable():
+    campaign = make_campaign()
+    write = starting._write
+    for state in ("ABANDONED", None):
+
+        def sleep(about: dict[str, Any], snapshot: Any, state: str | None = state) -> None:
+            write(about, snapshot)
+            if state:
+                starts_of(10).update(state=state, running_in=None)
+            else:
+                starts_of(10).delete()
+
+        with patch.object(starting, "_write", sleep), pytest.raises(Unavailable):
+            begin(campaign)
 
 
 def test_a_recount_finds_what_the_ledger_got_wrong():

@@ -154,7 +154,9 @@ def test_helpers_who_read_before_they_write_take_one_step_twice():
     packet = make_packet()
     stale = Packet.objects.get(pk=packet.pk)
 
-    def take_blindly(*, campaign_id: int, packet_id: int, helper_id: int) -> tuple[HelpReply, TakenHelp]:
+    def take_blindly(
+        *, campaign_id: int, packet_id: int, helper_id: int, seen_helps: int
+    ) -> tuple[HelpReply, TakenHelp]:
         known = {"campaign_id": campaign_id, "packet_id": packet_id, "helper_id": helper_id, "mark": stale.mark}
         return HelpReply.TAKEN, TakenHelp(**known)  # type: ignore[arg-type]
 
