@@ -13,7 +13,7 @@ from tests.live.process_table import age_of, children_of, is_alive
 from tests.live.running_shop import RunningShop
 from tests.live.shopping import list_orders, make_activity, make_shoppers
 
-pytestmark = [pytest.mark.slow, pytest.mark.live, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.real, pytest.mark.live, pytest.mark.timeout(600)]
 
 PAIRS = 24
 ROUNDS = 3

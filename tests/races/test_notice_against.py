@@ -34,7 +34,7 @@ from tests.races.paid_orders import (
     settle,
 )
 
-ROUNDS = rounds(100)
+ROUNDS = rounds(40)
 WINDOW_SECONDS = 0.05
 # Groups that end at the same moment, each with a notice of its own.
 TOGETHER = 4
