@@ -102,7 +102,7 @@ def _end(round_: Any, state: str) -> tuple[datetime | None, str]:
     if state == RoundState.OPENING and round_.open_by > round_.now:
         return round_.open_by, _("Time left to open it")
     if state == RoundState.FORMING:
-        return round_.ends_at, _("Time left")
+        return round_.until, _("Time left")
     return None, ""
 
 

@@ -3,7 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from pgs_data.clock import DatabaseNow, database_now
 from pgs_data.sharding.slots import alias_of_id, alias_of_slot, slot_of_id, slot_of_key
@@ -16,7 +17,7 @@ from pgs_web.marketing.invite_new.models import Join, Reward, Round
 from pgs_web.marketing.invite_new.states import CODE, RoundState
 from pgs_web.member.selectors import get_masked_names
 from pgs_web.plays.selectors import open_campaigns
-from pgs_web.trade.group.models import Seat
+from pgs_web.trade.group.models import Group, Seat
 from pgs_web.trade.group.states import ACTIVE_SEATS
 
 # Of a group's members; the counts are of all.
@@ -26,8 +27,9 @@ PASS_GRACE = timedelta(seconds=120)
 
 
 def get_round(*, round_id: int) -> Round:
-    """The invitation with the database's time as `now`; raises NotFound."""
-    found = Round.objects.filter(pk=round_id).annotate(now=DatabaseNow()).first()
+    """The invitation with the database's time as `now` and its group's deadline as `until`; raises NotFound."""
+    alias = alias_of_id(round_id)
+    found = _as_of_now(alias, Round.objects.on_node(alias).filter(pk=round_id)).first()
     if found is None:
         raise NotFound
     return found
@@ -44,9 +46,15 @@ def get_own_round(*, member_id: int, round_id: int) -> Round:
 
 
 def own_rounds(*, member_id: int) -> QuerySet[Round]:
-    """A member's invitations, each with `now`; all on the member's node."""
-    rows = Round.objects.on_node(alias_of_slot(slot_of_key(member_id))).filter(member_id=member_id)
-    return rows.annotate(now=DatabaseNow())
+    """A member's invitations, each with `now` and `until`; all on the member's node."""
+    alias = alias_of_slot(slot_of_key(member_id))
+    return _as_of_now(alias, Round.objects.on_node(alias).filter(member_id=member_id))
+
+
+def _as_of_now(alias: str, rows: QuerySet[Round]) -> QuerySet[Round]:
+    # `ends_at` is the deadline as the group was opened; an extension moves the group's only.
+    deadline = Group.objects.on_node(alias).filter(pk=OuterRef("group_id")).values("deadline")
+    return rows.annotate(now=DatabaseNow(), until=Coalesce(Subquery(deadline), "ends_at"))
 
 
 def rewards_of(round_ids: list[int]) -> dict[int, Reward]:
@@ -100,9 +108,9 @@ def count_others(round_: Round, *, now: datetime, but_member_id: int | None = No
     alias = alias_of_id(round_.pk)
     others = Join.objects.on_node(alias).filter(round_id=round_.pk, is_new_member=False)
     coming = set(others.filter(pass_until__gt=now - PASS_GRACE).values_list("member_id", flat=True))
-    seats = Seat.objects.on_node(alias).filter(
-        group_id=round_.group_id, state__in=ACTIVE_SEATS, member_id__in=others.values("member_id")
-    )
+    # Who was new on joining and has paid elsewhere before paying here sits there as well.
+    is_other = Q(is_returning=True) | Q(member_id__in=others.values("member_id"))
+    seats = Seat.objects.on_node(alias).filter(is_other, group_id=round_.group_id, state__in=ACTIVE_SEATS)
     return len((coming | set(seats.values_list("member_id", flat=True))) - {but_member_id})
 
 

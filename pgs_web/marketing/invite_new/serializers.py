@@ -94,7 +94,7 @@ class ShareSerializer(serializers.Serializer[Round]):
     group_size = serializers.IntegerField()
     new_seats = serializers.IntegerField()
     started_at = serializers.DateTimeField(default_timezone=UTC)
-    ends_at = serializers.DateTimeField(default_timezone=UTC, allow_null=True)
+    ends_at = serializers.DateTimeField(source="until", default_timezone=UTC, allow_null=True)
     server_time = serializers.DateTimeField(source="now", default_timezone=UTC)
     card = serializers.SerializerMethodField()
 

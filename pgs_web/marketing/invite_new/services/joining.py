@@ -15,6 +15,7 @@ from pgs_web.plays.eligibility.scripts import HelpCaps
 from pgs_web.plays.eligibility.services import HelpWish, helping
 from pgs_web.plays.helping import Helper
 from pgs_web.plays.selectors import read_rules
+from pgs_web.trade.group.models import Group
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.states import OrderState
 
@@ -81,10 +82,14 @@ def _come_again(known: Join) -> Join:
 
 
 def _lock_open(alias: str, round_id: int) -> tuple[Round, datetime]:
-    """Friends of one round wait for each other here; raises NotOpen."""
+    """Friends of one round wait for each other here; with the group's deadline as it is now. Raises NotOpen."""
     round_ = lock_round(alias=alias, round_id=round_id)
     now = database_now(alias)
-    if round_.state != RoundState.FORMING or round_.ends_at is None or round_.ends_at <= now:
+    if round_.state != RoundState.FORMING or round_.group_id is None:
+        raise NotOpen
+    # An operator may have extended it.
+    round_.ends_at = Group.objects.on_node(alias).get(pk=round_.group_id).deadline
+    if round_.ends_at <= now:
         raise NotOpen
     return round_, now
 

@@ -16,7 +16,7 @@ from pgs_data.clock import DatabaseNow, database_now
 from pgs_data.ids.errors import IdSourceUnavailable
 from pgs_data.sharding.slots import alias_of_id, ids_by_node, node_aliases
 from pgs_data.sharding.transactions import node_transaction
-from pgs_web.api.errors import Refusal
+from pgs_web.api.errors import OUTAGES, Refusal
 from pgs_web.marketing.invite_new.models import Reward, Round
 from pgs_web.marketing.invite_new.services.door import move_reward
 from pgs_web.marketing.invite_new.states import CODE, RewardKind, RewardState
@@ -61,10 +61,13 @@ def advance_rewards(*, limit: int = REWARDS_A_RUN) -> int:
 
 
 def pay_rewards(rewards: Sequence[Reward]) -> int:
-    """Pays, withholds or puts off these rewards, by what has become of their groups' orders; returns how many moved."""
+    """Pays, withholds or puts off these rewards, by what has become of their groups' orders; returns how many moved.
+
+    One that fails is put off and holds up no other. Raises OUTAGES.
+    """
     orders = Order.objects.for_ids({order_id for reward in rewards for order_id in reward.order_ids})
     states = {order.pk: OrderState(order.state) for order in orders}
-    return sum(_advance(reward, states) for reward in rewards)
+    return sum(_try_to_advance(reward, states) for reward in rewards)
 
 
 def undo_rewards(refunded: Mapping[int, int]) -> int:
@@ -89,6 +92,17 @@ def let_go(round_id: int) -> bool:
 
 def _hit(rewards: Iterable[Reward], refunded: Mapping[int, int]) -> list[Reward]:
     return [reward for reward in rewards if any(order_id in refunded for order_id in reward.order_ids)]
+
+
+def _try_to_advance(reward: Reward, states: Mapping[int, OrderState]) -> bool:
+    try:
+        return _advance(reward, states)
+    except OUTAGES:
+        raise
+    except Exception:
+        log.exception("reward_failed", round_id=reward.pk)
+        _look_again(reward, seconds=LOOK_SECONDS)
+        return False
 
 
 def _advance(reward: Reward, states: Mapping[int, OrderState]) -> bool:
