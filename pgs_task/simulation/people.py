@@ -40,7 +40,10 @@ def find_people(*, path: Path, run: str, customers: Sequence[str]) -> dict[str, 
             customer: (member.member_id, member.address_id) for customer, member in zip(customers, created, strict=True)
         }
         known = {"run": run, "members": members}
-        path.write_text(json.dumps(known))
+        # A kill in the middle leaves the old file.
+        written = path.with_suffix(".new")
+        written.write_text(json.dumps(known))
+        written.replace(path)
     # Repeatable: who has the coupon gets no second.
     give_coupons([member_id for member_id, _ in known["members"].values()], reference=run)
     # Tokens live for a day: each session signs its own.

@@ -114,6 +114,7 @@ class Command(BaseCommand):
             people = find_people(path=people_path, run=run, customers=list(demand.customers))
             stage = set_games(title=f"Simulation {run}", minutes=MINUTES)
         bookmark = open_bookmark(bookmark_path, run=run)
+        self._is_from_start = not (bookmark.done_up_to or bookmark.done_beyond)
         if bookmark.done_up_to:
             console.print(f"going on after step {bookmark.done_up_to:,}")
         started = time.monotonic()
@@ -141,7 +142,7 @@ class Command(BaseCommand):
             coupons=count_coupons([int(person.shopper.member_id) for person in player.people.values()]),
             left_out={reason.value: count for reason, count in reader.left_out.most_common()},
         )
-        report["rounds"], report["is_whole"] = player.rounds, not player.is_stopping
+        report["rounds"], report["is_whole"] = player.rounds, self._is_from_start and not player.is_stopping
         if options["json"]:
             self.stdout.write(json.dumps(report, ensure_ascii=False))
         else:
