@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Any, TypeVar
 
-from django.db import IntegrityError, OperationalError
+from django.db import IntegrityError
 from django.db.models import QuerySet
 
 from pgs_data.clock import DatabaseNow, database_now
@@ -14,7 +15,7 @@ from pgs_data.ids.errors import IdSourceUnavailable
 from pgs_data.ids.snowflake import new_id
 from pgs_data.sharding.slots import alias_of_slot, node_aliases, slot_of_id, slot_of_key
 from pgs_data.sharding.transactions import node_transaction
-from pgs_web.api.errors import NotFound, Refusal, Unavailable
+from pgs_web.api.errors import OUTAGES, NotFound, Refusal, Unavailable
 from pgs_web.plays.eligibility.devices import index_device
 from pgs_web.plays.eligibility.errors import DeviceUnknown
 from pgs_web.plays.figures.names import STARTED, ending
@@ -24,8 +25,12 @@ from pgs_web.plays.selectors import RulesSnapshot
 
 RUNNING, EXPIRED = "RUNNING", "EXPIRED"
 ROUNDS_A_RUN = 500
+# No page begins later in a run: that has to be over within its job's lease of 15 s.
+RUN_SECONDS = 8
 # Longer than a run of the job that ends them is put off.
 GRACE = timedelta(seconds=60)
+
+_AWAY: tuple[type[Exception], ...] = (*OUTAGES, Unavailable)
 
 R = TypeVar("R", bound=RoundModel)
 # Ends those of a node's rounds that are running, and returns how many; (alias, ids).
@@ -136,20 +141,41 @@ def is_running(round_: RoundModel, *, now: datetime) -> bool:
 
 
 def end_overdue(model: type[R], *, end: End, limit: int = ROUNDS_A_RUN) -> int:
-    """Ends up to `limit` rounds a node whose time is over by its clock; costs what is due. Returns how many.
+    """Ends rounds whose time is over by their node's clock, `limit` at a time; costs what is due. Returns how many.
 
     Nobody waits for it: nothing happens in a round past its end. Every node is served before an outage is raised.
     """
-    ended, outages = 0, []
-    for alias in node_aliases():
+
+    def end_page(alias: str) -> int:
         due = model.objects.on_node(alias).filter(state=RUNNING, ends_at__lte=DatabaseNow())
-        try:
-            ended += end(alias, list(due.order_by("ends_at").values_list("pk", flat=True)[:limit]))
-        except OperationalError as error:
-            outages.append(error)
+        return end(alias, list(due.order_by("ends_at").values_list("pk", flat=True)[:limit]))
+
+    return work_off(end_page, page=limit)
+
+
+def work_off(act: Callable[[str], int], *, page: int) -> int:
+    """Acts on every node, and again where a whole `page` was done, for RUN_SECONDS; returns how much was done.
+
+    `act` takes the node's alias, and returns how much it did. Every node is served before an outage is raised.
+    """
+    # The process's own clock: all it decides is whether the rest waits for the next run.
+    ends_at = monotonic() + RUN_SECONDS
+    done, outages, aliases = 0, [], list(node_aliases())
+    while aliases:
+        full = []
+        for alias in aliases:
+            try:
+                count = act(alias)
+            except _AWAY as error:
+                outages.append(error)
+                continue
+            done += count
+            if count >= page:
+                full.append(alias)
+        aliases = full if monotonic() < ends_at else []
     if outages:
         raise outages[0]
-    return ended
+    return done
 
 
 def expire_rounds(model: type[R], *, code: str, alias: str, round_ids: Sequence[int]) -> int:

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from django.db.models import Count, F, Sum
+from django.db.models import Count, F, QuerySet, Sum
 from django.db.models.functions import Greatest
 
 from pgs_data.clock import DatabaseNow
@@ -15,9 +15,11 @@ from pgs_web.trade.coupon.models import Coupon
 from pgs_web.trade.coupon.states import CouponState
 
 CAMPAIGNS_A_RUN = 20
-# A campaign that gives money, and one of which only the coupons' ends are still to come.
+# A campaign that gives money, one of which only the coupons' ends are still to come, and one of which those have come:
+# only an order that gives its coupon back moves its figures.
 AGAIN_AFTER = timedelta(seconds=60)
 AGAIN_AFTER_CLOSED = timedelta(hours=6)
+AGAIN_AFTER_ALL = timedelta(days=30)
 
 
 def count_envelopes(*, limit: int = CAMPAIGNS_A_RUN) -> int:
@@ -31,15 +33,17 @@ def count_envelopes(*, limit: int = CAMPAIGNS_A_RUN) -> int:
     )
     closed = set(Campaign.objects.filter(pk__in=due, closed_at__isnull=False).values_list("pk", flat=True))
     for campaign_id in due:
-        figures = count_money(campaign_id)
-        is_over = campaign_id in closed and not _has_unsettled(campaign_id)
-        if is_over:
+        again_after = AGAIN_AFTER
+        if campaign_id in closed and not _has_unsettled(campaign_id):
             forget_campaign(campaign_id)
+            again_after = AGAIN_AFTER_CLOSED if _has_unused(campaign_id) else AGAIN_AFTER_ALL
+        # Last: what moved before it is in it, and what moves later has it counted again soon.
+        figures = count_money(campaign_id)
         Envelope.objects.filter(pk=campaign_id).update(
             **figures,
             left_fen=F("budget_fen") - figures["committed_fen"] - figures["redeemed_fen"],
             counted_at=DatabaseNow(),
-            due_at=DatabaseNow(after=AGAIN_AFTER_CLOSED if is_over else AGAIN_AFTER),
+            due_at=DatabaseNow(after=again_after),
         )
     return len(due)
 
@@ -49,6 +53,15 @@ def _has_unsettled(campaign_id: int) -> bool:
         Packet.objects.on_node(alias).filter(campaign_id=campaign_id, settled_at=None).exists()
         for alias in node_aliases()
     )
+
+
+def _has_unused(campaign_id: int) -> bool:
+    return any(_coupons(alias, campaign_id).filter(state=CouponState.ISSUED).exists() for alias in node_aliases())
+
+
+def _coupons(alias: str, campaign_id: int) -> QuerySet[Coupon]:
+    redeemed = Packet.objects.on_node(alias).filter(campaign_id=campaign_id, state=PacketState.REDEEMED)
+    return Coupon.objects.on_node(alias).filter(pk__in=redeemed.values("coupon_id"))
 
 
 def count_money(campaign_id: int) -> dict[str, int]:
@@ -71,10 +84,7 @@ def _on_node(alias: str, campaign_id: int) -> dict[str, int]:
     running, redeemed, expired = (
         by_state.get(state, (0, 0, 0)) for state in (PacketState.RUNNING, PacketState.REDEEMED, PacketState.EXPIRED)
     )
-    coupons = Coupon.objects.on_node(alias).filter(
-        pk__in=packets.filter(state=PacketState.REDEEMED).values("coupon_id")
-    )
-    spent = dict(coupons.values_list("state").annotate(fen=Sum("amount_fen")).order_by())
+    spent = dict(_coupons(alias, campaign_id).values_list("state").annotate(fen=Sum("amount_fen")).order_by())
     return {
         "running": running[0],
         # What runs reserves the larger of what it is worth and what was reserved from the start.

@@ -1,13 +1,13 @@
 """Packets end: redeemed for a coupon, or by the clock; then the envelope has back what they don't keep, once."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 
 from pgs_data.clock import DatabaseNow
 from pgs_data.ids.errors import IdSourceUnavailable
-from pgs_data.sharding.slots import node_aliases
+from pgs_data.redis.connections import RedisUnavailable
 from pgs_data.sharding.transactions import node_transaction
 from pgs_web.api.errors import OUTAGES, Unavailable
 from pgs_web.marketing.red_packet.errors import PacketOver
@@ -19,15 +19,13 @@ from pgs_web.marketing.red_packet.services.door import lock_packet, move_packet,
 from pgs_web.marketing.red_packet.states import CODE, ENDED, PacketState
 from pgs_web.plays.figures.names import ending
 from pgs_web.plays.figures.services import count_figures
-from pgs_web.plays.rounds import state_now
+from pgs_web.plays.rounds import state_now, work_off
 from pgs_web.trade.coupon.services import issue_coupon
 from pgs_web.trade.coupon.terms import CouponTerms
 
 PACKETS_A_RUN = 500
 # A start takes far less; one that comes to itself later finds its row gone on, and gives up.
 OPENING_LASTS = timedelta(seconds=60)
-
-_AWAY: tuple[type[Exception], ...] = (*OUTAGES, Unavailable)
 
 
 def redeem_packet(*, member_id: int, packet_id: int) -> int:
@@ -64,7 +62,7 @@ def redeem_packet(*, member_id: int, packet_id: int) -> int:
 
 
 def end_overdue_packets(*, limit: int = PACKETS_A_RUN) -> int:
-    """Ends up to `limit` packets a node whose time is over by its clock; costs what is due. Returns how many.
+    """Ends packets whose time is over by their node's clock, `limit` at a time; costs what is due. Returns how many.
 
     Nobody waits for it: nobody helps in a packet past its end. Every node is served before an outage is raised.
     """
@@ -73,7 +71,7 @@ def end_overdue_packets(*, limit: int = PACKETS_A_RUN) -> int:
         due = Packet.objects.on_node(alias).filter(state=PacketState.RUNNING, ends_at__lte=DatabaseNow())
         return end_packets(alias, list(due.order_by("ends_at").values_list("pk", flat=True)[:limit]))
 
-    return _on_every_node(end)
+    return work_off(end, page=limit)
 
 
 def end_packets(alias: str, packet_ids: Sequence[int]) -> int:
@@ -92,7 +90,7 @@ def end_packets(alias: str, packet_ids: Sequence[int]) -> int:
 
 
 def settle_ended_packets(*, limit: int = PACKETS_A_RUN) -> int:
-    """Tells the ledger of up to `limit` packets a node that have ended, and takes away starts that died.
+    """Tells the ledger of packets that have ended, `limit` of a node at a time, and takes away starts that died.
 
     Costs what is due; returns how many. Every node is served before an outage is raised.
     """
@@ -110,41 +108,43 @@ def settle_ended_packets(*, limit: int = PACKETS_A_RUN) -> int:
                 require_envelope(campaign_id)
         return settled
 
-    return _on_every_node(settle)
+    return work_off(settle, page=limit)
 
 
 def settle_packets(alias: str, packet_ids: Sequence[int]) -> int:
     """Gives the envelopes back what these packets, if they have ended, don't keep; repeatable. Returns how many.
 
-    Raises RedisUnavailable. Those whose envelope the ledger has lost wait until it is counted: then they are settled by
-    their rows or here, and the second makes no difference.
+    Those whose envelope the ledger has lost wait until it is counted: then they are settled by their rows or here, and
+    the second makes no difference. Raises RedisUnavailable when that is done for which the ledger was there.
     """
     ended = Packet.objects.on_node(alias).filter(pk__in=list(packet_ids), state__in=ENDED, settled_at=None)
     settled: list[int] = []
     abandoned: list[int] = []
-    for packet in ended:
-        is_undone = packet.state == PacketState.ABANDONED
-        if settle_packet(
-            campaign_id=packet.campaign_id,
-            packet_id=packet.pk,
-            kept_fen=packet.reserved_fen,
-            is_undone=is_undone,
-        ):
-            (abandoned if is_undone else settled).append(packet.pk)
-    if settled:
-        Packet.objects.on_node(alias).filter(pk__in=settled, settled_at=None).update(settled_at=DatabaseNow())
-    if abandoned:
-        Packet.objects.on_node(alias).filter(pk__in=abandoned, state=PacketState.ABANDONED).delete()
+    # By campaign: all of one have the same server, and each call to one that is away may take until its timeout.
+    outages: dict[int, Exception] = {}
+    try:
+        for packet in ended:
+            if packet.campaign_id in outages:
+                continue
+            is_undone = packet.state == PacketState.ABANDONED
+            try:
+                is_settled = settle_packet(
+                    campaign_id=packet.campaign_id,
+                    packet_id=packet.pk,
+                    kept_fen=packet.reserved_fen,
+                    is_undone=is_undone,
+                )
+            except RedisUnavailable as error:
+                outages[packet.campaign_id] = error
+                continue
+            if is_settled:
+                (abandoned if is_undone else settled).append(packet.pk)
+    finally:
+        # Also when this run is broken off: the next one goes on behind it.
+        if settled:
+            Packet.objects.on_node(alias).filter(pk__in=settled, settled_at=None).update(settled_at=DatabaseNow())
+        if abandoned:
+            Packet.objects.on_node(alias).filter(pk__in=abandoned, state=PacketState.ABANDONED).delete()
+    for error in outages.values():
+        raise error
     return len(settled) + len(abandoned)
-
-
-def _on_every_node(act: Callable[[str], int]) -> int:
-    done, outages = 0, []
-    for alias in node_aliases():
-        try:
-            done += act(alias)
-        except _AWAY as error:
-            outages.append(error)
-    if outages:
-        raise outages[0]
-    return done

@@ -26,7 +26,7 @@ from pgs_web.marketing.red_packet.states import CODE, OPEN, PacketState
 from pgs_web.plays.models import Campaign
 from pgs_web.plays.selectors import read_rules
 
-# Longer than a page takes to count; who dies in a recount keeps the next one waiting for so long.
+# Longer than a page takes to mark or to count; who dies in a recount keeps the next one waiting for so long.
 LOCK_MS = 20_000
 PAGE = 1_000
 COUNTED = (PacketState.RUNNING, PacketState.REDEEMED, PacketState.EXPIRED)
@@ -60,9 +60,7 @@ def _count(campaign_id: int, lease: Lease) -> EnvelopeFigures:
     campaign = Campaign.objects.get(pk=campaign_id)
     rules = read_rules(campaign_id=campaign_id, version=campaign.version).rules
     for alias in node_aliases():
-        lease.extend()
-        # Waits for what is being written; what comes later bears an old mark.
-        Packet.objects.on_node(alias).filter(campaign_id=campaign_id, state__in=OPEN).update(mark=new_mark())
+        _mark_anew(alias, campaign_id, lease)
     run, spent_fen, packets = secrets.token_hex(8), 0, 0
     add_counted(campaign_id=campaign_id, run=run, reserved={})
     for page in _pages(campaign_id):
@@ -93,6 +91,18 @@ def _count(campaign_id: int, lease: Lease) -> EnvelopeFigures:
     if packets:
         log.warning("red_packet_envelope_counted", campaign=campaign_id, packets=packets, spent_fen=spent_fen)
     return figures
+
+
+def _mark_anew(alias: str, campaign_id: int, lease: Lease) -> None:
+    # A start that writes its row behind our page finds no envelope, so nothing is counted under its mark.
+    rows = Packet.objects.on_node(alias).filter(campaign_id=campaign_id, state__in=OPEN).order_by("pk")
+    last_id = 0
+    lease.extend()
+    while page := list(rows.filter(pk__gt=last_id).values_list("pk", flat=True)[:PAGE]):
+        last_id = page[-1]
+        # Waits for what is being written; what comes later bears an old mark.
+        Packet.objects.on_node(alias).filter(pk__in=page, state__in=OPEN).update(mark=new_mark())
+        lease.extend()
 
 
 def _pages(campaign_id: int) -> Iterator[list[Packet]]:
