@@ -145,6 +145,6 @@ def settle_packets(alias: str, packet_ids: Sequence[int]) -> int:
             Packet.objects.on_node(alias).filter(pk__in=settled, settled_at=None).update(settled_at=DatabaseNow())
         if abandoned:
             Packet.objects.on_node(alias).filter(pk__in=abandoned, state=PacketState.ABANDONED).delete()
-    for error in outages.values():
-        raise error
+    if outages:
+        raise next(iter(outages.values()))
     return len(settled) + len(abandoned)
