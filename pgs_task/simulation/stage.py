@@ -20,7 +20,6 @@ from pgs_web.trade.stock.trial_sku import get_test_sku
 
 ACTOR = "simulation"
 STOCK = 100_000
-UNITS_A_MEMBER = 1_000
 # One that is over sooner isn't used again.
 LASTS_AT_LEAST = timedelta(days=1)
 LASTS = timedelta(days=7)
@@ -101,7 +100,7 @@ def _make_activity(title: str, offer: Offer, *, minutes: int) -> int:
             group_size=offer.group_size,
             new_seats=offer.new_seats,
             leader_leaves=(LeaderLeaves.CLOSE if offer.new_seats else LeaderLeaves.SUCCESSION).value,
-            member_limit=UNITS_A_MEMBER,
+            member_limit=offer.member_limit,
             group_lasts_seconds=minutes * 60,
             pay_within_seconds=minutes * 60,
         ),

@@ -136,6 +136,8 @@ class Offer:
     group_size: int = 2
     new_seats: int = 0
     play: str = "standard"
+    # Members play again and again.
+    member_limit: int = 1_000
 
 
 class Story(ABC):

@@ -13,7 +13,8 @@ from pgs_task.payment.services.books import book_late_accepted
 from pgs_task.payment.services.moves import lock_payment, move_payment
 from pgs_task.payment.services.refunds import insert_refund
 from pgs_task.payment.states import PaymentState
-from pgs_web.trade.order.models import Order
+from pgs_web.trade.coupon.selectors import has_promised_price
+from pgs_web.trade.order.models import Order, OrderMode
 from pgs_web.trade.order.services import revive_order, set_decide_by
 from pgs_web.trade.order.states import CancelReason, OrderState
 from pgs_web.trade.order.wishes import OnLatePayment
@@ -76,4 +77,12 @@ def _is_worth_a_try(order: Order) -> bool:
         and order.reason in RETRIED_REASONS
         # One payment at a time: another one that comes late, too, goes back.
         and order.decide_by is None
+        and not _may_have_lost_its_right(order)
     )
+
+
+def _may_have_lost_its_right(order: Order) -> bool:
+    """A pass to buy alone is a game's, whose right can end. Only its promised price, taken back for good by then, would
+    keep the order from what another member has a right to by now.
+    """
+    return order.told.by_pass and order.mode == OrderMode.ALONE and not has_promised_price(order_id=order.pk)

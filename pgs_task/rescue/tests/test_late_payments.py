@@ -1,5 +1,6 @@
 """A payment that comes after its order's cancellation: taken up again as wished, or refunded; once, whatever dies."""
 
+from functools import partial
 from unittest.mock import patch
 
 import pytest
@@ -26,11 +27,12 @@ from pgs_task.rescue.tests.making import (
     settle,
 )
 from pgs_task.routes import ROUTES
+from pgs_web.trade.coupon.tests.making import issue, promise
 from pgs_web.trade.group.models import Group, Seat
 from pgs_web.trade.intake.places import PlaceReply, take_place
 from pgs_web.trade.intake.tests.making import admit, make_admission
 from pgs_web.trade.order.models import Order
-from pgs_web.trade.order.services import start_refund
+from pgs_web.trade.order.services import start_refund, use_coupons
 from pgs_web.trade.order.states import CancelReason, RefundReason
 from pgs_web.trade.order.wishes import OnLatePayment, OnLostSeat, Wishes
 from pgs_web.trade.stock.keys import holds_key
@@ -117,6 +119,30 @@ def test_who_cancelled_it_does_not_get_it_back(activity, reason):
     late = make_late_payment(place(activity, member_id=1, wishes=RETRY, alone=True), reason=reason)
     late.arrive()
     assert money_of(late.payment) == ("LATE", ["WAITING"])
+
+
+@pytest.mark.parametrize(
+    ("by_pass", "coupon", "is_tried"),
+    [
+        (True, None, False),
+        (True, issue, False),
+        (True, partial(promise, price_fen=100), True),
+        (False, None, True),
+    ],
+    ids=["a right", "another coupon", "the promised price", "no right"],
+)
+def test_what_a_right_brings_is_tried_with_its_own_coupon_only(by_pass, coupon, is_tried):
+    """The right may be another member's by the time that the payment comes."""
+    activity = make_sale(stock=10, alone_price_fen=1000)
+    order = place(activity, member_id=1, wishes=Wishes(OnLatePayment.RETRY, by_pass=by_pass), alone=True)
+    if coupon is not None:
+        use_coupons(member_id=1, order_id=order.pk, coupon_ids=[coupon(member_id=1, activity_id=activity.pk).pk])
+        order.refresh_from_db()
+    late = make_late_payment(order)
+    late.arrive()
+    assert money_of(late.payment) == ("LATE", [] if is_tried else ["WAITING"])
+    late.order.refresh_from_db()
+    assert (late.order.state, late.order.decide_by is not None) == ("CANCELLED", is_tried)
 
 
 def sell_out(activity, order):

@@ -1,8 +1,10 @@
 """A campaign's rules as an operator writes them; what could lose money is refused."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -15,6 +17,12 @@ MOST_UNITS = 1_000_000
 MOST_ROUNDS = 10_000_000
 LONGEST_DAYS = 366
 LARGEST_ENVELOPE_FEN = 10**15
+# What a unit and a group cost, and all of it together.
+KEPT = ("activity_id", "needed", "price_fen", "reward_fen", "envelope_fen")
+# So that the newest version's worst case has in it whatever was taken or started under older ones.
+GROWING = ("units", "rounds")
+OTHER_CAMPAIGN = gettext_lazy("A campaign keeps it, as its envelope was calculated with it. Make another campaign.")
+ONLY_MORE = gettext_lazy("A campaign can only be given more of them. Close it, and make another campaign.")
 
 
 class Rules(RoundRules):
@@ -49,6 +57,8 @@ class Rules(RoundRules):
                 "It is sold to others too: make an activity whose play is %(play)s, so that units can be reserved."
             )
             self.refuse("activity_id", said % {"play": CODE})
+        elif self.activity.member_limit != 1:
+            self.refuse("activity_id", _("A right is for one unit: make an activity of which a member buys one."))
         price_fen, stock = self.activity.alone_price_fen, self.activity.stock_total
         if cleaned["price_fen"] >= price_fen:
             said = _("It must be below the price without a group, %(price)d fen.") % {"price": price_fen}
@@ -66,6 +76,12 @@ class Rules(RoundRules):
             said = _("At worst it costs %(worst)d fen: units sold below their price, and a coupon for each help.")
             self.refuse("envelope_fen", said % {"worst": worst_fen})
         return cleaned
+
+
+def judge_change(*, before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, str | Promise]:
+    """Keeps the worst case of all versions together within the envelope: units and groups count over all of them."""
+    kept = {name: OTHER_CAMPAIGN for name in KEPT if before[name] != after[name]}
+    return kept | {name: ONLY_MORE for name in GROWING if before[name] > after[name]}
 
 
 def worst_case_fen(rules: dict[str, Any], *, list_price_fen: int) -> int:

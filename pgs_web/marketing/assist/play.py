@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from pgs_web.marketing.assist.cards import describe_card
@@ -16,7 +17,7 @@ from pgs_web.marketing.assist.checks import (
     find_wrong_units,
 )
 from pgs_web.marketing.assist.figures import OWN_FIGURES, preview_rules, read_figures
-from pgs_web.marketing.assist.forms import Rules
+from pgs_web.marketing.assist.forms import Rules, judge_change
 from pgs_web.marketing.assist.messages import RETURN_UNIT, REWARD
 from pgs_web.marketing.assist.models import Round
 from pgs_web.marketing.assist.selectors import describe_helps
@@ -100,6 +101,10 @@ class Assist(Play):
     def entrance(self) -> str:
         """Which assist groups there are."""
         return "campaigns/"
+
+    def judge_change(self, *, before: Mapping[str, Any], after: Mapping[str, Any]) -> Mapping[str, str | Promise]:
+        """What a campaign may cost stays true over all versions of its rules."""
+        return judge_change(before=before, after=after)
 
     def preview(self, rules: Mapping[str, Any]) -> Sequence[PreviewLine]:
         """Price, helpers, units, coupons, cost."""

@@ -21,7 +21,7 @@ class AssistStory(RoundStory):
 
     def offer(self) -> Offer:
         """Goods that are sold by the game only."""
-        return Offer(price_fen=3590, alone_price_fen=3990, play=CODE)
+        return Offer(price_fen=3590, alone_price_fen=3990, play=CODE, member_limit=1)
 
     def rules(self, *, activity_id: int, minutes: int) -> Mapping[str, Any]:
         """Four friends, fewer units than groups that succeed, a coupon for each help."""

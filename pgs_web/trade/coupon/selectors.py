@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db.models import Q, QuerySet
 
 from pgs_data.clock import DatabaseNow
-from pgs_data.sharding.slots import alias_of_slot, slot_of_key
+from pgs_data.sharding.slots import alias_of_id, alias_of_slot, slot_of_key
 from pgs_web.api.errors import NotFound
 from pgs_web.trade.coupon.fitting import Purchase, fits
 from pgs_web.trade.coupon.models import Coupon, CouponUse
@@ -50,3 +50,11 @@ def fitting_coupons(*, purchase: Purchase, now: datetime) -> list[Coupon]:
 def uses_of_order(*, order_id: int) -> Sequence[CouponUse]:
     """What coupons took off an order, also those that were given back when it came to nothing."""
     return list(CouponUse.objects.filter(order_id=order_id).order_by("pk"))
+
+
+def has_promised_price(*, order_id: int) -> bool:
+    """Whether a coupon of a promised price is or was on the order, also one that was given back when it was undone."""
+    alias = alias_of_id(order_id)
+    used = CouponUse.objects.on_node(alias).filter(order_id=order_id)
+    promised = Coupon.objects.on_node(alias).filter(pk__in=used.values("coupon_id"), price_fen__isnull=False)
+    return promised.exists()

@@ -7,6 +7,8 @@ again if need be, by whoever comes: the shop's messages about orders, and the cl
 from collections.abc import Sequence
 from datetime import datetime
 
+import structlog
+
 from pgs_data.clock import DatabaseNow
 from pgs_data.messaging.outbox import append_messages
 from pgs_data.messaging.relay import Message
@@ -24,6 +26,8 @@ from pgs_web.trade.coupon.states import CouponState
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.states import OrderState
 from pgs_web.trade.stock.selectors import read_bought
+
+log = structlog.get_logger(__name__)
 
 UNDONE = (OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED, OrderState.REJECTED)
 
@@ -44,17 +48,25 @@ def settle_orders(messages: Sequence[Message]) -> None:
 def settle_due_rounds(*, limit: int = ROUNDS_A_RUN) -> int:
     """Judges up to `limit` groups a node whose time to buy is over, or that were put off; returns how many.
 
-    Every node is served before an outage is raised. Dies in between: the same come again.
+    Every group is judged before an outage is raised: the ledger of one activity can be away, and the others' units are
+    waited for. A group that can't be judged at all is logged, and check `overdue` names it. Dies in between: the same
+    come again.
     """
     settled, outages = 0, list[Exception]()
     for alias in node_aliases():
         try:
-            due = Round.objects.on_node(alias).filter(look_at__lte=DatabaseNow()).order_by("look_at")
-            for round_ in list(due[:limit]):
-                settle_round(round_)
-                settled += 1
+            due = list(Round.objects.on_node(alias).filter(look_at__lte=DatabaseNow()).order_by("look_at")[:limit])
         except OUTAGES as error:
             outages.append(error)
+            continue
+        for round_ in due:
+            try:
+                settle_round(round_)
+                settled += 1
+            except OUTAGES as error:
+                outages.append(error)
+            except Exception:
+                log.exception("assist_round_not_settled", round_id=round_.pk)
     if outages:
         raise outages[0]
     return settled

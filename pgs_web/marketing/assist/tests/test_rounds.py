@@ -210,15 +210,42 @@ def test_one_unit_a_member():
 
 
 def test_an_edit_changes_nothing_that_runs():
-    campaign = make_campaign()
+    campaign = make_campaign(envelope_fen=10**6)
     round_ = begin(campaign)
-    rules = make_rules(activity_id=round_.activity_id, needed=2, units=1)
+    rules = make_rules(activity_id=round_.activity_id, envelope_fen=10**6, units=6, reward_days=8)
     change_rules(campaign_id=campaign.pk, based_on=1, rules=rules, author="test", reason="test")
-    assert begin(campaign, member_id=20).needed == 2
+    later = begin(campaign, member_id=20)
+    assert (later.units, later.reward_days) == (6, 8)
     round_.refresh_from_db()
-    assert (round_.needed, round_.units) == (3, 5)
+    assert (round_.units, round_.reward_days) == (5, 7)
     Activity.objects.filter(pk=round_.activity_id).update(alone_price_fen=PRICE_FEN)
     assert refused(start(campaign, 30)) == (409, "assist_not_on_sale")
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"needed": 2}, "needed"),
+        ({"reward_fen": 10}, "reward_fen"),
+        ({"price_fen": 101}, "price_fen"),
+        ({"envelope_fen": 10**6 + 1}, "envelope_fen"),
+        ({"activity_id": None}, "activity_id"),
+        # One less now, and more of the other with the next change.
+        ({"units": 4}, "units"),
+        ({"rounds": 999}, "rounds"),
+    ],
+    ids=str,
+)
+def test_what_a_campaign_may_cost_is_the_same_over_all_its_versions(changes, field):
+    rules = make_rules(envelope_fen=10**6)
+    campaign = create_campaign(code=CODE, title="x", rules=rules, author="test", reason="test")
+    after = rules | changes
+    after["activity_id"] = after["activity_id"] or make_assist_sale().pk
+    with pytest.raises(BadRules) as refusal:
+        change_rules(campaign_id=campaign.pk, based_on=1, rules=after, author="test", reason="test")
+    assert [problem.field for problem in refusal.value.errors] == [field]
+    campaign.refresh_from_db()
+    assert campaign.version == 1
 
 
 WRONG = (
@@ -250,9 +277,10 @@ def test_rules_that_lose_money_or_cannot_be_are_refused():
     assert create_campaign(code=CODE, title="x", rules=good, author="t", reason="t").version == 1
 
 
-def test_an_activity_that_is_sold_to_others_too_can_reserve_nothing():
+@pytest.mark.parametrize("sale", [{}, {"play": CODE, "member_limit": 2}], ids=["to others too", "two a member"])
+def test_an_activity_of_which_more_is_sold_than_by_rights_is_refused(sale):
     with pytest.raises(BadRules) as refusal:
-        make_campaign(activity_id=make_sale(stock=100).pk)
+        make_campaign(activity_id=make_sale(stock=100, alone_price_fen=1000, **sale).pk)
     assert [problem.field for problem in refusal.value.errors] == ["activity_id"]
 
 

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from pgs_data.clock import database_now
+from pgs_data.redis.connections import RedisUnavailable
 from pgs_data.sharding.slots import alias_of_id
 from pgs_task.handlers.tests.making import waiting_messages
 from pgs_web.api.errors import NotFound
@@ -47,6 +48,7 @@ from pgs_web.trade.order.states import CancelReason, RefundReason
 from pgs_web.trade.order.tests.making import make_order
 
 pytestmark = pytest.mark.django_db(databases="__all__")
+REDIS_AWAY = RedisUnavailable[0]
 
 
 class Died(BaseException):
@@ -155,6 +157,29 @@ def test_an_order_that_is_not_written_down_yet_keeps_the_unit():
     let_time_to_buy_end(round_)
     assert settle(round_).state == "SUCCEEDED"
     assert units_taken(round_.activity_id) == 1
+
+
+@pytest.mark.parametrize("problem", [REDIS_AWAY("away"), ValueError("odd")], ids=["outage", "bug"])
+def test_a_group_that_cannot_be_judged_is_in_no_ones_way(problem):
+    stuck, other = succeed(), succeed()
+    for round_ in (stuck, other):
+        let_time_to_buy_end(round_)
+    Round.objects.filter(pk=stuck.pk).update(look_at=now_of(stuck) - timedelta(seconds=5))
+
+    def read_one(activity_id: int, *, member_id: int) -> int:
+        if activity_id == stuck.activity_id:
+            raise problem
+        return 0
+
+    with patch.object(settling, "read_bought", read_one):
+        if isinstance(problem, ValueError):
+            assert settle_due_rounds() == 1
+        else:
+            with pytest.raises(REDIS_AWAY):
+                settle_due_rounds()
+    assert [Round.objects.get(pk=one.pk).state for one in (stuck, other)] == ["SUCCEEDED", "LAPSED"]
+    assert settle_due_rounds() == 1
+    assert Round.objects.get(pk=stuck.pk).state == "LAPSED"
 
 
 def test_a_late_payment_before_the_right_was_settled_is_a_purchase():
