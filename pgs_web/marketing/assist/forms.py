@@ -78,7 +78,7 @@ class Rules(RoundRules):
         return cleaned
 
 
-def judge_change(*, before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, str | Promise]:
+def judge_change(*, before: Mapping[str, Any], after: Mapping[str, Any]) -> Mapping[str, str | Promise]:
     """Keeps the worst case of all versions together within the envelope: units and groups count over all of them."""
     kept = {name: OTHER_CAMPAIGN for name in KEPT if before[name] != after[name]}
     return kept | {name: ONLY_MORE for name in GROWING if before[name] > after[name]}
