@@ -74,7 +74,8 @@ def picture(made: GroupOfOrders, activity_id: int) -> dict[str, object]:
     members = [order.member_id for order in made.orders]
     return {
         "group": (made.group.state, made.group.reason, made.group.paid_count, made.group.log_count),
-        "leader": members.index(made.group.leader_member_id),
+        # Whoever goes last of a group that all leave has led it to its end: that is the order of delivery itself.
+        "leader": None if made.group.state == "SETTLED" else members.index(made.group.leader_member_id),
         "seats": [seat.state for seat in made.seats],
         "orders": [(order.state, order.reason) for order in made.orders],
         "holds": hold_states(activity_id, made.orders),
