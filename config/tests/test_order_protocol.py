@@ -9,7 +9,7 @@ import pytest
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from config.order_protocol import OrderProtocol
+from config.order_protocol import GatheringTransport, OrderProtocol
 
 HEADERS = [(b"content-length", b"5")]
 
@@ -106,6 +106,41 @@ def test_orders_sent_at_once_are_answered_one_after_the_other(first, statuses):
         service, order(first) + order(b"now") + order(b"refuse"), lambda: [one() for one in service.later], answers=3
     )
     assert re.findall(rb"HTTP/1.1 (\d+)", told) == statuses
+
+
+class Line(asyncio.Transport):
+    """Remembers what was sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[bytes] = []
+
+    def write(self, data: Any) -> None:
+        self.sent.append(data)
+
+    def close(self) -> None:
+        self.sent.append(b"end")
+
+    def is_closing(self) -> bool:
+        return b"end" in self.sent
+
+
+def test_what_one_turn_of_the_loop_writes_is_sent_at_its_end():
+    async def run() -> None:
+        line = Line()
+        transport = GatheringTransport(line)
+        transport.write(b"head ")
+        transport.write(b"body")
+        # Other connections' requests are read before: an answer in between would bring the next ones in between.
+        assert line.sent == []
+        await asyncio.sleep(0)
+        assert line.sent == [b"head body"]
+        transport.write(b"last")
+        transport.close()
+        await asyncio.sleep(0)
+        assert line.sent == [b"head body", b"last", b"end"]
+
+    asyncio.run(run())
 
 
 def test_the_connection_ends_when_the_client_asks_for_it():
