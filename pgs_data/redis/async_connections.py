@@ -100,6 +100,8 @@ class AsyncServer:
         self._connecting = asyncio.Lock()
         # time.monotonic() of the last call that got no answer: others are asked first.
         self.failed_at = float("-inf")
+        # How often a connection was opened: another number, and another server may have answered than before.
+        self.connections = 0
 
     @property
     def name(self) -> str:
@@ -193,6 +195,7 @@ class AsyncServer:
             except OSError as error:
                 raise redis.ConnectionError(f"{self.name}: {error}") from error
             self._connection = connection
+            self.connections += 1
             return connection
 
     async def _open(self) -> AsyncConnection:

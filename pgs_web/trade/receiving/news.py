@@ -3,8 +3,9 @@
 Asked, not pushed: a poll that was answered proves that nothing is unheard up to the moment it was sent, it shares one
 connection a server, and in a cluster too, where no command reads streams of two slots. It costs Redis a thousandth.
 
-A server that gave no answer, or has another address, may be another one than before, to which the last sales and news
-of the old one never came: then nothing is known of its partitions.
+A server that gave no answer, has another address, or answers over another connection (a restart between two polls gives
+no error), may be another one than before, to which the last sales and news of the old one never came: then nothing is
+known of its partitions.
 """
 
 import asyncio
@@ -45,6 +46,8 @@ class NewsReader:
         self._task: asyncio.Task[None] | None = None
         self._polls: dict[AsyncServer, asyncio.Task[None]] = {}
         self._servers: list[AsyncServer | None] = [None for _ in partitions]
+        # Partition → which connection of its server answered last.
+        self._connections = [0 for _ in partitions]
 
     def start(self) -> None:
         """Begins to listen."""
@@ -101,9 +104,14 @@ class NewsReader:
                 if isinstance(reply, CommandRefused):
                     logger.error("news_not_read", error=str(reply)[:200])
                 self._lose(partition)
-            else:
-                self._take(partition, reply)
-                self._heard_at[partition] = asked_at
+                continue
+            if self._connections[partition] != server.connections:
+                self._connections[partition] = server.connections
+                # What this reply tells is the end of perhaps another stream.
+                self._lose(partition)
+                continue
+            self._take(partition, reply)
+            self._heard_at[partition] = asked_at
         if any(isinstance(reply, Exception) for reply in replies):
             await self._ledger.refresh()
             await asyncio.sleep(PAUSE_AFTER_FAILURE_SECONDS)
