@@ -31,7 +31,7 @@ test: $(VENV)/.bench debian-packages ## Run the tests: on SQLite and Valkey, the
 	TZ=America/New_York PGS_TEST_DATABASES=mariadb $(PYTEST)
 
 test-alone: $(VENV)/.bench debian-packages ## Run the tests that want the machine for themselves: failovers, kills at every step
-	PGS_TEST_DATABASES=mariadb $(BIN)/python -m pytest -m alone tests
+	PGS_TEST_DATABASES=mariadb $(BIN)/python -m pytest -m alone
 
 test-races: $(VENV)/.bench debian-packages ## Run 200 rounds each of pay against cancel, pay against deadline, two last seats, three refund causes
 	PGS_RACE_ROUNDS=200 PGS_TEST_DATABASES=mariadb $(BIN)/python -m pytest --verbose --durations=8 $(MONEY_RACES)

@@ -74,7 +74,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     is_whole = list(config.args) == list(config.getini("testpaths"))
     is_chosen = _is_of_real_half if private_run.database_kind() == "mariadb" else _is_of_sqlite_half
     chosen = {item for item in items if is_chosen(item, is_whole=is_whole)}
-    if is_whole:
+    if is_whole and "alone" not in config.option.markexpr:
         chosen = {item for item in chosen if not item.get_closest_marker("alone")}
     config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
     items[:] = [item for item in items if item in chosen]

@@ -85,7 +85,7 @@ def relaying(handlers: dict[str, Handler], *, times: int = 1, ttl_ms: int = 5000
     assert not any(thread.is_alive() for thread in threads)
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 10) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it didn't happen in time"
@@ -136,16 +136,24 @@ def test_failing_message_waits_alone_and_says_why():
 def test_pause_grows_with_each_failure_up_to_a_minute():
     tell(1)
     relay = Relay(NODE, {"told": Recorder(lambda number: ValueError("never"))})
-    pauses = []
+    most: list[float] = []
+    least: list[float] = []
     for _ in range(12):
         make_due()
+        began = database_now(NODE)
         relay.run_once()
-        pauses.append((rows().get().available_at - database_now(NODE)).total_seconds())
+        again_at = rows().get().available_at
+        # A busy machine's share is in neither.
+        most.append((again_at - began).total_seconds())
+        least.append((again_at - database_now(NODE)).total_seconds())
     assert rows().get().attempts == 12
     # Half of each doubled step is random.
-    assert 0.05 < pauses[0] <= 0.2
-    assert 3 < pauses[5] <= 6.5
-    assert 29 < pauses[-1] <= 60
+    assert most[0] > 0.05
+    assert least[0] <= 0.2
+    assert most[5] > 3
+    assert least[5] <= 6.5
+    assert most[-1] > 29
+    assert least[-1] <= 60
     assert relay.run_once().read == 0
 
 
@@ -232,7 +240,7 @@ def test_holder_that_is_released_is_followed_at_once():
 
 @pytest.mark.slow
 def test_holder_goes_on_longer_than_one_lease():
-    relay, other = Relay(NODE, {}, lock_ttl_ms=1500), Relay(NODE, {}, lock_ttl_ms=1500)
+    relay, other = Relay(NODE, {}, lock_ttl_ms=2500), Relay(NODE, {}, lock_ttl_ms=2500)
     deadline = time.monotonic() + 3
     while time.monotonic() < deadline:
         assert relay.run_once().is_holder
@@ -353,7 +361,7 @@ def test_redis_that_is_down_stops_relaying_until_it_is_back(redis_server: Runnin
         time.sleep(0.3)
         assert len(told.messages) == 1
         redis_server.start()
-        wait_for(lambda: len(told.messages) == 3, seconds=20)
+        wait_for(lambda: len(told.messages) == 3)
 
 
 def tell_without_redis(count: int) -> None:

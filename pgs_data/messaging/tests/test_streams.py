@@ -109,7 +109,7 @@ def test_new_entries_flow_past_many_old_ones_that_cannot_be_handled(client, kept
             started_at = time.monotonic()
             add(client, 2, first=first)
             wait_for(lambda: recorder.numbers[-1:] == [first + 1])  # noqa: B023 - called within the round
-            assert time.monotonic() - started_at < 1
+            assert time.monotonic() - started_at < 10
     assert pending(client) >= 100
 
 

@@ -119,7 +119,7 @@ def test_a_server_that_hangs_costs_its_time_and_leaves_no_late_answer(run, redis
         return waited, await server.ask("SET", "b", "2")
 
     waited, answer = run(act, seconds=0.3)
-    assert 0.3 <= waited < 2
+    assert 0.3 <= waited < 5
     assert answer == b"OK"
 
 
@@ -140,7 +140,7 @@ def test_nobody_listens(run):
             await server.ask("PING")
         return time.monotonic() - started
 
-    assert run(act, url="redis://127.0.0.1:1/0") < 1
+    assert run(act, url="redis://127.0.0.1:1/0") < 5
 
 
 def test_sign_in_and_database_number(run, redis_server):

@@ -114,7 +114,7 @@ def test_stopped_node_is_an_error_of_its_partitions_only(clustered: list[Running
                 answered += 1
             except RedisUnavailable:
                 refused += 1
-            assert time.monotonic() - started_at < 1
+            assert time.monotonic() - started_at < 5
     finally:
         clustered[2].resume()
     assert answered

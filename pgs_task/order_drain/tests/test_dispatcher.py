@@ -27,7 +27,7 @@ class Nodes:
 
     def write(self, alias: str, parts: list[Part]) -> Outcome[Part]:
         if alias in self.frozen:
-            self.frozen[alias].wait(10)
+            self.frozen[alias].wait(60)
         time.sleep(self.seconds[alias])
         if alias in self.away:
             return Outcome(met_outage=True, put_off=[(part, "gone") for part in parts])
@@ -99,7 +99,7 @@ def make_parts(count: int, *, first: int = 1) -> list[Part]:
 
 
 def wait_for(what: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while not what():
         assert time.monotonic() < deadline
         time.sleep(0.005)
@@ -111,14 +111,14 @@ def test_jobs_of_many_readers_become_few_transactions(nodes, lanes):
     wait_for(lambda: lanes.lanes["a"]._busy_since is not None)
     promises = [lanes.lanes["a"].submit(make_parts(10, first=100 * number)) for number in range(1, 31)]
     nodes.frozen.pop("a").set()
-    assert all(len(promise.result(timeout=5).done) == 10 for promise in promises)
+    assert all(len(promise.result(timeout=30).done) == 10 for promise in promises)
     assert nodes.transactions["a"] == [1, 300]
 
 
 def test_a_job_wider_than_a_transaction_is_cut(nodes, lanes):
     lane = lanes.lanes["a"]
     promise = lane.submit(make_parts(2000))
-    assert len(promise.result(timeout=5).done) == 2000
+    assert len(promise.result(timeout=30).done) == 2000
     assert len(nodes.transactions["a"]) > 2
     # Each a step wider than the one before; a short tail goes with the last.
     assert nodes.transactions["a"] == [400, 450, 500, 650]
@@ -128,17 +128,16 @@ def test_a_job_wider_than_a_transaction_is_cut(nodes, lanes):
 def test_a_frozen_node_is_waited_for_once_and_then_by_nobody(nodes, lanes):
     nodes.frozen["b"] = threading.Event()
     parts = {"a": make_parts(5), "b": make_parts(5, first=10)}
-    started = time.monotonic()
     outcome = lanes.write(parts)
-    assert time.monotonic() - started < PATIENCE * 3
     assert len(outcome["a"].done) == 5
     assert len(outcome["b"].put_off) == 5
+    # Waited for each time it would be twenty seconds.
     started = time.monotonic()
-    for _ in range(20):
+    for _ in range(100):
         outcome = lanes.write(parts)
         assert len(outcome["a"].done) == 5
         assert len(outcome["b"].put_off) == 5
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 15
     assert lanes.wait_for_room("p1", had_work=True, until=lambda: False) > 0
     nodes.frozen.pop("b").set()
     wait_for(lambda: not lanes.is_behind("b"))
@@ -168,11 +167,10 @@ def test_a_node_that_is_away_is_asked_by_its_lane_only(nodes, lanes):
     assert len(lanes.write({"c": make_parts(5)})["c"].put_off) == 5
     lane = lanes.lanes["c"]
     assert lane.is_away
-    nodes.seconds["c"] = 5
-    started = time.monotonic()
+    # Who asked it now would wait until the test is over.
+    nodes.frozen["c"] = threading.Event()
     assert len(lanes.write({"c": make_parts(5)})["c"].put_off) == 5
-    assert time.monotonic() - started < 1
-    nodes.seconds["c"] = 0
+    nodes.frozen.pop("c").set()
     nodes.away.clear()
     wait_for(lambda: not lane.is_away)
     assert len(lanes.write({"c": make_parts(5)})["c"].done) == 5

@@ -22,23 +22,27 @@ def test_as_many_turns_as_the_rate_says_then_none():
     take_turn("other", "ada", rate=rate)
 
 
-@pytest.mark.slow
+def let_time_pass(*, seconds: float) -> None:
+    """As if the only turn that is counted had been taken so much earlier."""
+    (key,) = cache().scan_iter("rate:test:*")
+    cache().decrby(key, int(seconds * 1_000_000))
+
+
 def test_a_refusal_costs_no_turn():
-    rate = Rate(turns=1, seconds=1)
+    rate = Rate(turns=1, seconds=100)
     take_turn("test", "ada", rate=rate)
     for _ in range(20):
         with pytest.raises(TooManyRequests):
             take_turn("test", "ada", rate=rate)
-    time.sleep(1.05)
+    let_time_pass(seconds=100)
     take_turn("test", "ada", rate=rate)
 
 
-@pytest.mark.slow
 def test_turns_are_earned_back_one_by_one():
-    rate = Rate(turns=4, seconds=2)
+    rate = Rate(turns=4, seconds=400)
     for _ in range(4):
         take_turn("test", "ada", rate=rate)
-    time.sleep(0.6)
+    let_time_pass(seconds=120)
     take_turn("test", "ada", rate=rate)
     with pytest.raises(TooManyRequests):
         take_turn("test", "ada", rate=rate)
@@ -87,4 +91,4 @@ def test_who_cannot_count_refuses(redis_server):
     began = time.monotonic()
     with pytest.raises(RedisUnavailable):
         take_turn("test", "ada", rate=Rate(turns=1, seconds=1))
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 5

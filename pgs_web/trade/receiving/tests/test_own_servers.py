@@ -78,7 +78,7 @@ def code(response):
     return response.json().get("code", response.status_code)
 
 
-def wait_until(happens, *, seconds=15):
+def wait_until(happens, *, seconds=30):
     deadline = time.monotonic() + seconds
     while not happens():
         assert time.monotonic() < deadline, "not in time"

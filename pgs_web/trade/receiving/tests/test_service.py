@@ -244,7 +244,7 @@ def test_an_old_mirror_is_not_believed(send, api, shopper, monkeypatch):
 
 
 def test_every_process_says_what_it_has_heard(api, sale):
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     name = api.service.reception.name
     while True:
         said = json.loads(ledger().hget(READERS_KEY, name) or '{"read": {}}')
@@ -310,7 +310,7 @@ def test_what_was_cancelled_leaves_nobody_waiting(api, send):
             await task
 
     api.thread.run(give_up())
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while api.service.reception.desk.waiting:
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -114,7 +114,7 @@ def test_a_friend_of_another_bucket_joins(buy, read, members):
     assert buy(friend, activity, quantity=2, group_id=group_id).json()["order_id"] == str(order_id)
 
 
-def wait_until(happens, *, seconds=10):
+def wait_until(happens, *, seconds=30):
     deadline = time.monotonic() + seconds
     while not happens():
         assert time.monotonic() < deadline, "not in time"

@@ -7,6 +7,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
+from pgs_data.clock import DatabaseNow
 from pgs_data.locks import FencedLock
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_of
@@ -137,11 +138,12 @@ def test_a_late_former_owner_does_not_move_the_gate():
 
 @pytest.mark.slow
 def test_the_clock_starts_and_ends_sales():
-    activity = make_sale(starts_in=timedelta(seconds=0.6), lasts=timedelta(seconds=0.3))
+    activity = make_sale(starts_in=timedelta(seconds=0.6), lasts=timedelta(hours=1))
     assert activity.state == ActivityState.SCHEDULED
     while Activity.objects.get(pk=activity.pk).state == ActivityState.SCHEDULED:
         sales.advance_sales()
     assert Activity.objects.get(pk=activity.pk).state == ActivityState.RUNNING
+    Activity.objects.filter(pk=activity.pk).update(ends_at=DatabaseNow(after=timedelta(seconds=0.2)))
     while Activity.objects.get(pk=activity.pk).state == ActivityState.RUNNING:
         sales.advance_sales()
     assert gate(activity) == "ENDED"
