@@ -59,7 +59,8 @@ class Seat(ShardedModel):
     state = models.CharField(_("state"), max_length=16, choices=[(state.value, state.value) for state in SeatState])
     # Given up by a paid member who hasn't got the money back yet.
     is_owed = models.BooleanField(default=False, db_default=False)
-    # Said when it was paid, in groups with seats for new members: it took none of those. Null: nobody asked.
+    # Said when it was paid, in groups with seats for new members: it took none of those, or, while it isn't PAID, it
+    # was refused because none of the others was left. Null: nobody asked.
     is_returning = models.BooleanField(null=True)
     joined_at = models.DateTimeField(_("joined at"))
     changed_at = models.DateTimeField(_("changed at"), auto_now=True)

@@ -83,10 +83,10 @@ def _count_on_node(alias: str, payments: Mapping[int, Sequence[PaidSeat]]) -> Pa
             counted = _judge(group, of_group, seats, countable, returning.get(group_id, 0), report)
             if counted:
                 counting[group_id] = counted
+    moving = [seat for counted in counting.values() for seat in counted]
+    _say_who_returned(alias, [*moving, *(seats[order_id] for order_id in report.not_new)])
     if counting:
         now = database_now(alias)
-        moving = [seat for counted in counting.values() for seat in counted]
-        _say_who_returned(alias, moving)
         move_seats(alias, moving, to_state=SeatState.PAID, now=now)
         _count(alias, counting, now=now)
         finish_completed(alias, counting, actor="payment", now=now)
@@ -134,9 +134,12 @@ def _judge(
             in_time = payment.paid_at < group.deadline
             has_place = group.state == GroupState.FORMING and in_time and group.paid_count + len(won) < group.size
             if payment.new_seats and seat.member_id != group.leader_member_id:
-                # Such a group ends when its leader leaves, so the leader is who opened it.
+                # Such a group ends when its leader leaves, so the leader is who opened it. A seat that says so before
+                # it is paid was refused for it: the money is on its way back, also when one of the others has left.
+                was_refused = bool(seat.is_returning)
+                is_full = has_place and not payment.is_first and returning >= group.size - 1 - payment.new_seats
                 seat.is_returning = not payment.is_first
-                if has_place and not payment.is_first and returning >= group.size - 1 - payment.new_seats:
+                if was_refused or is_full:
                     has_place = False
                     report.not_new.append(payment.order_id)
             if has_place:

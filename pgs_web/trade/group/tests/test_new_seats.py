@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Collection
+from contextlib import nullcontext
 from functools import partial
 from unittest.mock import patch
 
@@ -58,6 +59,18 @@ def test_the_seat_that_is_lost_is_free_again():
     late = make_seat(group, member_id=older.member_id + 1)
     assert pay(group, late, new, new={new.member_id}) == []
     assert Group.objects.get(pk=group.pk).paid_count == 3
+
+
+@pytest.mark.parametrize("is_marked", [True, False], ids=["marked", "control"])
+def test_who_was_refused_stays_refused_when_somebody_leaves(is_marked):
+    """The money is on its way back: told again, the order takes no seat that has become free since."""
+    group, (leader, old, older, _new) = make_filled_group(size=4)
+    with nullcontext() if is_marked else patch.object(paying, "_say_who_returned"):
+        assert pay(group, leader, old, older) == [older.order_id]
+    Seat.objects.filter(group_id=group.pk, order_id=old.order_id).update(is_returning=True)
+    refund_seats(seats=[SeatOfOrder(group_id=group.pk, order_id=old.order_id)])
+    assert pay(group, older) == ([older.order_id] if is_marked else [])
+    assert Group.objects.get(pk=group.pk).paid_count == (1 if is_marked else 2)
 
 
 def test_the_control_without_the_rule_everybody_sits():
