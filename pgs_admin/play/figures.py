@@ -116,7 +116,7 @@ def _cells(play: Play, amounts: Counter[str]) -> list[str]:
         *map(str, ended),
         f"{amounts[HELPS]} ({amounts[NEW_HELPERS]})",
         str(amounts[BOUGHT]),
-        say_share(amounts[BOUGHT], amounts[STARTED]),
+        say_share(amounts[play.converts_by], amounts[STARTED]),
         str(amounts[RETURNED]),
         show_yuan(amounts[COST]),
         str(amounts[NEW_MEMBERS]),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.utils.functional import Promise
 
+from pgs_web.plays.figures.names import BOUGHT
 from pgs_web.plays.stories import Story
 from pgs_web.plays.telling import Figure, OwnFigure, PreviewLine
 
@@ -88,6 +89,8 @@ class Play:
     story: Story | None = None
     # State in which rounds end → what operators call it; rounds are counted when they start and when they end.
     endings: Mapping[str, str | Promise] = {}
+    # The figure whose share of the started rounds is their conversion.
+    converts_by: str = BOUGHT
     # What it counts beside what is counted of all games (pgs_web/plays/figures).
     own_figures: Sequence[OwnFigure] = ()
 

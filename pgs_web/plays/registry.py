@@ -152,6 +152,9 @@ def _problems_of_figures(play: Play) -> Iterator[str]:
             yield f"its figure {name!r} has no good name: letters, digits and underscores, none of the shared."
         if names.count(name) > 1:
             yield f"it has two figures called {name!r}: give one another name."
+    known = {*SHARED_FIGURES, *names, *map(ending, play.endings)}
+    if play.converts_by not in known:
+        yield f"its conversion is by {play.converts_by!r}, which nobody counts: name one of {sorted(known)}."
     for state in play.endings:
         if len(ending(state)) > LONGEST_FIGURE:
             yield f"its ending {state!r} is too long: up to {LONGEST_FIGURE - len(ending(''))} characters."

@@ -10,8 +10,8 @@ from django.utils.translation import ngettext
 
 from pgs_web.display.money import show_yuan
 from pgs_web.marketing.invite_new.models import Round
-from pgs_web.marketing.invite_new.selectors import state_now
-from pgs_web.marketing.invite_new.states import CODE, RewardKind, RoundState
+from pgs_web.marketing.invite_new.selectors import is_pass_over
+from pgs_web.marketing.invite_new.states import CODE, OPEN, RewardKind, RoundState
 from pgs_web.plays.cards import HELPS_SHOWN, Card, CardAct, CardFigure, CardHelp
 from pgs_web.plays.shares import write_share_code
 from pgs_web.plays.states import Stage
@@ -30,8 +30,8 @@ def describe_card(round_: Any, *, progress: Mapping[str, Any] | None = None, is_
 
     Without progress, in a list, nothing is told of who sits in the group.
     """
-    state = state_now(round_)
-    ends_at, ends_label = _end(round_, state)
+    state = round_.state
+    ends_at, ends_label = _end(round_)
     seats_left = 0 if progress is None else progress["seats_left"]
     is_told = progress is not None and state == RoundState.FORMING
     members = [] if progress is None else progress["members"]
@@ -42,8 +42,8 @@ def describe_card(round_: Any, *, progress: Mapping[str, Any] | None = None, is_
         title=round_.title,
         activity_id=round_.activity_id,
         stage=STAGES[state],
-        headline=_headline(state, seats_left if is_told else None, is_own=is_own),
-        notes=_notes(round_, state),
+        headline=_headline(round_, seats_left if is_told else None, is_own=is_own),
+        notes=_notes(round_),
         figures=_figures(round_, is_own=is_own),
         done=round_.group_size - seats_left if is_told else 0,
         goal=round_.group_size if is_told else 0,
@@ -53,7 +53,7 @@ def describe_card(round_: Any, *, progress: Mapping[str, Any] | None = None, is_
             CardHelp(who=one["member"], what=_("leads") if one["is_leader"] else _("joined"))
             for one in members[::-1][:HELPS_SHOWN]
         ],
-        acts=_acts(round_, state, is_own=is_own),
+        acts=_acts(round_, is_own=is_own),
         server_time=round_.now,
     )
 
@@ -73,7 +73,10 @@ def _reward(round_: Round) -> str:
     }.get(round_.reward_kind, "")
 
 
-def _headline(state: str, seats_left: int | None, *, is_own: bool) -> str:
+def _headline(round_: Round, seats_left: int | None, *, is_own: bool) -> str:
+    state = round_.state
+    if is_pass_over(round_):
+        return _("The time to open the group is over: only an order in time still opens it")
     if state == RoundState.OPENING:
         return _("Open the group: order with your pass") if is_own else _("The group isn't open yet")
     if state == RoundState.SUCCEEDED:
@@ -92,22 +95,22 @@ def _headline(state: str, seats_left: int | None, *, is_own: bool) -> str:
     return said % {"count": seats_left}
 
 
-def _notes(round_: Round, state: str) -> list[str]:
-    if state not in {RoundState.OPENING, RoundState.FORMING}:
+def _notes(round_: Round) -> list[str]:
+    if round_.state not in OPEN:
         return []
     return [_("%(count)d of its seats are for new members.") % {"count": round_.new_seats}]
 
 
-def _end(round_: Any, state: str) -> tuple[datetime | None, str]:
-    if state == RoundState.OPENING and round_.open_by > round_.now:
+def _end(round_: Any) -> tuple[datetime | None, str]:
+    if round_.state == RoundState.OPENING and not is_pass_over(round_):
         return round_.open_by, _("Time left to open it")
-    if state == RoundState.FORMING:
+    if round_.state == RoundState.FORMING:
         return round_.until, _("Time left")
     return None, ""
 
 
-def _acts(round_: Round, state: str, *, is_own: bool) -> list[CardAct]:
-    if is_own or state != RoundState.FORMING:
+def _acts(round_: Round, *, is_own: bool) -> list[CardAct]:
+    if is_own or round_.state != RoundState.FORMING:
         return []
     path = reverse("invite_new:join", args=(write_share_code(CODE, round_.pk),))
     return [CardAct(name=_("Join"), path=path)]

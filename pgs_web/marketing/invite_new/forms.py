@@ -1,5 +1,6 @@
 """A campaign's rules as an operator writes them; what could lose money is refused."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -42,7 +43,13 @@ class Rules(forms.Form):
     )
     coupon_days = forms.IntegerField(label=gettext_lazy("days of the coupon"), min_value=1, max_value=LONGEST_DAYS)
     envelope_fen = forms.IntegerField(
-        label=gettext_lazy("rewards may cost at most (fen)"), min_value=0, max_value=LARGEST_ENVELOPE_FEN
+        label=gettext_lazy("rewards may come to at most (fen)"),
+        min_value=0,
+        max_value=LARGEST_ENVELOPE_FEN,
+        help_text=gettext_lazy(
+            "Money is refunded from the leader's order: its merchant's settlement is less by it. A coupon lowers what"
+            " the merchant gets of the order that uses it."
+        ),
     )
     joins_a_friend = forms.IntegerField(label=gettext_lazy("joins a friend and day"), min_value=1, max_value=MOST_HELPS)
     joins_a_device = forms.IntegerField(label=gettext_lazy("joins a device and day"), min_value=1, max_value=MOST_HELPS)
@@ -76,15 +83,34 @@ def find_activity_problem(activity: Activity) -> str:
     return ""
 
 
-def reward_of(rules: dict[str, Any], activity: Activity) -> int:
-    """What a complete group costs the shop, in fen, at the activity's present price."""
+def reward_of(rules: Mapping[str, Any], activity: Activity) -> int:
+    """What a complete group brings its leader, in fen, at the activity's present price.
+
+    Money is a refund of the leader's order, which its merchant bears as any other; so is a coupon borne by the merchant
+    of the order that uses it, for which less is paid. The shop itself pays neither.
+    """
     kind = rules["reward_kind"]
     if kind == RewardKind.FREE_ORDER:
         return activity.price_fen
     return 0 if kind == RewardKind.NONE else int(rules["reward_fen"])
 
 
-def find_money_problems(rules: dict[str, Any], activity: Activity) -> list[tuple[str, str]]:
+def worst_case_fen(rules: Mapping[str, Any], activity: Activity) -> int:
+    """What rewards cost if every group is complete that the stock allows: each takes as many units as it has seats."""
+    return activity.stock_total // activity.group_size * reward_of(rules, activity)
+
+
+def judge_change(*, before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, str]:
+    """What a campaign may cost stays true over all versions of its rules: each group is rewarded by its own."""
+    found: dict[str, str] = {}
+    if after["activity_id"] != before["activity_id"]:
+        found["activity_id"] = _("A campaign keeps its activity. Make another campaign for another one.")
+    if after["envelope_fen"] < before["envelope_fen"]:
+        found["envelope_fen"] = _("It can only grow: invitations that run keep the rewards that they were promised.")
+    return found
+
+
+def find_money_problems(rules: Mapping[str, Any], activity: Activity) -> list[tuple[str, str]]:
     """By field, how these rules could lose money with the activity as it is now."""
     kind, reward_fen = rules["reward_kind"], reward_of(rules, activity)
     found: list[tuple[str, str]] = []
@@ -98,8 +124,7 @@ def find_money_problems(rules: dict[str, Any], activity: Activity) -> list[tuple
     if reward_fen > brought_fen:
         said = _("The new members of a group pay %(brought)d fen together: a reward must not be above it.")
         found.append(("reward_fen", said % {"brought": brought_fen}))
-    # Stock bounds the groups: each takes as many units as it has seats.
-    worst_fen = activity.stock_total // activity.group_size * reward_fen
+    worst_fen = worst_case_fen(rules, activity)
     if worst_fen > rules["envelope_fen"]:
         said = _("If every group that the stock allows is complete, rewards cost %(worst)d fen.")
         found.append(("envelope_fen", said % {"worst": worst_fen}))

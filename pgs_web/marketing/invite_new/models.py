@@ -44,6 +44,8 @@ class Round(ShardedModel):
     group_id = models.BigIntegerField(pgettext_lazy("trade", "group"), null=True, unique=True)
     ends_at = models.DateTimeField(_("ends at"), null=True)
     decided_at = models.DateTimeField(_("decided at"), null=True)
+    # Of its complete group; counted as refunded. Null: none.
+    returned_order_ids = models.JSONField(null=True, editable=False)
 
     class Meta:
         db_table = "play_invite_new_round"

@@ -1,21 +1,26 @@
 """Invite-new group (邀新团): the one object that the registry takes."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from pgs_web.marketing.invite_new.cards import describe_card
 from pgs_web.marketing.invite_new.checks import find_missing_new_members, find_overdue_rounds, find_wrong_rewards
-from pgs_web.marketing.invite_new.forms import Rules
+from pgs_web.marketing.invite_new.figures import OWN_FIGURES, preview_rules, read_figures
+from pgs_web.marketing.invite_new.forms import Rules, judge_change
 from pgs_web.marketing.invite_new.selectors import describe_progress, get_round
 from pgs_web.marketing.invite_new.services import advance_rewards, follow_groups, notice_openings, undo_rewards
+from pgs_web.marketing.invite_new.services.counting import complete_groups, note_refunds
 from pgs_web.marketing.invite_new.services.rewarding import pay_rewards
-from pgs_web.marketing.invite_new.states import CODE
+from pgs_web.marketing.invite_new.states import CODE, RoundState
 from pgs_web.marketing.invite_new.story import InviteNewStory
 from pgs_web.plays.cards import Card
 from pgs_web.plays.contract import Play, PlayCheck, PlayJob
+from pgs_web.plays.figures.names import ending
 from pgs_web.plays.shares import read_share_code
+from pgs_web.plays.telling import Figure, PreviewLine
 
 if TYPE_CHECKING:
     from pgs_data.messaging.relay import Message
@@ -51,10 +56,30 @@ class InviteNew(Play):
     )
     rule_form = Rules
     story = InviteNewStory()
+    endings = {
+        RoundState.SUCCEEDED: _("groups complete"),
+        RoundState.FAILED: _("groups came to nothing"),
+        RoundState.EXPIRED: _("not opened in time"),
+    }
+    # Each complete group is some orders.
+    converts_by = ending(RoundState.SUCCEEDED)
+    own_figures = OWN_FIGURES
 
     def entrance(self) -> str:
         """Which invitations there are."""
         return "campaigns/"
+
+    def judge_change(self, *, before: Mapping[str, Any], after: Mapping[str, Any]) -> Mapping[str, str | Promise]:
+        """The envelope holds what was promised under every version of the rules."""
+        return judge_change(before=before, after=after)
+
+    def preview(self, rules: Mapping[str, Any]) -> Sequence[PreviewLine]:
+        """Prices, seats, who may invite, the reward, and what all of it can cost."""
+        return preview_rules(rules)
+
+    def read_figures(self, campaign_ids: Sequence[int]) -> Mapping[int, Sequence[Figure]]:
+        """Rewards, those that are due included, of the envelope."""
+        return read_figures(campaign_ids)
 
     def read_shared(self, share_code: str) -> Card:
         """The invitation with who sits in its group."""
@@ -70,14 +95,18 @@ class InviteNew(Play):
         follow_groups(_leaders(messages))
 
     def on_order_refunded(self, messages: "Sequence[Message]") -> None:
-        """The reward of a group whose success is undone goes back."""
-        undo_rewards(
-            {
-                message.payload["order_id"]: message.payload["group_id"]
-                for message in messages
-                if message.payload["group_id"] is not None
-            }
-        )
+        """The reward of a group whose success is undone goes back; the order counts no longer."""
+        refunded = {
+            message.payload["order_id"]: message.payload["group_id"]
+            for message in messages
+            # Nobody sits in an invited group without a pass; nearly no order has one.
+            if message.payload["group_id"] is not None and message.payload.get("by_pass")
+        }
+        if refunded:
+            # It may be told before its group's success.
+            follow_groups(complete_groups(sorted(set(refunded.values()))))
+            note_refunds(refunded)
+            undo_rewards(refunded)
 
 
 def _leaders(messages: "Sequence[Message]") -> dict[int, int]:

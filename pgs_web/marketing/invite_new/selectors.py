@@ -65,10 +65,9 @@ def rewards_of(round_ids: list[int]) -> dict[int, Reward]:
     return {reward.round_id: reward for reward in rows}
 
 
-def state_now(round_: Any) -> str:
-    """Its state; EXPIRED once the time to open it is over, unless the order that opened it is still being noticed."""
-    is_over = round_.state == RoundState.OPENING and round_.open_by + PASS_GRACE <= round_.now
-    return RoundState.EXPIRED.value if is_over else str(round_.state)
+def is_pass_over(round_: Any) -> bool:
+    """Whether an invitation, read with `now`, only waits for an order that was accepted in time."""
+    return bool(round_.state == RoundState.OPENING and round_.open_by <= round_.now)
 
 
 def require_on_sale(*, rules: dict[str, Any]) -> Activity:

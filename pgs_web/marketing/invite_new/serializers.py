@@ -10,7 +10,7 @@ from rest_framework import serializers
 from pgs_web.api.fields import IdField
 from pgs_web.marketing.invite_new.cards import describe_card
 from pgs_web.marketing.invite_new.models import Reward, Round
-from pgs_web.marketing.invite_new.selectors import state_now
+from pgs_web.marketing.invite_new.selectors import is_pass_over
 from pgs_web.marketing.invite_new.services.door import describe_opening
 from pgs_web.marketing.invite_new.states import CODE, RewardKind, RewardState, RoundState
 from pgs_web.plays.serializers import CardSerializer, RoundStartSerializer
@@ -89,7 +89,7 @@ class ShareSerializer(serializers.Serializer[Round]):
     share_code = serializers.SerializerMethodField()
     activity_id = IdField()
     title = serializers.CharField()
-    state = serializers.SerializerMethodField()
+    state = serializers.CharField(help_text=STATES)
     price_fen = serializers.IntegerField()
     group_size = serializers.IntegerField()
     new_seats = serializers.IntegerField()
@@ -101,10 +101,6 @@ class ShareSerializer(serializers.Serializer[Round]):
     @extend_schema_field(serializers.CharField())
     def get_share_code(self, round_: Round) -> str:
         return write_share_code(CODE, round_.pk)
-
-    @extend_schema_field(serializers.CharField(help_text=STATES))
-    def get_state(self, round_: Round) -> str:
-        return state_now(round_)
 
     @extend_schema_field(CardSerializer)
     def get_card(self, round_: Round) -> Any:
@@ -147,15 +143,17 @@ class RoundSerializer(ShareSerializer):
     open_by = serializers.DateTimeField(default_timezone=UTC)
     order_id = IdField(allow_null=True)
     group_id = IdField(allow_null=True)
-    entry = serializers.SerializerMethodField(help_text=_("While it is OPENING; null otherwise."))
+    entry = serializers.SerializerMethodField(
+        help_text=_("While it is OPENING and its time isn't over; null otherwise.")
+    )
     reward_kind = serializers.CharField(help_text=KINDS)
     reward_fen = serializers.IntegerField()
     reward = serializers.SerializerMethodField(help_text=_("Once the group is complete; null without one."))
 
     @extend_schema_field(EntrySerializer(allow_null=True))
     def get_entry(self, round_: Round) -> Any:
-        is_opening = state_now(round_) == RoundState.OPENING
-        return EntrySerializer(describe_opening(round_)).data if is_opening else None
+        is_usable = round_.state == RoundState.OPENING and not is_pass_over(round_)
+        return EntrySerializer(describe_opening(round_)).data if is_usable else None
 
     @extend_schema_field(RewardSerializer(allow_null=True))
     def get_reward(self, round_: Round) -> Any:

@@ -1,6 +1,7 @@
 """Own orders as their shopper sees them: those in the database, and those that are still on their way there."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pgs_data.clock import from_ms
@@ -8,7 +9,7 @@ from pgs_data.ids.snowflake import time_of_id
 from pgs_data.sharding.slots import alias_of_slot, slot_of_id, slot_of_key
 from pgs_web.api.errors import NotFound
 from pgs_web.display.activity.models import Activity
-from pgs_web.trade.intake.claims import read_claims
+from pgs_web.trade.intake.claims import find_claims, read_claims
 from pgs_web.trade.intake.queue import find_places
 from pgs_web.trade.order.models import Order, OrderMode
 from pgs_web.trade.order.states import OrderState
@@ -61,6 +62,20 @@ def is_waiting_in_stream(member_id: int, order_id: int) -> bool:
     return not Order.objects.filter(pk=order_id).exists()
 
 
+def find_accepted(keys: Iterable[tuple[int, str]]) -> dict[tuple[int, str], tuple[int, Hold]]:
+    """(member, idempotency key) → (activity id, hold) of the order that was accepted under it in the last days.
+
+    Its row may be on its way: who has looked for the row before and finds it here has to look again. Raises
+    RedisUnavailable.
+    """
+    claims = find_claims(keys, _days_kept())
+    holds = read_holds((activity_id, order_id) for order_id, activity_id in claims.values())
+    found = {
+        one: (activity_id, holds[order_id]) for one, (order_id, activity_id) in claims.items() if order_id in holds
+    }
+    return {one: told for one, told in found.items() if told[1].state is not HoldState.REJECTED}
+
+
 def list_own_orders(
     *, member_id: int, limit: int, before_id: int | None = None, after_id: int | None = None
 ) -> OrderPage:
@@ -88,9 +103,7 @@ def _merge(stored: list[Order], waiting: list[Order]) -> list[Order]:
 
 def _waiting_orders(member_id: int) -> list[Order]:
     """Orders of the member's newest claims that have a hold and no row."""
-    today = int(time.time()) // SECONDS_A_DAY
-    # Redis' day may be another one around midnight.
-    activities = read_claims(member_id, range(today + 1, today - DAYS_KEPT, -1))
+    activities = read_claims(member_id, _days_kept())
     newest = sorted(activities, reverse=True)[:MOST_WAITING]
     holds = read_holds((activities[order_id], order_id) for order_id in newest)
     found = {
@@ -104,6 +117,12 @@ def _waiting_orders(member_id: int) -> list[Order]:
     for order_id in rows.values_list("pk", flat=True):
         del found[order_id]
     return _describe(found)
+
+
+def _days_kept() -> range:
+    today = int(time.time()) // SECONDS_A_DAY
+    # Redis' day may be another one around midnight.
+    return range(today + 1, today - DAYS_KEPT, -1)
 
 
 def _find_hold(member_id: int, order_id: int) -> tuple[int, Hold] | None:

@@ -7,19 +7,24 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import structlog
-from django.db import IntegrityError, OperationalError
-from django.db.models import Exists, OuterRef, Q
+from django.db import IntegrityError
+from django.db.models import Exists, OuterRef
 
 from pgs_data.clock import DatabaseNow, database_now
 from pgs_data.sharding.slots import ids_by_node, node_aliases
 from pgs_data.sharding.transactions import node_transaction
+from pgs_web.api.errors import OUTAGES
 from pgs_web.marketing.invite_new.models import Reward, Round
 from pgs_web.marketing.invite_new.selectors import PASS_GRACE
+from pgs_web.marketing.invite_new.services.counting import count_decided, count_due
 from pgs_web.marketing.invite_new.services.door import move_round
 from pgs_web.marketing.invite_new.states import RewardKind, RewardState, RoundState
 from pgs_web.trade.group.models import Group, Seat
 from pgs_web.trade.group.states import GroupState, SeatState
+from pgs_web.trade.intake.selectors import find_accepted
 from pgs_web.trade.order.models import Order
+from pgs_web.trade.order.wishes import Wishes
+from pgs_web.trade.stock.holds import Hold
 
 ROUNDS_A_RUN = 500
 
@@ -34,19 +39,21 @@ def notice_openings(*, limit: int = ROUNDS_A_RUN) -> int:
     noticed, outages = 0, []
     for alias in node_aliases():
         try:
-            noticed += notice_on_node(alias, _opened_or_overdue(alias, limit))
-        except OperationalError as error:
+            noticed += notice_on_node(alias, _opened(alias, limit), may_expire=False)
+            noticed += notice_on_node(alias, _overdue(alias, limit))
+        except OUTAGES as error:
             outages.append(error)
     if outages:
         raise outages[0]
     return noticed
 
 
-def notice_on_node(alias: str, rounds: Sequence[Round]) -> int:
+def notice_on_node(alias: str, rounds: Sequence[Round], *, may_expire: bool = True) -> int:
     """Of these OPENING rounds of one node, those whose group is there or whose time is over move; returns how many.
 
     Only an order that came by the round's pass opens it: anybody may order anything else under the same key, and that
-    is no order of the round's.
+    is no order of the round's. Time alone ends none whose order was accepted and waits to be written down: the ledger
+    is asked about those that are overdue. Raises OUTAGES.
     """
     if not rounds:
         return 0
@@ -56,11 +63,20 @@ def notice_on_node(alias: str, rounds: Sequence[Round]) -> int:
     )
     found = {(one.member_id, one.activity_id, one.idempotency_key): one for one in orders if one.told.by_pass}
     groups = Group.objects.on_node(alias).in_bulk([order.group_id for order in found.values() if order.group_id])
-    now, moved = database_now(alias), 0
+    now, moved, overdue = database_now(alias), 0, []
     for round_ in rounds:
         order = found.get((round_.member_id, round_.activity_id, round_.opening_key))
         group = groups.get(order.group_id or 0) if order else None
-        moved += _notice(alias, round_, order, group, now=now)
+        if order is not None and group is not None and _is_of(round_, group) and _form(alias, round_, order, group):
+            moved += 1
+        elif round_.open_by + PASS_GRACE <= now:
+            overdue.append((round_, order))
+    if may_expire:
+        # The row was looked for before the ledger: one that is written down in between is found the next time.
+        coming = _find_coming([round_ for round_, order in overdue if order is None])
+        for round_, _order in overdue:
+            if round_.pk not in coming:
+                moved += move_round(alias=alias, round_=round_, to_state=RoundState.EXPIRED, decided_at=now)
     return moved
 
 
@@ -75,14 +91,14 @@ def follow_groups(leaders: Mapping[int, int]) -> list[Reward]:
         rounds = Round.objects.on_node(alias)
         unnoticed = list(rounds.filter(state=RoundState.OPENING, member_id__in=members))
         # The group may be decided before the clock has noticed that it was opened.
-        notice_on_node(alias, unnoticed)
+        notice_on_node(alias, unnoticed, may_expire=False)
         if unnoticed or rounds.filter(group_id__in=group_ids, state=RoundState.FORMING).exists():
             with node_transaction(alias):
                 rewards += _decide(alias, group_ids)
     return rewards
 
 
-def _opened_or_overdue(alias: str, limit: int) -> list[Round]:
+def _opened(alias: str, limit: int) -> list[Round]:
     opening = Order.objects.on_node(alias).filter(
         member_id=OuterRef("member_id"),
         idempotency_key=OuterRef("opening_key"),
@@ -90,17 +106,28 @@ def _opened_or_overdue(alias: str, limit: int) -> list[Round]:
         group_id__isnull=False,
     )
     rows = Round.objects.on_node(alias).filter(state=RoundState.OPENING)
-    return list(
-        rows.filter(Q(open_by__lte=DatabaseNow(after=-PASS_GRACE)) | Exists(opening)).order_by("open_by")[:limit]
-    )
+    return list(rows.filter(Exists(opening)).order_by("open_by")[:limit])
 
 
-def _notice(alias: str, round_: Round, order: Order | None, group: Group | None, *, now: datetime) -> bool:
-    if order is not None and group is not None and _is_of(round_, group) and _form(alias, round_, order, group):
-        return True
-    if round_.open_by + PASS_GRACE <= now:
-        return move_round(alias=alias, round_=round_, to_state=RoundState.EXPIRED, decided_at=now)
-    return False
+def _overdue(alias: str, limit: int) -> list[Round]:
+    rows = Round.objects.on_node(alias).filter(state=RoundState.OPENING)
+    return list(rows.filter(open_by__lte=DatabaseNow(after=-PASS_GRACE)).order_by("open_by")[:limit])
+
+
+def _find_coming(rounds: Sequence[Round]) -> set[int]:
+    """Of rounds without a row of their order, those whose order was accepted."""
+    accepted = find_accepted((round_.member_id, round_.opening_key) for round_ in rounds)
+    return {
+        round_.pk
+        for round_ in rounds
+        if _opens(round_, *accepted.get((round_.member_id, round_.opening_key), (0, None)))
+    }
+
+
+def _opens(round_: Round, activity_id: int, hold: Hold | None) -> bool:
+    if hold is None or hold.group_id is None or activity_id != round_.activity_id:
+        return False
+    return Wishes.from_code(hold.wishes).by_pass
 
 
 def _is_of(round_: Round, group: Group) -> bool:
@@ -134,28 +161,34 @@ def _decide(alias: str, group_ids: Sequence[int]) -> list[Reward]:
     now = database_now(alias)
     complete = [one for one in rounds if groups[one.group_id or 0].state == GroupState.SUCCEEDED]
     failed = [one for one in rounds if groups[one.group_id or 0].state in {GroupState.FAILED, GroupState.SETTLED}]
-    for decided, state in ((complete, RoundState.SUCCEEDED), (failed, RoundState.FAILED)):
+    seats = _confirmed_seats(alias, complete)
+    for decided, state, sitting in ((complete, RoundState.SUCCEEDED, seats), (failed, RoundState.FAILED, [])):
         mine = Round.objects.on_node(alias).filter(pk__in=[one.pk for one in decided], state=RoundState.FORMING)
         mine.update(state=state, running_in=None, decided_at=now)
+        count_decided(decided, state=state, seats=sitting)
     rewarded = [
         # Seats that the merchant filled brought nobody.
         one
         for one in complete
         if one.reward_kind != RewardKind.NONE and not groups[one.group_id or 0].guaranteed_seats
     ]
-    rewards = _draft_rewards(alias, rewarded, now=now)
+    rewards = _draft_rewards(rewarded, seats, now=now)
     # A round is complete once: nothing is ignored here but what is there already.
     Reward.objects.on_node(alias).bulk_create(rewards, ignore_conflicts=True)
+    count_due(rewarded, rewards)
     return rewards
 
 
-def _draft_rewards(alias: str, rounds: Sequence[Round], *, now: datetime) -> list[Reward]:
+def _confirmed_seats(alias: str, rounds: Sequence[Round]) -> list[Seat]:
+    group_ids = [round_.group_id for round_ in rounds]
+    seats = Seat.objects.on_node(alias).filter(group_id__in=group_ids, state=SeatState.CONFIRMED)
+    return list(seats.order_by("pk"))
+
+
+def _draft_rewards(rounds: Sequence[Round], seats: Sequence[Seat], *, now: datetime) -> list[Reward]:
     order_ids: dict[int, list[int]] = {}
-    seats = Seat.objects.on_node(alias).filter(
-        group_id__in=[round_.group_id for round_ in rounds], state=SeatState.CONFIRMED
-    )
-    for group_id, order_id in seats.order_by("pk").values_list("group_id", "order_id"):
-        order_ids.setdefault(group_id, []).append(order_id)
+    for seat in seats:
+        order_ids.setdefault(seat.group_id, []).append(seat.order_id)
     return [
         Reward(
             round_id=round_.pk,

@@ -8,7 +8,7 @@ from django.db import IntegrityError
 from pgs_data.clock import DatabaseNow, database_now
 from pgs_data.ids.errors import IdSourceUnavailable
 from pgs_data.ids.snowflake import new_id
-from pgs_data.sharding.slots import slot_of_key
+from pgs_data.sharding.slots import alias_of_slot, slot_of_key
 from pgs_data.sharding.transactions import node_transaction
 from pgs_web.api.errors import Unavailable
 from pgs_web.display.activity.models import Activity
@@ -21,6 +21,8 @@ from pgs_web.marketing.invite_new.services.following import notice_on_node
 from pgs_web.marketing.invite_new.states import CODE, RoundState
 from pgs_web.plays.eligibility.devices import index_device
 from pgs_web.plays.eligibility.errors import DeviceUnknown
+from pgs_web.plays.figures.names import STARTED
+from pgs_web.plays.figures.services import count_figures
 from pgs_web.plays.selectors import RulesSnapshot, read_rules_to_start
 from pgs_web.plays.switches import require_open
 from pgs_web.trade.order.newness import is_new_member
@@ -33,7 +35,7 @@ def start_round(*, member_id: int, campaign_id: int, device: str | None) -> int:
     """Starts an invitation under the campaign's present rules and returns its id; nobody joins from `device`.
 
     Raises PlayDraining, NotFound, CampaignClosed, DeviceUnknown, LeaderIsNew, NotOnSale, RoundOpen, RoundLimit,
-    Unavailable.
+    Unavailable, OUTAGES.
     """
     require_open(CODE)
     snapshot = read_rules_to_start(code=CODE, campaign_id=campaign_id)
@@ -42,6 +44,8 @@ def start_round(*, member_id: int, campaign_id: int, device: str | None) -> int:
     if snapshot.rules["leader_has_paid"] and is_new_member(member_id):
         raise LeaderIsNew
     activity = require_on_sale(rules=snapshot.rules)
+    # Its job may come later. An outage here is told before anything is started.
+    _notice_overdue(member_id, campaign_id)
     try:
         round_id = new_id(slot=slot_of_key(member_id))
     except IdSourceUnavailable as error:
@@ -49,9 +53,6 @@ def start_round(*, member_id: int, campaign_id: int, device: str | None) -> int:
     try:
         with node_transaction(round_id) as alias:
             rounds = Round.objects.on_node(alias).filter(member_id=member_id, campaign_id=campaign_id)
-            # Its member sees it EXPIRED already, whenever the job comes.
-            overdue = rounds.filter(running_in=campaign_id, open_by__lte=DatabaseNow(after=-PASS_GRACE))
-            notice_on_node(alias, list(overdue))
             ordinal = rounds.count() + 1
             if ordinal > snapshot.rules["rounds_a_member"]:
                 raise RoundLimit
@@ -66,9 +67,16 @@ def start_round(*, member_id: int, campaign_id: int, device: str | None) -> int:
                 **draft,
             )
             Round.objects.bulk_create([started])
+            count_figures(code=CODE, campaign_id=campaign_id, shard_key=round_id, amounts={STARTED: 1})
     except IntegrityError as error:
         raise RoundOpen from error
     return round_id
+
+
+def _notice_overdue(member_id: int, campaign_id: int) -> None:
+    alias = alias_of_slot(slot_of_key(member_id))
+    rounds = Round.objects.on_node(alias).filter(member_id=member_id, running_in=campaign_id)
+    notice_on_node(alias, list(rounds.filter(state=RoundState.OPENING, open_by__lte=DatabaseNow(after=-PASS_GRACE))))
 
 
 def _draft(snapshot: RulesSnapshot, activity: Activity, *, now: datetime) -> dict[str, Any]:

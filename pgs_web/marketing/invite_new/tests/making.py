@@ -1,5 +1,6 @@
 """Invitations for tests: a sale in groups of three, one seat for a new member; orders come as the intake lets them."""
 
+from collections import Counter
 from typing import Any
 
 from pgs_task.rescue.tests.making import pay_order, place
@@ -8,6 +9,8 @@ from pgs_web.marketing.invite_new.models import Join, Round
 from pgs_web.marketing.invite_new.services import join_round, notice_openings, start_round
 from pgs_web.marketing.invite_new.services.door import key_to_join
 from pgs_web.marketing.invite_new.states import CODE
+from pgs_web.plays.figures.selectors import read_counted
+from pgs_web.plays.figures.services import fold_figures
 from pgs_web.plays.models import Campaign
 from pgs_web.plays.services import create_campaign
 from pgs_web.plays.tests.making import make_helper
@@ -17,6 +20,13 @@ from pgs_web.trade.stock.tests.making import make_sale
 
 LEADER = 10
 BY_PASS = Wishes(by_pass=True)
+
+
+def figures_of(campaign_id: int) -> Counter[str]:
+    """What is counted of it, without what is 0 by now."""
+    while fold_figures():
+        pass
+    return +read_counted(code=CODE, campaign_ids=[campaign_id]).of(campaign_id)
 
 
 def make_activity(**changes: Any) -> Activity:

@@ -2,15 +2,17 @@
 
 from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from pgs_data.clock import DatabaseNow, database_now
 from pgs_data.ids.snowflake import new_id
 from pgs_data.sharding.slots import alias_of_id, slot_of_key
 from pgs_web.marketing.invite_new.checks import find_overdue_rounds, find_wrong_rewards
 from pgs_web.marketing.invite_new.models import Round
-from pgs_web.marketing.invite_new.services import notice_openings
+from pgs_web.marketing.invite_new.services import following, notice_openings
 from pgs_web.marketing.invite_new.services.door import key_to_open
 from pgs_web.marketing.invite_new.states import RoundState
 from pgs_web.trade.group.models import Group
@@ -18,6 +20,7 @@ from pgs_web.trade.group.tests.making import ACTIVITY_ID, make_group
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.tests.making import make_order
 from pgs_web.trade.order.wishes import Wishes
+from pgs_web.trade.stock.holds import Hold, HoldState
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 LEADER = 10
@@ -102,6 +105,41 @@ def test_another_order_under_the_key_is_none_of_the_rounds(what):
     assert notice_openings() == 1
     assert (state_of(round_), round_.group_id, round_.running_in) == ("EXPIRED", None, None)
     assert list(find_overdue_rounds()) == []
+
+
+def accepted_as(round_: Round, what: str):
+    """What the ledger says of the order under the round's key."""
+    hold = Hold(HoldState.LOCKED, 1, LEADER, 7, 0, 0, 990, 1, 0, 0, 0, "", BY_PASS)
+    told = {
+        "its order": (ACTIVITY_ID, hold),
+        "another activity": (FOREIGN_ID, hold),
+        "alone": (ACTIVITY_ID, hold._replace(group_id=None)),
+        "no pass": (ACTIVITY_ID, hold._replace(wishes=0)),
+    }
+    return {(LEADER, round_.opening_key): told[what]} if what in told else {}
+
+
+@pytest.mark.parametrize("what", ["its order", "another activity", "alone", "no pass", "nothing"])
+def test_time_alone_ends_no_invitation_whose_order_was_accepted(what):
+    """Its row comes later than the time to open; the control is every other answer of the ledger."""
+    round_ = make_round()
+    end_time_to_open(round_)
+    with patch.object(following, "find_accepted", return_value=accepted_as(round_, what)):
+        assert notice_openings() == (0 if what == "its order" else 1)
+    assert state_of(round_) == ("OPENING" if what == "its order" else "EXPIRED")
+    if what == "its order":
+        order_for(round_, group=make_group(leader_member_id=LEADER))
+        assert (notice_openings(), state_of(round_)) == (1, "FORMING")
+
+
+def test_nothing_expires_while_the_ledger_is_away():
+    late, opened = make_round(), make_round(ordinal=2)
+    end_time_to_open(late)
+    order_for(opened, group=make_group(leader_member_id=LEADER))
+    away = patch.object(following, "find_accepted", side_effect=RedisConnectionError)
+    with away, pytest.raises(RedisConnectionError):
+        notice_openings()
+    assert (state_of(late), state_of(opened)) == ("OPENING", "FORMING")
 
 
 @pytest.mark.parametrize("alone", [True, False])

@@ -1,5 +1,7 @@
 """A leader's reward is paid once, and undone when an order of the group is refunded before it left."""
 
+from collections import Counter
+
 import pytest
 
 from pgs_data.clock import DatabaseNow
@@ -11,8 +13,10 @@ from pgs_task.rescue.tests.making import pay_order, settle
 from pgs_task.routes import ROUTES
 from pgs_web.marketing.invite_new.checks import find_wrong_rewards
 from pgs_web.marketing.invite_new.models import Reward, Round
+from pgs_web.marketing.invite_new.play import PLAY
 from pgs_web.marketing.invite_new.services import advance_rewards, follow_groups, let_go, rewarding, undo_rewards
-from pgs_web.marketing.invite_new.tests.making import buy_in, make_forming
+from pgs_web.marketing.invite_new.services.counting import note_refunds
+from pgs_web.marketing.invite_new.tests.making import buy_in, figures_of, make_forming
 from pgs_web.plays.tests.making import make_helpers
 from pgs_web.trade.after_sale.models import AfterSaleRequest
 from pgs_web.trade.coupon.models import Coupon
@@ -42,6 +46,12 @@ def reward_of(round_: Round) -> Reward:
     return Reward.objects.get(pk=round_.pk)
 
 
+def played(**more: int) -> Counter[str]:
+    """What is counted of a complete group, and what it brought."""
+    ended = {"ended.SUCCEEDED": 1}
+    return Counter(started=1, helps=2, new_helpers=2, bought=3, new_members=2) + Counter({**ended, **more})
+
+
 def coupons_of(round_: Round):
     return Coupon.objects.on_node(alias_of_id(round_.pk)).filter(member_id=round_.member_id)
 
@@ -69,7 +79,15 @@ def test_a_coupon_comes_once():
     assert (coupon.member_id, coupon.amount_fen, coupon.state) == (round_.member_id, 300, "ISSUED")
     assert coupons_of(round_).count() == 1
     assert list(find_wrong_rewards()) == []
+    assert figures_of(round_.campaign_id) == played(cost_fen=300, rewards=1)
+    assert [(one.value, one.of) for one in PLAY.read_figures([round_.campaign_id])[round_.campaign_id]] == [
+        (300, 100_000)
+    ]
     refund(orders[1])
+    undone = played(returned=1) - Counter(bought=1, new_members=1)
+    assert figures_of(round_.campaign_id) == undone
+    note_refunds({orders[1].pk: round_.group_id or 0})
+    assert figures_of(round_.campaign_id) == undone, "told again it is counted once"
     assert (reward_of(round_).state, Coupon.objects.get(pk=coupon.pk).state) == ("TAKEN_BACK", "WITHDRAWN")
     assert list(find_wrong_rewards()) == []
     # The control: a coupon that came back to life, and a second one.
@@ -85,6 +103,7 @@ def test_a_used_coupon_is_owed_until_its_order_comes_to_nothing():
     refund(orders[2])
     assert (reward_of(round_).state, look_now(), reward_of(round_).state) == ("OWED", 0, "OWED")
     assert list(find_wrong_rewards()) == []
+    assert figures_of(round_.campaign_id)["cost_fen"] == 300
     cancel_orders(order_ids=[bought.pk], reason=CancelReason.BY_MEMBER, actor="member:10")
     assert look_now() == 1
     assert (reward_of(round_).state, Coupon.objects.get(pk=coupon_id).state) == ("TAKEN_BACK", "WITHDRAWN")
@@ -104,6 +123,7 @@ def test_the_desk_lets_go():
 def test_money_comes_when_all_orders_have_left(kind, given_fen):
     round_, orders = complete(reward_kind=kind, reward_fen=400 if kind == "refund" else 0)
     assert (look_now(), reward_of(round_).state) == (0, "DUE")
+    assert figures_of(round_.campaign_id) == played(rewards_due_fen=given_fen)
     settle()
     assert {Order.objects.get(pk=order.pk).state for order in orders} == {"SHIPPED"}
     assert (look_now(), look_now()) == (1, 0)
@@ -114,6 +134,7 @@ def test_money_comes_when_all_orders_have_left(kind, given_fen):
     request = AfterSaleRequest.objects.get(pk=reward.request_id)
     assert (request.cause, request.state, request.order_id) == ("reward", "DONE", round_.order_id)
     assert Order.objects.get(pk=round_.order_id).state == "SHIPPED"
+    assert figures_of(round_.campaign_id) == played(cost_fen=given_fen, rewards=1)
     assert list(find_wrong_rewards()) == []
     # The control: another amount than was said.
     Reward.objects.filter(pk=round_.pk).update(amount_fen=given_fen + 1)
@@ -127,6 +148,7 @@ def test_money_is_withheld_when_an_order_is_refunded_before():
     settle()
     assert look_now() == 0
     assert refunds_of(round_.payment) == []
+    assert figures_of(round_.campaign_id) == played(returned=1) - Counter(bought=1, new_members=1)
     assert list(find_wrong_rewards()) == []
 
 

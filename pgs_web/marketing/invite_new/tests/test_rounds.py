@@ -111,6 +111,11 @@ def test_the_passes_open_the_intake(db):
         opening = client(leader.member_id).get(f"{ROOT}rounds/{round_.pk}/").json()["entry"]
         assert buy(stranger, opening).json()["code"] == "pass_not_valid"
         assert buy(leader, opening).status_code == 202
+        # Accepted in time; the row is late.
+        Round.objects.filter(pk=round_.pk).update(open_by=DatabaseNow(after=-timedelta(hours=1)))
+        assert notice_openings() == 0
+        late = client(leader.member_id).get(f"{ROOT}rounds/{round_.pk}/").json()
+        assert (late["state"], late["entry"]) == ("OPENING", None)
         drain(Activity.objects.get(pk=round_.activity_id))
         notice_openings()
         joining = ask_join(round_, friend.member_id).json()["entry"]
@@ -215,8 +220,9 @@ def test_starts_that_are_refused():
     assert refused(start(old)) in {(409, "invite_new_round_limit"), (409, "invite_new_round_open")}
     round_ = own_rounds(member_id=old).get()
     Round.objects.filter(pk=round_.pk).update(open_by=DatabaseNow(after=-timedelta(hours=1)))
-    assert client(old).get(f"{ROOT}rounds/{round_.pk}/").json()["state"] == "EXPIRED"
+    assert client(old).get(f"{ROOT}rounds/{round_.pk}/").json()["entry"] is None
     assert notice_openings() == 1
+    assert client(old).get(f"{ROOT}rounds/{round_.pk}/").json()["state"] == "EXPIRED"
     assert refused(start(old)) == (409, "invite_new_round_limit")
     switch_play(code=CODE, is_draining=True, based_on=0, author="test", reason="test")
     assert refused(start(old)) == (409, "play_draining")

@@ -11,9 +11,13 @@ from pgs_data.sharding.transactions import node_transaction
 from pgs_web.marketing.invite_new.cards import describe_card
 from pgs_web.marketing.invite_new.models import Reward
 from pgs_web.marketing.invite_new.selectors import count_others, get_round, own_rounds
-from pgs_web.marketing.invite_new.services import joining, rewarding
-from pgs_web.marketing.invite_new.states import RoundState
+from pgs_web.marketing.invite_new.services import joining, rewarding, undo_rewards
+from pgs_web.marketing.invite_new.states import CODE, RoundState
 from pgs_web.marketing.invite_new.tests.test_following import LEADER, make_round
+from pgs_web.plays.figures.selectors import read_counted
+from pgs_web.plays.figures.services import fold_figures
+from pgs_web.trade.coupon.services import issue_coupon
+from pgs_web.trade.coupon.terms import CouponTerms
 from pgs_web.trade.group.models import Group, Seat
 from pgs_web.trade.group.states import SeatState
 from pgs_web.trade.group.tests.making import make_group, make_seat
@@ -44,6 +48,37 @@ def test_an_extended_group_is_open_longer():
     assert joining._pass_until(locked, now=now) == deadline
     assert describe_card(get_round(round_id=round_.pk)).ends_at == deadline
     assert [one.until for one in own_rounds(member_id=LEADER)] == [deadline]
+
+
+@pytest.mark.parametrize("kind", ["coupon", "refund", "free_order"])
+@pytest.mark.parametrize(("state", "undone"), [("DUE", "WITHHELD"), ("PAID", "TAKEN_BACK or OWED")])
+def test_every_reward_is_undone_once_when_an_order_is_refunded(kind, state, undone):
+    """A coupon is taken back; money that has gone is owed, and costs the campaign what it was."""
+    round_ = make_round(state=RoundState.SUCCEEDED, running_in=None)
+    now = database_now(alias_of_id(round_.pk))
+    terms = CouponTerms(title="t", amount_fen=30, threshold_fen=0, valid_from=now, expires_at=now + timedelta(days=1))
+    coupon = issue_coupon(issuer=CODE, reference=str(round_.pk), member_id=LEADER, terms=terms)
+    reward = Reward.objects.create(
+        round_id=round_.pk,
+        member_id=LEADER,
+        # The group's id names its node.
+        group_id=round_.pk,
+        order_id=8,
+        kind=kind,
+        amount_fen=30,
+        order_ids=[8, 9],
+        state=state,
+        coupon_id=coupon.pk if kind == "coupon" and state == "PAID" else None,
+        granted_at=now,
+        changed_at=now,
+    )
+    assert [undo_rewards({order_id: round_.pk}) for order_id in (11, 9, 8)] == [0, 1, 0]
+    reward.refresh_from_db()
+    assert reward.state == (undone if state == "DUE" else "TAKEN_BACK" if kind == "coupon" else "OWED")
+    fold_figures()
+    figures = read_counted(code=CODE, campaign_ids=[round_.campaign_id]).of(round_.campaign_id)
+    assert figures["rewards_due_fen"] == (-30 if state == "DUE" else 0)
+    assert figures["cost_fen"] == (-30 if reward.state == "TAKEN_BACK" else 0)
 
 
 def test_a_reward_that_fails_holds_up_no_other():
