@@ -98,7 +98,10 @@ def _headline(round_: Round, seats_left: int | None, *, is_own: bool) -> str:
 def _notes(round_: Round) -> list[str]:
     if round_.state not in OPEN:
         return []
-    return [_("%(count)d of its seats are for new members.") % {"count": round_.new_seats}]
+    said = ngettext(
+        "%(count)d of its seats is for a new member.", "%(count)d of its seats are for new members.", round_.new_seats
+    )
+    return [said % {"count": round_.new_seats}]
 
 
 def _end(round_: Any) -> tuple[datetime | None, str]:

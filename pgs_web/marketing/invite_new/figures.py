@@ -88,13 +88,10 @@ def _say_sale(activity: Activity) -> str:
 
 
 def _say_seats(activity: Activity) -> str:
-    others = activity.group_size - 1 - activity.new_seats
-    said = (
-        _("%(size)d members: the leader, and %(new)d new members")
-        if not others
-        else _("%(size)d members: the leader, at least %(new)d new members, and %(others)d who need not be new")
-    )
-    return said % {"size": activity.group_size, "new": activity.new_seats, "others": others}
+    seats = {"size": activity.group_size, "new": activity.new_seats}
+    if activity.new_seats == activity.group_size - 1:
+        return _("%(size)d members; all but the leader have to be new") % seats
+    return _("%(size)d members; besides the leader at least %(new)d of them new") % seats
 
 
 def _say_minutes(seconds: int) -> str:
@@ -110,9 +107,9 @@ def _say_reward(rules: Mapping[str, Any], reward_fen: int) -> str:
             "days": rules["coupon_days"],
         }
     if kind == RewardKind.REFUND:
-        return _("%(amount)s back, when all orders of the group have left") % amount
+        return _("%(amount)s back, once all orders of the group are shipped") % amount
     if kind == RewardKind.FREE_ORDER:
-        return _("the order for free: %(amount)s back, when all orders of the group have left") % amount
+        return _("the order for free: %(amount)s back, once all orders of the group are shipped") % amount
     return _("none")
 
 

@@ -50,7 +50,7 @@ def test_rules_are_previewed():
     activity = make_activity()
     told = preview(activity=activity, reward_kind="coupon", reward_fen=300, coupon_threshold_fen=500)
     assert told["Group price"] == "¥10.00 instead of ¥15.00"
-    assert told["A group"] == "3 members: the leader, at least 1 new members, and 1 who need not be new"
+    assert told["A group"] == "3 members; besides the leader at least 1 of them new"
     assert told["Reward of the leader"] == "a coupon of ¥3.00 from an order of ¥5.00 on, for 7 days"
     assert (told["Rewards cost"], told["A new member costs"]) == ("up to ¥30.00 of ¥1000.00", "up to ¥3.00 in rewards")
     assert "the coupon" in told["Who bears it"]
