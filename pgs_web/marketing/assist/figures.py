@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 from pgs_web.display.activity.models import Activity
 from pgs_web.marketing.assist.forms import worst_case_fen
 from pgs_web.marketing.assist.models import StartCount, UnitCount
+from pgs_web.plays.figures.names import REWARD_ORDERS
 from pgs_web.plays.models import CampaignRules
 from pgs_web.plays.telling import Figure, OwnFigure, PreviewLine, Unit, say_fen
 
@@ -18,6 +19,8 @@ REWARDS, LAPSED = "rewards_fen", "lapsed"
 OWN_FIGURES = (
     OwnFigure(name=LAPSED, title=gettext_lazy("not bought in time")),
     OwnFigure(name=REWARDS, title=gettext_lazy("coupons of helpers"), unit=Unit.FEN),
+    # Their discounts are in the cost, the members whom they won among the new ones; no unit was bought.
+    OwnFigure(name=REWARD_ORDERS, title=gettext_lazy("orders with them")),
 )
 
 

@@ -22,6 +22,7 @@ from pgs_web.marketing.assist.messages import RETURN_UNIT, REWARD
 from pgs_web.marketing.assist.models import Round
 from pgs_web.marketing.assist.selectors import describe_helps
 from pgs_web.marketing.assist.services import (
+    campaigns_of_rewards,
     end_overdue_rounds,
     issue_rewards,
     return_units,
@@ -32,6 +33,7 @@ from pgs_web.marketing.assist.states import CODE, RoundState
 from pgs_web.marketing.assist.story import AssistStory
 from pgs_web.plays.cards import Card
 from pgs_web.plays.contract import Play, PlayCheck, PlayJob
+from pgs_web.plays.purchases.models import RewardPurchase
 from pgs_web.plays.purchases.services import count_purchases, return_purchases
 from pgs_web.plays.rounds import campaigns_of_rounds, get_round
 from pgs_web.plays.shares import read_share_code
@@ -120,9 +122,10 @@ class Assist(Play):
         return describe_card(round_, helps=describe_helps(round_))
 
     def on_order_paid(self, messages: "Sequence[Message]") -> None:
-        """Reserved units are bought, and counted."""
+        """Reserved units are bought, and counted; so is what helpers buy with their coupons."""
         settle_orders(messages)
         count_purchases(messages, code=CODE, campaigns_of=CAMPAIGNS_OF)
+        count_purchases(messages, code=CODE, campaigns_of=campaigns_of_rewards, kept=RewardPurchase)
 
     def on_order_cancelled(self, messages: "Sequence[Message]") -> None:
         """Reserved units may be ordered again, or go back."""
@@ -132,6 +135,7 @@ class Assist(Play):
         """Reserved units may be ordered again, or go back; they are counted no longer."""
         settle_orders(messages)
         return_purchases(messages, code=CODE, campaigns_of=CAMPAIGNS_OF)
+        return_purchases(messages, code=CODE, campaigns_of=campaigns_of_rewards, kept=RewardPurchase)
 
 
 PLAY = Assist()

@@ -9,6 +9,8 @@ NEW_HELPERS = "new_helpers"
 # Orders that were paid with what the game gave, and those of them whose money went back.
 BOUGHT = "bought"
 RETURNED = "returned"
+# Orders of anything that were paid with what the game gave who helped; a game that gives it shows them as its own.
+REWARD_ORDERS = "reward_orders"
 # What the shop gave for them: discounts, rewards; less what came back.
 COST = "cost_fen"
 # Buyers who had never paid an order before.

@@ -7,9 +7,9 @@ from pgs_data.clock import DatabaseNow
 from pgs_data.messaging.relay import Message
 from pgs_data.sharding.slots import ids_by_node
 from pgs_data.sharding.transactions import node_transaction
-from pgs_web.plays.figures.names import BOUGHT, COST, NEW_MEMBERS, RETURNED
+from pgs_web.plays.figures.names import COST, NEW_MEMBERS, RETURNED
 from pgs_web.plays.figures.services import count_figures
-from pgs_web.plays.purchases.models import Purchase
+from pgs_web.plays.purchases.models import PaidOrder, Purchase
 from pgs_web.trade.coupon.models import Coupon, CouponUse
 from pgs_web.trade.order.newness import claim_first_payments
 
@@ -18,8 +18,12 @@ from pgs_web.trade.order.newness import claim_first_payments
 CampaignsOf = Callable[[str, Collection[str]], Mapping[str, int]]
 
 
-def count_purchases(messages: Sequence[Message], *, code: str, campaigns_of: CampaignsOf) -> None:
+def count_purchases(
+    messages: Sequence[Message], *, code: str, campaigns_of: CampaignsOf, kept: type[PaidOrder] = Purchase
+) -> None:
     """Call it in a game's on_order_paid: counts orders paid with coupons that the game issued (`issuer` is its code).
+
+    `kept`: RewardPurchase where `campaigns_of` knows rewards of helpers.
 
     One query a node for a batch in which the game has none. Repeatable: who tells it twice counts once; of two at once
     the primary key refuses one, whose batch comes again.
@@ -27,20 +31,24 @@ def count_purchases(messages: Sequence[Message], *, code: str, campaigns_of: Cam
     members = {message.payload["order_id"]: message.payload["member_id"] for message in messages}
     for alias, order_ids in ids_by_node(members).items():
         of_node = {order_id: members[order_id] for order_id in order_ids}
-        _count_on_node(alias, of_node, code=code, campaigns_of=campaigns_of)
+        _count_on_node(alias, of_node, code=code, campaigns_of=campaigns_of, kept=kept)
 
 
-def return_purchases(messages: Sequence[Message], *, code: str, campaigns_of: CampaignsOf) -> None:
+def return_purchases(
+    messages: Sequence[Message], *, code: str, campaigns_of: CampaignsOf, kept: type[PaidOrder] = Purchase
+) -> None:
     """Call it in a game's on_order_refunded: what was counted for these orders is taken back, once.
 
     An order whose payment is told later than its refund is counted here first, so that it isn't counted afterwards.
     """
-    count_purchases(messages, code=code, campaigns_of=campaigns_of)
+    count_purchases(messages, code=code, campaigns_of=campaigns_of, kept=kept)
     for alias, order_ids in ids_by_node(message.payload["order_id"] for message in messages).items():
-        _return_on_node(alias, order_ids, code=code)
+        _return_on_node(alias, order_ids, code=code, kept=kept)
 
 
-def _count_on_node(alias: str, members: Mapping[int, int], *, code: str, campaigns_of: CampaignsOf) -> None:
+def _count_on_node(
+    alias: str, members: Mapping[int, int], *, code: str, campaigns_of: CampaignsOf, kept: type[PaidOrder]
+) -> None:
     uses = list(CouponUse.objects.on_node(alias).filter(order_id__in=list(members)))
     if not uses:
         return
@@ -55,13 +63,13 @@ def _count_on_node(alias: str, members: Mapping[int, int], *, code: str, campaig
             costs[use.order_id] += use.discount_fen
             # With coupons of two campaigns it counts for one of them.
             bought_in[use.order_id] = campaign_id
-    known = Purchase.objects.on_node(alias).filter(pk__in=list(costs)).values_list("pk", flat=True)
+    known = kept.objects.on_node(alias).filter(pk__in=list(costs)).values_list("pk", flat=True)
     fresh = sorted(set(costs) - set(known))
     if not fresh:
         return
     firsts = claim_first_payments({order_id: members[order_id] for order_id in fresh})
     purchases = [
-        Purchase(
+        kept(
             order_id=order_id,
             code=code,
             campaign_id=bought_in[order_id],
@@ -72,13 +80,13 @@ def _count_on_node(alias: str, members: Mapping[int, int], *, code: str, campaig
         for order_id in fresh
     ]
     with node_transaction(alias):
-        Purchase.objects.bulk_create(purchases)
+        kept.objects.bulk_create(purchases)
         _count(purchases, sign=1)
 
 
-def _return_on_node(alias: str, order_ids: Sequence[int], *, code: str) -> None:
+def _return_on_node(alias: str, order_ids: Sequence[int], *, code: str, kept: type[PaidOrder]) -> None:
     with node_transaction(alias):
-        rows = Purchase.objects.on_node(alias).filter(pk__in=order_ids, code=code, returned_at=None)
+        rows = kept.objects.on_node(alias).filter(pk__in=order_ids, code=code, returned_at=None)
         # Locked: of two at once the second finds none.
         purchases = list(rows.select_for_update().order_by("pk"))
         if purchases:
@@ -86,9 +94,9 @@ def _return_on_node(alias: str, order_ids: Sequence[int], *, code: str) -> None:
             _count(purchases, sign=-1)
 
 
-def _count(purchases: Sequence[Purchase], *, sign: int) -> None:
+def _count(purchases: Sequence[PaidOrder], *, sign: int) -> None:
     """Of one node, in its open transaction."""
-    by_campaign: defaultdict[tuple[str, int], list[Purchase]] = defaultdict(list)
+    by_campaign: defaultdict[tuple[str, int], list[PaidOrder]] = defaultdict(list)
     for purchase in purchases:
         by_campaign[purchase.code, purchase.campaign_id].append(purchase)
     for (code, campaign_id), bought in by_campaign.items():
@@ -97,8 +105,8 @@ def _count(purchases: Sequence[Purchase], *, sign: int) -> None:
             campaign_id=campaign_id,
             shard_key=bought[0].order_id,
             amounts={
-                BOUGHT: sign * len(bought),
-                RETURNED: len(bought) if sign < 0 else 0,
+                bought[0].figure: sign * len(bought),
+                RETURNED: len(bought) if sign < 0 and bought[0].counts_returns else 0,
                 COST: sign * sum(purchase.cost_fen for purchase in bought),
                 NEW_MEMBERS: sign * sum(purchase.is_new_member for purchase in bought),
             },

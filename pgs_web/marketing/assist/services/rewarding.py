@@ -1,12 +1,14 @@
 """Helpers' coupons: one a help, on the helper's node."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from pgs_data.clock import database_now
 from pgs_data.messaging.relay import Message
+from pgs_data.sharding.slots import ids_by_node
+from pgs_web.marketing.assist.models import Round
 from pgs_web.marketing.assist.states import CODE
 from pgs_web.trade.coupon.services import issue_coupons
 from pgs_web.trade.coupon.terms import CouponTerms
@@ -17,6 +19,16 @@ HELP = "help:"
 def reference_of(round_id: int) -> str:
     """What a helper's coupon was issued for; a member helps in a group once."""
     return f"{HELP}{round_id}"
+
+
+def campaigns_of_rewards(alias: str, references: Collection[str]) -> dict[str, int]:
+    """Campaign of the group that each helper's coupon came from, wherever the group is; for count_purchases."""
+    wanted = {int(reference.removeprefix(HELP)): reference for reference in references if reference.startswith(HELP)}
+    found: dict[str, int] = {}
+    for node, round_ids in ids_by_node(wanted).items():
+        rows = Round.objects.on_node(node).filter(pk__in=round_ids).values_list("pk", "campaign_id")
+        found.update((wanted[pk], campaign_id) for pk, campaign_id in rows)
+    return found
 
 
 def issue_rewards(messages: Sequence[Message]) -> None:

@@ -29,7 +29,7 @@ from pgs_web.trade.stock.selectors import read_bought
 
 log = structlog.get_logger(__name__)
 
-UNDONE = (OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED, OrderState.REJECTED)
+UNDONE = (OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED)
 
 
 def settle_orders(messages: Sequence[Message]) -> None:

@@ -13,7 +13,7 @@ from pgs_task.play_messages.services import routes_of_play
 from pgs_web.display.activity.models import Activity
 from pgs_web.marketing.assist.models import Round, UnitCount
 from pgs_web.marketing.assist.play import PLAY
-from pgs_web.marketing.assist.services import help_round, start_round
+from pgs_web.marketing.assist.services import buy_round, help_round, start_round
 from pgs_web.marketing.assist.states import CODE
 from pgs_web.plays.contract import HOOKS
 from pgs_web.plays.models import Campaign
@@ -89,7 +89,8 @@ def deliver() -> None:
 
 def order_unit(round_: Round, *, with_coupon: bool = True) -> Order:
     """The unit is ordered, at the assist price."""
-    order = make_order(member_id=round_.member_id, activity_id=round_.activity_id, unit_price_fen=1000)
+    key = buy_round(member_id=round_.member_id, round_id=round_.pk).idempotency_key
+    order = make_order(member_id=round_.member_id, activity_id=round_.activity_id, unit_price_fen=1000, key=key)
     Order.objects.filter(pk=order.pk).update(wishes=BY_PASS_BIT)
     if with_coupon:
         use_coupons(member_id=round_.member_id, order_id=order.pk, coupon_ids=[round_.coupon_id or 0])

@@ -12,17 +12,21 @@ from pgs_web.marketing.assist.states import CODE, RoundState
 from pgs_web.marketing.assist.tests.making import (
     assist,
     begin,
+    deliver,
     let_time_to_buy_end,
     make_campaign,
     make_rules,
     order_unit,
 )
+from pgs_web.marketing.assist.tests.test_rounds import rewards_of
 from pgs_web.marketing.assist.tests.test_units import now_of, settle
 from pgs_web.plays.figures.names import ending
 from pgs_web.plays.figures.selectors import read_counted
 from pgs_web.plays.figures.services import fold_figures
 from pgs_web.plays.tests.making import let_end, make_helpers
-from pgs_web.trade.order.services import mark_paid
+from pgs_web.trade.order.services import finish_refund, mark_paid, start_refund, use_coupons
+from pgs_web.trade.order.states import RefundReason
+from pgs_web.trade.order.tests.making import make_order
 
 pytestmark = pytest.mark.django_db(databases="__all__", transaction=True)
 
@@ -46,6 +50,28 @@ def test_each_fact_is_counted_once():
     assert +read_counted(code=CODE, campaign_ids=[campaign.pk]).of(campaign.pk) == played
     assert [(one.value, one.of) for one in PLAY.read_figures([campaign.pk])[campaign.pk]] == [(1, 5), (4, 1000)]
     assert Round.objects.get(pk=bought.pk).order_id == order.pk
+
+
+def test_what_helpers_buy_costs_and_may_win_members_but_is_no_unit():
+    campaign, (helper,) = make_campaign(needed=1), make_helpers(1, is_new=True)
+    assist(begin(campaign), helper)
+    deliver()
+    order = make_order(member_id=helper, unit_price_fen=1000)
+    use_coupons(member_id=helper, order_id=order.pk, coupon_ids=[rewards_of(helper)[0].pk])
+    mark_paid(order_id=order.pk, paid_at=order.accepted_at)
+    deliver()
+
+    def counted() -> dict[str, int]:
+        while fold_figures():
+            pass
+        told = read_counted(code=CODE, campaign_ids=[campaign.pk]).of(campaign.pk)
+        return {name: told[name] for name in ("reward_orders", "cost_fen", "new_members", "bought", "returned")}
+
+    assert counted() == {"reward_orders": 1, "cost_fen": 20, "new_members": 1, "bought": 0, "returned": 0}
+    start_refund(order_id=order.pk, reason=RefundReason.BY_MEMBER, actor="test")
+    finish_refund(order_id=order.pk)
+    deliver()
+    assert not any(counted().values())
 
 
 def test_rules_are_previewed():
