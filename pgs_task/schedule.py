@@ -67,6 +67,8 @@ JOBS: tuple[Job, ...] = (
     Job("settle_days", "pgs_task.settlement.services.settle_due_days", 300, lease_seconds=120),
     # What games have counted since goes into their figures.
     Job("fold_figures", "pgs_web.plays.figures.services.fold_figures", 2, lease_seconds=30),
+    # Who helped whom in campaigns that were closed half a year ago.
+    Job("forget_helps", "pgs_web.plays.forgetting.forget_helps", 60, lease_seconds=30),
     # Messages of games that were gone, and are on again.
     Job("return_messages", "pgs_task.play_messages.services.return_messages", 10),
     # Messages of games that never came back.

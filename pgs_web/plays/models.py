@@ -32,6 +32,8 @@ class Campaign(models.Model):
     created_at = models.DateTimeField(_("created at"))
     # Set once; nothing new starts from then on.
     closed_at = models.DateTimeField(_("closed at"), null=True)
+    # When the last row of its helps was deleted (forgetting.py).
+    helps_forgotten_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         db_table = "play_campaign"

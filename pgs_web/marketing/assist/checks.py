@@ -13,6 +13,7 @@ from pgs_web.marketing.assist.models import Round, StartCount, UnitClaim, UnitCo
 from pgs_web.marketing.assist.services.rewarding import HELP, reference_of
 from pgs_web.marketing.assist.states import CODE, ENTITLED, RoundState
 from pgs_web.plays.eligibility.models import Help
+from pgs_web.plays.forgetting import find_forgotten
 from pgs_web.plays.rounds import GRACE, find_overdue, rounds_by_page
 from pgs_web.trade.coupon.models import Coupon
 from pgs_web.trade.coupon.states import CouponState
@@ -27,8 +28,9 @@ def find_wrong_helps() -> Iterator[str]:
     for alias, page in rounds_by_page(Round):
         rows = Help.objects.on_node(alias).filter(round_id__in=[round_.pk for round_ in page]).values_list("round_id")
         counts = dict(rows.annotate(count=Count("id")).order_by())
+        forgotten = find_forgotten({round_.campaign_id for round_ in page})
         for round_ in page:
-            count = counts.get(round_.pk, 0)
+            count = round_.help_count if round_.campaign_id in forgotten else counts.get(round_.pk, 0)
             if count != round_.help_count:
                 yield f"round {round_.pk}: {count} helped, it says {round_.help_count}"
             elif (round_.state in COMPLETE) != (count == round_.needed):
@@ -88,7 +90,8 @@ def find_wrong_rights() -> Iterator[str]:
 def find_wrong_rewards() -> Iterator[str]:
     """Helps without their coupon, or with another one, and coupons without a help."""
     for alias, page in rounds_by_page(Round):
-        worth = {round_.pk: round_.reward_fen for round_ in page}
+        forgotten = find_forgotten({round_.campaign_id for round_ in page})
+        worth = {round_.pk: round_.reward_fen for round_ in page if round_.campaign_id not in forgotten}
         for helps in _helps_by_page(alias, worth):
             coupons = _rewards_of(helps)
             for round_id, helper_id in helps:
@@ -165,12 +168,16 @@ def _find_undue(alias: str) -> Iterator[str]:
         last_id = page[-1][0]
         wanted = {int(reference.removeprefix(HELP)) for _pk, _member_id, reference in page}
         helps: set[tuple[int, int]] = set()
+        campaigns: dict[int, int] = {}
         for node, round_ids in ids_by_node(wanted).items():
+            campaigns.update(Round.objects.on_node(node).filter(pk__in=round_ids).values_list("pk", "campaign_id"))
             helps.update(
                 Help.objects.on_node(node)
                 .filter(round_id__in=round_ids, helper_id__in={member_id for _pk, member_id, _reference in page})
                 .values_list("round_id", "helper_id")
             )
+        forgotten = find_forgotten(set(campaigns.values()))
         for pk, member_id, reference in page:
-            if (int(reference.removeprefix(HELP)), member_id) not in helps:
+            round_id = int(reference.removeprefix(HELP))
+            if (round_id, member_id) not in helps and campaigns.get(round_id) not in forgotten:
                 yield f"coupon {pk}: member {member_id} has it for a help that isn't there"

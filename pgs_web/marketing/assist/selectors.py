@@ -10,7 +10,8 @@ from pgs_web.plays.eligibility.models import Help
 
 
 def describe_helps(round_: Round) -> list[dict[str, Any]]:
-    """Who helped, masked, in their order; as many as are needed at most."""
+    """Who helped, masked, in their order; as many as are needed at most. Nobody, long after the campaign was closed
+    (plays/forgetting.py)."""
     rows = Help.objects.on_node(alias_of_id(round_.pk)).filter(round_id=round_.pk).order_by("pk")
     helps = list(rows.values_list("helper_id", "created_at")[: round_.needed])
     names = get_masked_names(helper_id for helper_id, _helped_at in helps)

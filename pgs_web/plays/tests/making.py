@@ -5,10 +5,12 @@ from datetime import timedelta
 from django.core.signing import TimestampSigner
 from rest_framework.test import APIClient
 
-from pgs_data.clock import database_now
+from pgs_data.clock import DatabaseNow, database_now
 from pgs_web.member.models import Member
 from pgs_web.member.tokens import issue_access_token
+from pgs_web.plays.forgetting import KEEP, MARGIN, forget_helps
 from pgs_web.plays.helping import Helper
+from pgs_web.plays.models import Campaign
 from pgs_web.plays.round_models import RoundModel
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.tests.making import make_order
@@ -25,6 +27,12 @@ def client(member_id: int | None = 10) -> APIClient:
 
 def refused(answer) -> tuple[int, str]:
     return answer.status_code, answer.json()["code"]
+
+
+def forget_helps_of(campaign_id: int) -> None:
+    """The campaign was closed half a year ago, and its helps are deleted."""
+    Campaign.objects.filter(pk=campaign_id).update(closed_at=DatabaseNow(after=-(KEEP + 2 * MARGIN)))
+    assert forget_helps()
 
 
 def make_helpers(count: int, *, is_new: bool = False) -> list[int]:

@@ -33,7 +33,7 @@ from pgs_web.member.models import Member
 from pgs_web.plays.errors import BadRules
 from pgs_web.plays.services import change_rules, close_campaign, create_campaign, switch_play
 from pgs_web.plays.shares import write_share_code
-from pgs_web.plays.tests.making import client, refused
+from pgs_web.plays.tests.making import client, forget_helps_of, refused
 from pgs_web.trade.coupon.errors import CouponDoesNotFit
 from pgs_web.trade.coupon.models import Coupon
 from pgs_web.trade.coupon.services import expire_coupons
@@ -153,6 +153,10 @@ def test_a_complete_packet_takes_no_help_and_is_redeemed_once():
     assert (coupon.amount_fen, coupon.threshold_fen, coupon.member_id) == (1000, 2000, 10)
     assert try_help(packet, 4) == "red_packet_over"
     assert (offences(), envelope_of(packet.campaign_id)) == ([], (1000, 1))
+    # The judge forgets who helped, the packet and its proof don't.
+    forget_helps_of(packet.campaign_id)
+    proof = client(None).get(f"{ROOT}shares/{code_of(packet.pk)}/proof/").json()
+    assert ([help_["added_fen"] for help_ in proof["helps"]], offences()) == ([100, 200, 600], [])
 
 
 def test_an_expired_packet_gives_its_money_back_once_and_unused_coupons_are_told():
