@@ -30,6 +30,11 @@ urlpatterns = [
     path("games/<slug:code>/", admin.site.admin_view(show_play), name="play"),
     path("games/<slug:code>/figures/", admin.site.admin_view(show_figures), name="play_figures"),
     path("games/<slug:code>/preview/", admin.site.admin_view(preview_rules), name="play_preview"),
+    path(
+        "games/<slug:code>/<id:campaign_id>/preview/",
+        admin.site.admin_view(preview_rules),
+        name="play_preview",
+    ),
     path("games/<slug:code>/refused/", admin.site.admin_view(show_refusals), name="play_refusals"),
     path("games/<slug:code>/<id:campaign_id>/", admin.site.admin_view(show_play), name="campaign"),
     path("invariants/", admin.site.admin_view(show_invariants), name="invariants"),

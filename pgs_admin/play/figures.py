@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from pgs_admin.acts import say_outage
+from pgs_admin.play.campaigns import read_page
 from pgs_admin.tables import show_yuan
 from pgs_web.api.errors import OUTAGES
 from pgs_web.plays.contract import Play
@@ -23,8 +24,6 @@ from pgs_web.plays.figures.selectors import MOST_WAITING, CountedFigures, read_c
 from pgs_web.plays.models import Campaign
 from pgs_web.plays.registry import find_play
 from pgs_web.plays.telling import Figure, Unit
-
-CAMPAIGNS_SHOWN = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,11 +42,11 @@ def show_figures(request: HttpRequest, code: str) -> HttpResponse:
     if play is None:
         raise Http404
     try:
-        campaigns = list(Campaign.objects.filter(code=code).order_by("-id")[:CAMPAIGNS_SHOWN])
+        page = read_page(request, code=code)
     except OUTAGES:
         messages.error(request, say_outage())
         return HttpResponseRedirect(reverse("admin:index"))
-    campaign_ids = [campaign.pk for campaign in campaigns]
+    campaign_ids = [campaign.pk for campaign in page.campaigns]
     counted = read_counted(code=code, campaign_ids=campaign_ids)
     for alias in counted.away:
         messages.warning(
@@ -65,8 +64,9 @@ def show_figures(request: HttpRequest, code: str) -> HttpResponse:
         **admin.site.each_context(request),
         "title": _("%(play)s: figures") % {"play": play.title},
         "play": play,
+        "page": page,
         "headers": [*_headers(play), *titles],
-        "rows": list(_rows(play, campaigns, counted, read or {}, titles)),
+        "rows": list(_rows(play, page.campaigns, counted, read or {}, titles)),
         "waiting": f"{MOST_WAITING}+" if counted.waiting >= MOST_WAITING else counted.waiting,
     }
     return TemplateResponse(request, "pgs_admin/play_figures.html", context)

@@ -6,6 +6,9 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
+from pgs_web.plays.models import Campaign
+from pgs_web.plays.services import find_change_problems
+
 _WIDGETS: dict[type[forms.Field], type[forms.Widget]] = {
     forms.IntegerField: UnfoldAdminIntegerFieldWidget,
     forms.CharField: UnfoldAdminTextInputWidget,
@@ -30,6 +33,19 @@ class CampaignForm(forms.Form):
     title = forms.CharField(label=_("title"), max_length=80, widget=UnfoldAdminTextInputWidget)
     based_on = forms.IntegerField(min_value=0, max_value=2**31 - 2, widget=forms.HiddenInput)
     reason = forms.CharField(label=_("Reason"), max_length=200, widget=UnfoldAdminTextInputWidget)
+
+
+def judge_rules(form: forms.Form, *, code: str, campaign: Campaign | None, based_on: int | None = None) -> bool:
+    """Whether the rules are good by themselves and, for a campaign, as what comes after those of version `based_on`
+    (its present one, without); else the form's errors say why not. Raises PlayMoved, and outages."""
+    if not form.is_valid() or campaign is None:
+        return form.is_valid()
+    problems = find_change_problems(
+        code=code, campaign_id=campaign.pk, based_on=based_on or campaign.version, rules=form.cleaned_data
+    )
+    for field, said in problems.items():
+        form.add_error(field, str(said))
+    return not problems
 
 
 def make_rule_form(form_class: type[forms.Form], data: Any, rules: dict[str, Any] | None) -> forms.Form:

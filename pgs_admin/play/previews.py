@@ -9,26 +9,31 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from pgs_admin.acts import say_outage
-from pgs_admin.play.forms import make_rule_form
+from pgs_admin.play.forms import judge_rules, make_rule_form
 from pgs_web.api.errors import OUTAGES
 from pgs_web.plays.contract import Play
+from pgs_web.plays.models import Campaign
 from pgs_web.plays.registry import find_play
 
 
 @never_cache
 @require_POST
 @permission_required("plays.view_playswitch", raise_exception=True)
-def preview_rules(request: HttpRequest, code: str) -> JsonResponse:
+def preview_rules(request: HttpRequest, code: str, campaign_id: int | None = None) -> JsonResponse:
     """Judges the rules that were sent and keeps nothing: `lines` of [title, text], or `errors` by the form's fields.
 
-    An error of no field has the name "". Always plain text; whoever shows it must not take it for HTML.
+    Of a campaign, also as what its present rules would be changed to. An error of no field has the name "". Always
+    plain text; whoever shows it must not take it for HTML.
     """
     play = find_play(code)
     if play is None or play.rule_form is None:
         raise Http404
     form = make_rule_form(play.rule_form, request.POST, None)
     try:
-        is_valid = form.is_valid()
+        campaign = None if campaign_id is None else Campaign.objects.filter(pk=campaign_id, code=code).first()
+        if campaign_id is not None and campaign is None:
+            raise Http404
+        is_valid = judge_rules(form, code=code, campaign=campaign)
         lines = tell_lines(play, form.cleaned_data) if is_valid else []
     except OUTAGES:
         return JsonResponse({"lines": [], "errors": {"": [say_outage()]}}, status=503)

@@ -16,10 +16,12 @@ from django.views.decorators.http import require_http_methods
 
 from pgs_admin.acts import say_outage, say_refusal
 from pgs_admin.audit import actor_of, note_outcome, record_act
-from pgs_admin.play.forms import CampaignForm, SwitchForm, make_rule_form
+from pgs_admin.play.campaigns import read_page
+from pgs_admin.play.forms import CampaignForm, SwitchForm, judge_rules, make_rule_form
 from pgs_admin.play.previews import tell_lines
 from pgs_web.api.errors import OUTAGES, Refusal
 from pgs_web.plays.contract import Play
+from pgs_web.plays.errors import PlayMoved
 from pgs_web.plays.models import Campaign, CampaignRules, PlaySwitch
 from pgs_web.plays.pages import PlayPage
 from pgs_web.plays.registry import all_plays, find_play, pages_of
@@ -74,12 +76,11 @@ def show_play(request: HttpRequest, code: str, campaign_id: int | None = None) -
         rule_form = make_rule_form(play.rule_form, data, rules[0].rules if rules else None) if play.rule_form else None
         if request.method == "POST":
             _require(request, STEER)
-            # Whoever closes a campaign changes no rules.
-            if about.is_valid() and (rule_form is None or "close" in request.POST or rule_form.is_valid()):
+            if about.is_valid() and _is_good(request, play, campaign, about.cleaned_data["based_on"], rule_form):
                 _steer(request, play, campaign, about.cleaned_data, getattr(rule_form, "cleaned_data", {}))
                 return HttpResponseRedirect(reverse("back_office:play", args=[code]))
         preview = _preview(play, rule_form, rules)
-        campaigns = list(Campaign.objects.filter(code=code).order_by("-id")[:ROWS_SHOWN])
+        page = read_page(request, code=code)
     except OUTAGES:
         messages.error(request, say_outage())
         return HttpResponseRedirect(reverse("admin:index"))
@@ -88,9 +89,11 @@ def show_play(request: HttpRequest, code: str, campaign_id: int | None = None) -
         "title": str(play.title),
         "play": play,
         "campaign": campaign,
-        "campaigns": campaigns,
+        "campaigns": page.campaigns,
+        "page": page,
         "lists": [_list_of(page) for page in pages_of(play) if request.user.has_perm(_view_of(page))],
-        "versions": [_tell_version(play, version) for version in rules],
+        "versions": [_tell_version(play, version) for version in rules[:ROWS_SHOWN]],
+        "has_older_versions": len(rules) > ROWS_SHOWN,
         "preview": preview,
         "has_preview": play.overrides("preview"),
         "about": about,
@@ -98,6 +101,18 @@ def show_play(request: HttpRequest, code: str, campaign_id: int | None = None) -
         "may_steer": request.user.has_perm(STEER),
     }
     return TemplateResponse(request, "pgs_admin/play.html", context)
+
+
+def _is_good(
+    request: HttpRequest, play: Play, campaign: Campaign | None, based_on: int, rule_form: forms.Form | None
+) -> bool:
+    """Whoever closes a campaign changes no rules; a version that isn't there is refused by who writes."""
+    if rule_form is None or "close" in request.POST:
+        return True
+    try:
+        return judge_rules(rule_form, code=play.code, campaign=campaign, based_on=based_on)
+    except PlayMoved:
+        return True
 
 
 def _preview(play: Play, rule_form: forms.Form | None, rules: list[CampaignRules]) -> list[tuple[str, str]]:
@@ -169,10 +184,10 @@ def _do(request: HttpRequest, row: LogEntry, deed: Callable[[], object]) -> None
 
 
 def _rules_of(campaign: Campaign | None) -> list[CampaignRules]:
-    """The newest versions of a campaign's rules."""
+    """The newest versions of a campaign's rules, one more than is shown."""
     if campaign is None:
         return []
-    return list(CampaignRules.objects.filter(campaign_id=campaign.pk).order_by("-version")[:ROWS_SHOWN])
+    return list(CampaignRules.objects.filter(campaign_id=campaign.pk).order_by("-version")[: ROWS_SHOWN + 1])
 
 
 def _list_of(page: PlayPage) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from django.db import OperationalError
 from django.test import Client
 from django.urls import reverse
 
-from pgs_admin.play import refusals
+from pgs_admin.play import campaigns, refusals
 from pgs_admin.play.pages import LookOnlyAdmin, make_page
 from pgs_admin.sharded import ShardedAdmin
 from pgs_admin.tests.making import HOSTILE, sign_in
@@ -139,6 +139,44 @@ def test_rules_are_previewed_without_being_kept():
     assert client.get(page).status_code == 405
     assert client.post(reverse("back_office:play_preview", args=["gone"])).status_code == 404
     assert Client().post(page).status_code == 302
+
+
+def test_a_change_is_judged_while_it_is_written_and_keeps_what_was_typed(monkeypatch):
+    client = sign_in("operations")
+    client.post(NEW, MAKE)
+    campaign = Campaign.objects.get()
+
+    def judge_change(_self, *, before, after):
+        return {"cards": f"{before['cards']} are less"} if after["cards"] < before["cards"] else {}
+
+    monkeypatch.setattr(Cards, "judge_change", judge_change)
+    page = reverse("back_office:play_preview", args=["cards", campaign.pk])
+    assert client.post(page, {"rules-cards": "2"}).json() == {"lines": [], "errors": {"rules-cards": ["3 are less"]}}
+    assert client.post(page, {"rules-cards": "4"}).json()["errors"] == {}
+    assert client.post(reverse("back_office:play_preview", args=["cards", 99])).status_code == 404
+    kept = client.post(
+        reverse("back_office:campaign", args=["cards", campaign.pk]), {**MAKE, "based_on": "1", "rules-cards": "2"}
+    )
+    assert (kept.status_code, kept.context["rule_form"].errors) == (200, {"cards": ["3 are less"]})
+    assert Campaign.objects.get().version == 1
+
+
+def test_campaigns_come_in_pages(monkeypatch):
+    monkeypatch.setattr(campaigns, "CAMPAIGNS_A_PAGE", 2)
+    made = [
+        create_campaign(code="cards", title=str(number), rules={"cards": 3}, author="x", reason="x")
+        for number in range(3)
+    ]
+    client = sign_in("viewer")
+    for page in (reverse("back_office:play_figures", args=["cards"]), NEW):
+        first = client.get(page)
+        assert list(first.context["page"].campaigns) == made[:0:-1]
+        older = f"?before={made[1].pk}"
+        assert older in first.content.decode()
+        last = client.get(f"{page}{older}")
+        assert (list(last.context["page"].campaigns), last.context["page"].older_before) == (made[:1], None)
+        for wrong in ("x", "-1", "9" * 30, "１"):
+            assert list(client.get(page, {"before": wrong}).context["page"].campaigns) == made[:0:-1]
 
 
 def test_a_campaigns_page_begins_with_its_preview():

@@ -6,6 +6,7 @@ from typing import Any
 import structlog
 from django.db import transaction
 from django.db.models import F
+from django.utils.functional import Promise
 
 from pgs_data.clock import DatabaseNow
 from pgs_web.api.errors import FieldProblem, NotFound
@@ -60,7 +61,9 @@ def change_rules(
     if code is None:
         raise NotFound
     checked = validate_rules(code=code, rules=rules)
-    _judge_change(code, campaign_id, based_on, checked)
+    problems = find_change_problems(code=code, campaign_id=campaign_id, based_on=based_on, rules=checked)
+    if problems:
+        raise BadRules(errors=[FieldProblem(field, "invalid", str(said)) for field, said in problems.items()])
     with transaction.atomic():
         present = Campaign.objects.filter(pk=campaign_id, version=based_on, closed_at=None)
         if not present.update(version=F("version") + 1):
@@ -91,14 +94,18 @@ def validate_rules(*, code: str, rules: Mapping[str, Any]) -> dict[str, Any]:
     return dict(form.cleaned_data)
 
 
-def _judge_change(code: str, campaign_id: int, based_on: int, checked: Mapping[str, Any]) -> None:
+def find_change_problems(
+    *, code: str, campaign_id: int, based_on: int, rules: Mapping[str, Any]
+) -> Mapping[str, str | Promise]:
+    """Why a campaign with the rules of version `based_on` can't go on with these, which its form has cleaned; by field.
+
+    Raises PlayMoved for a game that isn't on, or a version that isn't there.
+    """
     play = find_play(code)
     before = CampaignRules.objects.filter(campaign_id=campaign_id, version=based_on).first()
     if play is None or before is None:
         raise PlayMoved
-    problems = play.judge_change(before=before.rules, after=checked)
-    if problems:
-        raise BadRules(errors=[FieldProblem(field, "invalid", str(said)) for field, said in problems.items()])
+    return play.judge_change(before=before.rules, after=rules)
 
 
 def _write_version(campaign_id: int, version: int, rules: dict[str, Any], *, author: str, reason: str) -> CampaignRules:
