@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import islice
 
 from pgs_data.clock import from_ms
 from pgs_data.ids.snowflake import time_of_id
@@ -22,8 +21,6 @@ SECONDS_A_DAY = 86_400
 DAYS_KEPT = 3
 # Of the newest claims; a shopper who has more than this on the way sees the rest one by one.
 MOST_WAITING = 256
-# Mostly the first one is open.
-KEYS_A_LOOK = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,22 +76,16 @@ def find_accepted(keys: Iterable[tuple[int, str]]) -> dict[tuple[int, str], tupl
     return {one: told for one, told in found.items() if told[1].state is not HoldState.REJECTED}
 
 
-def find_open_key(keys: Iterable[str], *, member_id: int) -> str:
-    """The first of the keys (there may be no end of them) under which no order of the member was rejected lately.
+def find_rejected(keys: Iterable[tuple[int, str]]) -> set[tuple[int, str]]:
+    """Those of (member, idempotency key) whose order no database took, in the last days; raises RedisUnavailable.
 
-    No database has a row of a rejected order, and its key brings nothing else for up to two days. Raises
-    RedisUnavailable.
+    It has no row, and for up to two days its key brings nothing else: another try needs another key.
     """
-    left = iter(keys)
-    while some := list(islice(left, KEYS_A_LOOK)):
-        # A key that was forgotten and used again: its newest order counts.
-        claims = find_claims(((member_id, key) for key in some), _days_kept()[::-1])
-        holds = read_holds((activity_id, order_id) for order_id, activity_id in claims.values())
-        rejected = {order_id for order_id, hold in holds.items() if hold.state is HoldState.REJECTED}
-        for key in some:
-            if claims.get((member_id, key), (0, 0))[0] not in rejected:
-                return key
-    raise ValueError("All of the keys are used up.")
+    # A key that was forgotten and used again: its newest order counts.
+    claims = find_claims(keys, _days_kept()[::-1])
+    holds = read_holds((activity_id, order_id) for order_id, activity_id in claims.values())
+    rejected = {order_id for order_id, hold in holds.items() if hold.state is HoldState.REJECTED}
+    return {one for one, (order_id, _activity_id) in claims.items() if order_id in rejected}
 
 
 def list_own_orders(

@@ -9,7 +9,7 @@ from pgs_web.marketing.assist.models import Round
 from pgs_web.marketing.assist.states import CODE, RoundState
 from pgs_web.plays.rounds import get_own_round, state_now
 from pgs_web.trade.intake.passes import Entry, issue_pass
-from pgs_web.trade.intake.selectors import find_open_key
+from pgs_web.trade.intake.selectors import find_rejected
 from pgs_web.trade.order.models import Order, OrderMode
 from pgs_web.trade.order.states import OrderState
 
@@ -57,4 +57,8 @@ def _find_key(round_: Round) -> str:
     if standing is not None:
         return standing
     free = (key for key in (f"{prefix}{number}" for number in count(1)) if key not in states)
-    return find_open_key(free, member_id=round_.member_id)
+    key = next(free)
+    # Once, but for orders that no database took.
+    while find_rejected([(round_.member_id, key)]):
+        key = next(free)
+    return key

@@ -8,7 +8,6 @@ import pytest
 
 from pgs_data.clock import database_now
 from pgs_data.redis.connections import RedisUnavailable
-from pgs_data.redis.partitions import partition_of
 from pgs_data.sharding.slots import alias_of_id
 from pgs_task.handlers.tests.making import waiting_messages
 from pgs_web.api.errors import NotFound
@@ -42,17 +41,13 @@ from pgs_web.marketing.assist.tests.test_rounds import offences, rewards_of
 from pgs_web.plays.tests.making import let_end, make_helpers
 from pgs_web.trade.coupon.models import Coupon
 from pgs_web.trade.intake.errors import PassNotValid
-from pgs_web.trade.intake.messages import AdmitReply, Claim
 from pgs_web.trade.intake.passes import judge_entry
-from pgs_web.trade.intake.scripts import claim_keys
 from pgs_web.trade.intake.services import OrderRequest
-from pgs_web.trade.intake.tests.making import admit, make_admission
+from pgs_web.trade.intake.tests.making import accept_alone, reject
 from pgs_web.trade.order.models import Order, OrderMode
 from pgs_web.trade.order.services import cancel_order, finish_refund, mark_paid, revive_order, start_refund
 from pgs_web.trade.order.states import CancelReason, RefundReason
 from pgs_web.trade.order.tests.making import make_order
-from pgs_web.trade.stock.messages import SettleMovement
-from pgs_web.trade.stock.services import Settlement, settle_holds
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 REDIS_AWAY = RedisUnavailable[0]
@@ -339,23 +334,14 @@ def test_an_order_that_no_database_takes_leaves_its_buyer_another_key():
     def ask() -> str:
         return buy_round(member_id=10, round_id=round_.pk).idempotency_key
 
-    def order() -> tuple[str, int]:
-        admission = make_admission(activity, member_id=10, alone=True, key=ask())
-        claim_keys(
-            partition=partition_of(10),
-            claims=[Claim(member_id=10, key=ask(), digest="d", order_id=admission.order_id, activity_id=activity.pk)],
-        )
-        assert admit(admission)[0].reply is AdmitReply.ADMITTED
-        return admission.idempotency_key, admission.order_id
-
-    first, order_id = order()
+    first = ask()
+    order_id = accept_alone(activity, member_id=10, key=first)
     assert ask() == first, "on its way"
-    rejection = Settlement(
-        activity_id=activity.pk, order_id=order_id, movement=SettleMovement.REJECT, reason="not_writable"
-    )
-    settle_holds(settlements=[rejection])
-    second, order_id = order()
-    assert (second != first, ask()) == (True, second)
+    reject(activity, order_id)
+    second = ask()
+    assert second != first
+    order_id = accept_alone(activity, member_id=10, key=second)
+    assert ask() == second
     # The second one is written down, and undone: the third key is neither's.
     cancel(make_order(member_id=10, activity_id=activity.pk, order_id=order_id, key=second))
     assert ask() not in {first, second}

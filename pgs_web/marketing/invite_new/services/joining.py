@@ -16,11 +16,12 @@ from pgs_web.plays.eligibility.services import HelpWish, helping
 from pgs_web.plays.helping import Helper
 from pgs_web.plays.selectors import read_rules
 from pgs_web.trade.group.models import Group
+from pgs_web.trade.intake.selectors import find_rejected
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.states import OrderState
 
 # An order that came to nothing: its key is used up, another try has another one.
-VAIN = frozenset({OrderState.CANCELLED, OrderState.REFUNDED, OrderState.REJECTED})
+VAIN = frozenset({OrderState.CANCELLED, OrderState.REFUNDED})
 
 
 def join_round(*, friend: Helper, round_id: int) -> tuple[Round, Join]:
@@ -71,11 +72,13 @@ def _come_again(known: Join) -> Join:
     order = Order.objects.on_node(alias).filter(member_id=known.member_id, idempotency_key=key_to_join(known)).first()
     if order is not None and order.state not in VAIN:
         raise AlreadyJoined
+    # A rejected one has no row.
+    is_used_up = order is not None or bool(find_rejected([(known.member_id, key_to_join(known))]))
     with node_transaction(known.round_id) as alias:
         round_, now = _lock_open(alias, known.round_id)
         if not known.is_new_member:
             _require_other_seat(round_, now=now, but_member_id=known.member_id)
-        tries = known.tries + 1 if order is not None else known.tries
+        tries = known.tries + 1 if is_used_up else known.tries
         pass_until = _pass_until(round_, now=now)
         Join.objects.on_node(alias).filter(pk=known.pk, tries=known.tries).update(tries=tries, pass_until=pass_until)
         return Join.objects.on_node(alias).get(pk=known.pk)

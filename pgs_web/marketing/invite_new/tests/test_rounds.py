@@ -37,6 +37,7 @@ from pgs_web.plays.services import change_rules, close_campaign, create_campaign
 from pgs_web.plays.shares import write_share_code
 from pgs_web.plays.switches import forget_switches
 from pgs_web.plays.tests.making import client, make_helpers, refused
+from pgs_web.trade.intake.tests.making import accept_alone, reject
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.services import cancel_orders
 from pgs_web.trade.order.states import CancelReason
@@ -168,7 +169,12 @@ def test_a_pass_is_given_again_and_another_try_has_another_key():
     assert refused(ask_join(round_, new)) == (409, "invite_new_already_joined")
     cancel_orders(order_ids=[order.pk], reason=CancelReason.BY_MEMBER, actor=f"member:{new}")
     deliver_all(ROUTES)
-    assert ask_join(round_, new).json()["entry"]["idempotency_key"] != first["idempotency_key"]
+    third = ask_join(round_, new).json()["entry"]["idempotency_key"]
+    assert third != first["idempotency_key"]
+    # No database takes the next order: it has no row, and its key brings nothing else.
+    activity = Activity.objects.get(pk=round_.activity_id)
+    reject(activity, accept_alone(activity, member_id=new, key=third))
+    assert ask_join(round_, new).json()["entry"]["idempotency_key"] not in {third, first["idempotency_key"]}
     assert Help.objects.filter(round_id=round_.pk).count() == 1
 
 

@@ -5,13 +5,13 @@ import itertools
 from pgs_data.ids.snowflake import new_id, new_ids
 from pgs_data.lua.loader import run_command
 from pgs_data.redis.connections import ledger
-from pgs_data.redis.partitions import partition_within, partitions_of, spread_of
+from pgs_data.redis.partitions import partition_of, partition_within, partitions_of, spread_of
 from pgs_data.sharding.slots import slot_of_id, slot_of_key
 from pgs_web.display.activity.models import Activity
 from pgs_web.trade.intake.documents import OrderDocument, read_entry
 from pgs_web.trade.intake.keys import intake_key
-from pgs_web.trade.intake.messages import Admission, Admitted
-from pgs_web.trade.intake.scripts import admit_orders
+from pgs_web.trade.intake.messages import Admission, AdmitReply, Admitted, Claim
+from pgs_web.trade.intake.scripts import admit_orders, claim_keys
 from pgs_web.trade.order.wishes import Wishes
 from pgs_web.trade.stock.limits import (
     LimitReply,
@@ -20,6 +20,8 @@ from pgs_web.trade.stock.limits import (
     read_limit_replies,
     reserve_limits_command,
 )
+from pgs_web.trade.stock.messages import SettleMovement, SettleReply
+from pgs_web.trade.stock.services import Settlement, settle_holds
 
 _numbers = itertools.count(1)
 DEFAULTS = Wishes()
@@ -58,6 +60,23 @@ def admit(*orders: Admission) -> list[Admitted]:
     for order in orders:
         _take_from_limit(order)
     return admit_orders(partition=partition_within(orders[0].activity_id, orders[0].order_id), orders=orders)
+
+
+def accept_alone(activity: Activity, *, member_id: int, key: str) -> int:
+    """An order that is on its way to the database, its key claimed; its id."""
+    order = make_admission(activity, member_id=member_id, alone=True, key=key)
+    claim = Claim(member_id=member_id, key=key, digest="digest", order_id=order.order_id, activity_id=activity.pk)
+    claim_keys(partition=partition_of(member_id), claims=[claim])
+    assert admit(order)[0].reply is AdmitReply.ADMITTED
+    return order.order_id
+
+
+def reject(activity: Activity, order_id: int) -> None:
+    """No database takes it."""
+    given_up = Settlement(
+        activity_id=activity.pk, order_id=order_id, movement=SettleMovement.REJECT, reason="not_writable"
+    )
+    assert settle_holds(settlements=[given_up]) == [SettleReply.APPLIED]
 
 
 def _new_id_beside(part_id: int, activity: Activity, *, slot: int) -> int:
