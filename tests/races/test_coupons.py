@@ -3,15 +3,17 @@
 import random
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
 from typing import Any
 from unittest.mock import patch
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, OperationalError, connections
+from django.db.models import F, Q
 
-from pgs_data.clock import database_now
+from pgs_data.clock import DatabaseNow, database_now
 from pgs_data.sharding.slots import alias_of_id
 from pgs_data.sharding.transactions import node_transaction
 from pgs_task.payment.models import Payment
@@ -20,7 +22,8 @@ from pgs_task.reconciliation.checks.coupons import coupons_follow_their_order, u
 from pgs_task.reconciliation.checks.orders import amount_is_right
 from pgs_web.api.errors import Refusal
 from pgs_web.trade.coupon.models import Coupon, CouponUse
-from pgs_web.trade.coupon.services import replace_coupons, using
+from pgs_web.trade.coupon.services import door, replace_coupons, using
+from pgs_web.trade.coupon.states import CouponState
 from pgs_web.trade.coupon.tests.making import issue
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.selectors import describe_purchase
@@ -78,6 +81,48 @@ def test_orders_that_swap_their_coupons_neither_lose_nor_double_one():
         assert use(second, two)
         meet(partial(use, first, two), partial(use, second, one), partial(use, first), partial(use, second))
         assert offences() == []
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("by_state", [False, True], ids=["", "negative control"])
+def test_moving_a_coupon_waits_for_no_other(by_state, monkeypatch):
+    """Found by the index of states, another's coupon is waited for: that is how two orders wait in a circle."""
+    if by_state:
+        monkeypatch.setattr(door, "Concat", lambda state, _nothing: F(state))
+    one, other = issue(), issue(stack_group="red")
+    alias = alias_of_id(one.pk)
+    # The nearest behind those whose time is over.
+    Coupon.objects.on_node(alias).filter(pk=other.pk).update(expires_at=DatabaseNow(after=timedelta(minutes=1)))
+
+    def expire() -> int:
+        with node_transaction(alias):
+            now = database_now(alias)
+            with connections[alias].cursor() as cursor:
+                cursor.execute("SET SESSION innodb_lock_wait_timeout = 1")
+            return door.move_coupons(
+                alias=alias,
+                coupon_ids=[one.pk],
+                from_state=CouponState.ISSUED,
+                to_state=CouponState.EXPIRED,
+                now=now,
+                condition=Q(expires_at__lte=now),
+            )
+
+    def expire_and_hang_up() -> int:
+        try:
+            return expire()
+        finally:
+            connections.close_all()
+
+    with node_transaction(alias):
+        door.lock_coupons(alias=alias, coupon_ids=[other.pk])
+        Coupon.objects.on_node(alias).filter(pk=other.pk).update(state=CouponState.WITHDRAWN)
+        with ThreadPoolExecutor(1) as threads:
+            if by_state:
+                with pytest.raises(OperationalError):
+                    threads.submit(expire_and_hang_up).result()
+            else:
+                assert threads.submit(expire_and_hang_up).result() == 0
 
 
 @pytest.mark.real

@@ -4,7 +4,8 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, Value
+from django.db.models.functions import Concat
 
 from pgs_web.trade.coupon.models import Coupon
 from pgs_web.trade.coupon.states import MOVES, CouponState
@@ -25,7 +26,10 @@ def move_coupons(
         raise ValueError(f"No coupon goes from {from_state} to {to_state}.")
     if not coupon_ids:
         return 0
-    rows = Coupon.objects.on_node(alias).filter(condition or Q(), pk__in=list(coupon_ids), state=from_state)
+    # An expression, so that rows are found by their primary key only: by the index of states MariaDB would lock, and
+    # wait for, coupons of others as well, and two orders would wait for each other.
+    rows = Coupon.objects.on_node(alias).alias(state_now=Concat("state", Value("")))
+    rows = rows.filter(condition or Q(), pk__in=list(coupon_ids), state_now=from_state.value)
     return rows.update(state=to_state, changed_at=now, **changes)
 
 
