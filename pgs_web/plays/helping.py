@@ -1,13 +1,15 @@
 """A member helps with another's round: who, from where, and judged by the rules that the round was started under."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from rest_framework.request import Request
 
 from pgs_web.api.client_address import client_network
 from pgs_web.member.authentication import member_of
+from pgs_web.member.selectors import get_masked_names
 from pgs_web.plays.eligibility.devices import read_device
 from pgs_web.plays.eligibility.models import Help
 from pgs_web.plays.eligibility.scripts import HelpCaps
@@ -47,3 +49,10 @@ def helping_round(play: str, round_: RoundModel, helper: Helper) -> Iterator[Hel
     caps = HelpCaps(helper=rules["helps_a_helper"], device=rules["helps_a_device"], address=rules["helps_an_address"])
     with helping(wish, caps=caps) as help_:
         yield help_
+
+
+def tell_helpers(helps: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """A round's helps as everybody may read them: with `helper`, a masked name, for `helper_id`; one query of names."""
+    rows = [dict(help_) for help_ in helps]
+    names = get_masked_names(row["helper_id"] for row in rows)
+    return [{"helper": names[row.pop("helper_id")], **row} for row in rows]

@@ -1,18 +1,35 @@
-"""What a round of a game with helpers has, whatever the game."""
+"""What a row has that a member started and shares, and what a round of a game with helpers has, whatever the game."""
+
+from typing import Any, Self
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from pgs_data.clock import DatabaseNow
 from pgs_data.sharding.models import ShardedModel
 from pgs_web.trade.coupon.models import LONGEST_TITLE
 
 
-class RoundModel(ShardedModel):
+class SharedModel(ShardedModel):
+    """What one member started and shares by a link; a game adds `id`, made with the slot of the `member_id` it has."""
+
+    member_id: Any
+
+    class Meta:
+        abstract = True
+
+    @classmethod
+    def seen_on(cls, alias: str) -> models.QuerySet[Self]:
+        """A node's rows as people see them: with the node's time as `now`, and without what nobody is to see."""
+        rows: models.QuerySet[Self] = cls.objects.on_node(alias).annotate(now=DatabaseNow())
+        return rows
+
+
+class RoundModel(SharedModel):
     """A round that one member started and others help with; what it is played by is copied at its start.
 
-    A game adds its primary key `id`, made with the slot of its member, and the constraints that rounds.py relies on:
-    (member, running_in) and (member, campaign, ordinal) are unique. The states RUNNING and EXPIRED mean the same in
-    every game.
+    A game adds the constraints that rounds.py relies on: (member, running_in) and (member, campaign, ordinal) are
+    unique. The states RUNNING and EXPIRED mean the same in every game.
     """
 
     member_id = models.BigIntegerField(_("member"))

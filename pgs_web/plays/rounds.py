@@ -13,14 +13,14 @@ from django.db.models import QuerySet
 from pgs_data.clock import DatabaseNow, database_now
 from pgs_data.ids.errors import IdSourceUnavailable
 from pgs_data.ids.snowflake import new_id
-from pgs_data.sharding.slots import alias_of_slot, node_aliases, slot_of_id, slot_of_key
+from pgs_data.sharding.slots import alias_of_id, alias_of_slot, node_aliases, slot_of_id, slot_of_key
 from pgs_data.sharding.transactions import node_transaction
 from pgs_web.api.errors import OUTAGES, NotFound, Refusal, Unavailable
 from pgs_web.plays.eligibility.devices import index_device
 from pgs_web.plays.eligibility.errors import DeviceUnknown
 from pgs_web.plays.figures.names import STARTED, ending
 from pgs_web.plays.figures.services import count_figures
-from pgs_web.plays.round_models import RoundModel
+from pgs_web.plays.round_models import RoundModel, SharedModel
 from pgs_web.plays.selectors import RulesSnapshot
 
 RUNNING, EXPIRED = "RUNNING", "EXPIRED"
@@ -33,6 +33,7 @@ GRACE = timedelta(seconds=60)
 _AWAY: tuple[type[Exception], ...] = (*OUTAGES, Unavailable)
 
 R = TypeVar("R", bound=RoundModel)
+S = TypeVar("S", bound=SharedModel)
 # Ends those of a node's rounds that are running, and returns how many; (alias, ids).
 End = Callable[[str, Sequence[int]], int]
 
@@ -99,15 +100,15 @@ def begin_round(
     return round_id
 
 
-def get_round(model: type[R], *, round_id: int) -> R:
-    """The round with the database's time as `now`; raises NotFound."""
-    found: R | None = model.objects.filter(pk=round_id).annotate(now=DatabaseNow()).first()
+def get_round(model: type[S], *, round_id: int) -> S:
+    """The round as people see it (SharedModel.seen_on); raises NotFound."""
+    found = model.seen_on(alias_of_id(round_id)).filter(pk=round_id).first()
     if found is None:
         raise NotFound
     return found
 
 
-def get_own_round(model: type[R], *, member_id: int, round_id: int) -> R:
+def get_own_round(model: type[S], *, member_id: int, round_id: int) -> S:
     """The member's round; raises NotFound, also for another member's."""
     if slot_of_id(round_id) != slot_of_key(member_id):
         raise NotFound
@@ -117,11 +118,9 @@ def get_own_round(model: type[R], *, member_id: int, round_id: int) -> R:
     return found
 
 
-def own_rounds(model: type[R], *, member_id: int) -> QuerySet[R]:
-    """A member's rounds, each with `now`; all on the member's node."""
-    rows: Any = model.objects.on_node(alias_of_slot(slot_of_key(member_id)))
-    found: QuerySet[R] = rows.filter(member_id=member_id).annotate(now=DatabaseNow())
-    return found
+def own_rounds(model: type[S], *, member_id: int) -> QuerySet[S]:
+    """A member's rounds as people see them; all on the member's node."""
+    return model.seen_on(alias_of_slot(slot_of_key(member_id))).filter(member_id=member_id)
 
 
 def state_now(round_: Any) -> str:

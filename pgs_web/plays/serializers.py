@@ -1,5 +1,6 @@
 """Games as shoppers see them."""
 
+from collections.abc import Callable, Iterable
 from datetime import UTC
 from typing import Any, ClassVar
 
@@ -30,29 +31,6 @@ class RoundStartSerializer(serializers.Serializer[Any]):
     """Which campaign's round to start; a game names its component."""
 
     campaign_id = IdField()
-
-
-class RoundShareSerializer(serializers.Serializer[Any]):
-    """A round as everybody with its link sees it; a game sets `play`, adds fields, and names its component."""
-
-    play: ClassVar[str] = ""
-
-    share_code = serializers.SerializerMethodField()
-    activity_id = IdField()
-    title = serializers.CharField()
-    list_price_fen = serializers.IntegerField()
-    started_at = serializers.DateTimeField(default_timezone=UTC)
-    ends_at = serializers.DateTimeField(default_timezone=UTC)
-    server_time = serializers.DateTimeField(source="now", default_timezone=UTC)
-    state = serializers.SerializerMethodField()
-
-    @extend_schema_field(serializers.CharField())
-    def get_share_code(self, round_: Any) -> str:
-        return write_share_code(self.play, round_.pk)
-
-    @extend_schema_field(serializers.CharField())
-    def get_state(self, round_: Any) -> str:
-        return state_now(round_)
 
 
 @extend_schema_serializer(component_name="PlayCardFigure")
@@ -97,3 +75,56 @@ class CardSerializer(serializers.Serializer[Card]):
     helps = CardHelpSerializer(many=True, help_text=_("The newest first; empty where a list is told."))
     acts = CardActSerializer(many=True, help_text=_("What the one who asks may try."))
     server_time = serializers.DateTimeField(default_timezone=UTC)
+
+
+class ShareCodeField(serializers.CharField):
+    """What who started a round shares; the serializer says in `play` of which game."""
+
+    def __init__(self) -> None:
+        super().__init__(source="pk", read_only=True)
+
+    def to_representation(self, round_id: Any) -> str:
+        parent: Any = self.parent
+        return write_share_code(parent.play, round_id)
+
+
+class StateField(serializers.CharField):
+    """A round's state, as it is now. In words: an enumeration would need a name of its own in the settings."""
+
+    def __init__(self, states: Iterable[str]) -> None:
+        super().__init__(source="*", read_only=True)
+        tell: Any = extend_schema_field(serializers.CharField(help_text=" or ".join(states)))
+        tell(self)
+
+    def to_representation(self, round_: Any) -> str:
+        return state_now(round_)
+
+
+@extend_schema_field(CardSerializer)
+class CardField(serializers.Field[Any, Any, Any, Any]):
+    """A round's card, for who started it where the serializer says `is_own`.
+
+    `beside` names what the view may have read beside the round: a key of the context, and an argument of `describe`.
+    """
+
+    def __init__(self, describe: Callable[..., Card], *, beside: str) -> None:
+        super().__init__(source="*", read_only=True)
+        self.describe, self.beside = describe, beside
+
+    def to_representation(self, round_: Any) -> Any:
+        read = {self.beside: self.context[self.beside]} if self.beside in self.context else {}
+        return CardSerializer(self.describe(round_, is_own=getattr(self.parent, "is_own", False), **read)).data
+
+
+class RoundShareSerializer(serializers.Serializer[Any]):
+    """A round (RoundModel) as everybody with its link sees it; a game sets `play`, adds fields, names its component."""
+
+    play: ClassVar[str] = ""
+
+    share_code = ShareCodeField()
+    activity_id = IdField()
+    title = serializers.CharField()
+    list_price_fen = serializers.IntegerField()
+    started_at = serializers.DateTimeField(default_timezone=UTC)
+    ends_at = serializers.DateTimeField(default_timezone=UTC)
+    server_time = serializers.DateTimeField(source="now", default_timezone=UTC)

@@ -2,20 +2,20 @@
 
 from typing import Any
 
+from django.db.models import F
+
 from pgs_data.sharding.slots import alias_of_id
 from pgs_web.marketing.assist.models import Round
 from pgs_web.marketing.assist.services.units import units_left
-from pgs_web.member.selectors import get_masked_names
 from pgs_web.plays.eligibility.models import Help
+from pgs_web.plays.helping import tell_helpers
 
 
 def describe_helps(round_: Round) -> list[dict[str, Any]]:
     """Who helped, masked, in their order; as many as are needed at most. Nobody, long after the campaign was closed
     (plays/forgetting.py)."""
     rows = Help.objects.on_node(alias_of_id(round_.pk)).filter(round_id=round_.pk).order_by("pk")
-    helps = list(rows.values_list("helper_id", "created_at")[: round_.needed])
-    names = get_masked_names(helper_id for helper_id, _helped_at in helps)
-    return [{"helper": names.get(helper_id, "*"), "helped_at": helped_at} for helper_id, helped_at in helps]
+    return tell_helpers(rows.values("helper_id", helped_at=F("created_at"))[: round_.needed])
 
 
 def describe_reward(round_: Round) -> dict[str, Any] | None:

@@ -13,11 +13,7 @@ from pgs_web.marketing.assist.models import Round
 from pgs_web.marketing.assist.selectors import describe_reward
 from pgs_web.marketing.assist.services.buying import Purchase
 from pgs_web.marketing.assist.states import CODE, RoundState
-from pgs_web.plays.rounds import state_now
-from pgs_web.plays.serializers import CardSerializer, RoundShareSerializer, RoundStartSerializer
-
-# In words: an enumeration would need a name of its own in the shop's settings.
-STATES = " or ".join(RoundState)
+from pgs_web.plays.serializers import CardField, RoundShareSerializer, RoundStartSerializer, StateField
 
 
 @extend_schema_serializer(component_name="AssistStart")
@@ -63,17 +59,14 @@ class ShareSerializer(RoundShareSerializer):
     play = CODE
     is_own = False
 
+    state = StateField(RoundState)
     price_fen = serializers.IntegerField(help_text=_("What one unit costs when all have helped."))
     is_freight = serializers.BooleanField(help_text=_("The goods are free, the price is their freight."))
     needed = serializers.IntegerField(help_text=_("Helps that it takes."))
     help_count = serializers.IntegerField()
     helps_left = serializers.SerializerMethodField()
     reward = serializers.SerializerMethodField(help_text=_("The coupon that each helper gets."))
-    card = serializers.SerializerMethodField()
-
-    @extend_schema_field(serializers.CharField(help_text=STATES))
-    def get_state(self, round_: Round) -> str:
-        return state_now(round_)
+    card = CardField(describe_card, beside="helps")
 
     @extend_schema_field(serializers.IntegerField())
     def get_helps_left(self, round_: Round) -> int:
@@ -82,11 +75,6 @@ class ShareSerializer(RoundShareSerializer):
     @extend_schema_field(RewardSerializer(allow_null=True))
     def get_reward(self, round_: Round) -> Any:
         return describe_reward(round_)
-
-    @extend_schema_field(CardSerializer)
-    def get_card(self, round_: Round) -> Any:
-        card = describe_card(round_, helps=self.context.get("helps", ()), is_own=self.is_own)
-        return CardSerializer(card).data
 
 
 @extend_schema_serializer(component_name="AssistRound")

@@ -2,16 +2,12 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
 from rest_framework import status
-from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from pgs_web.api.errors import NotFound
-from pgs_web.api.pagination import PageCursor
-from pgs_web.api.schema import refusals
 from pgs_web.marketing.assist.errors import (
     CampaignFull,
     NotComplete,
@@ -36,91 +32,56 @@ from pgs_web.marketing.assist.services import buy_round, give_up, help_round, st
 from pgs_web.marketing.assist.states import CODE
 from pgs_web.member.authentication import member_of
 from pgs_web.plays.eligibility.devices import read_device
-from pgs_web.plays.eligibility.errors import (
-    AddressCap,
-    AlreadyHelped,
-    DeviceCap,
-    DeviceUnknown,
-    HelperCap,
-    SelfHelp,
-)
-from pgs_web.plays.errors import CampaignClosed, PlayDraining
+from pgs_web.plays.eligibility.errors import DeviceUnknown
 from pgs_web.plays.helping import read_helper
-from pgs_web.plays.rounds import get_own_round, get_round, own_rounds
+from pgs_web.plays.round_views import NO_HELP, NO_MORE_HELP, NO_START, OwnRoundsView, describe_call, read_campaign_id
+from pgs_web.plays.rounds import get_own_round, get_round
 from pgs_web.plays.selectors import open_campaigns
 from pgs_web.plays.shares import read_share_code
 from pgs_web.plays.views import PublicView
 
 
 class CampaignsView(PublicView):
-    @extend_schema(
-        operation_id="assist_campaigns",
-        summary="List assist campaigns",
-        tags=["plays"],
-        responses={200: CampaignsSerializer},
-    )
+    @describe_call("assist_campaigns", "List assist campaigns", CampaignsSerializer)
     def get(self, request: Request) -> Response:
         """What friends can help with now; few, so without pages."""
         return Response(CampaignsSerializer({"results": open_campaigns(code=CODE)}).data)
 
 
-class RoundsView(ListAPIView[Round]):
+class RoundsView(OwnRoundsView):
     serializer_class = RoundSerializer
-    pagination_class = PageCursor
     queryset = Round.objects.none()
 
-    @extend_schema(
-        operation_id="assist_list",
-        summary="Your assist groups",
-        tags=["plays"],
-        responses={200: RoundSerializer(many=True)},
-    )
+    @describe_call("assist_list", "Your assist groups", RoundSerializer(many=True))
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Your assist groups, newest first."""
-        return super().get(request, *args, **kwargs)
+        return self.list(request)
 
-    @extend_schema(
-        operation_id="assist_start",
-        summary="Start an assist group",
-        tags=["plays"],
-        request=StartSerializer,
-        responses={
-            201: RoundSerializer,
-            **refusals(NotFound, PlayDraining, CampaignClosed, CampaignFull, DeviceUnknown, NotOnSale, SoldOut),
-            **refusals(WonBefore, RoundRunning, RoundLimit),
-        },
+    @describe_call(
+        "assist_start",
+        "Start an assist group",
+        RoundSerializer,
+        body=StartSerializer,
+        status=201,
+        refused=(*NO_START, CampaignFull, DeviceUnknown, NotOnSale, SoldOut, WonBefore, RoundRunning, RoundLimit),
     )
     def post(self, request: Request) -> Response:
         """Starts an assist group; one at a time in a campaign. Share its code. From a device with a mark of
         `/devices/`."""
-        body = StartSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        member_id = member_of(request)
-        campaign_id = body.validated_data["campaign_id"]
-        round_id = start_round(member_id=member_id, campaign_id=campaign_id, device=read_device(request))
-        return _show(member_id, round_id, code=status.HTTP_201_CREATED)
-
-    def get_queryset(self) -> Any:
-        return own_rounds(Round, member_id=member_of(self.request))
+        campaign_id, device = read_campaign_id(request), read_device(request)
+        round_id = start_round(member_id=member_of(request), campaign_id=campaign_id, device=device)
+        return _show_own(request, round_id, code=status.HTTP_201_CREATED)
 
 
 class RoundView(APIView):
-    @extend_schema(
-        operation_id="assist_read", summary="Read an assist group", tags=["plays"], responses={200: RoundSerializer}
-    )
+    @describe_call("assist_read", "Read an assist group", RoundSerializer)
     def get(self, request: Request, round_id: int) -> Response:
         """An assist group of yours."""
-        return _show(member_of(request), round_id)
+        return _show_own(request, round_id)
 
 
 class BuyView(APIView):
-    @extend_schema(
-        operation_id="assist_buy",
-        summary="Buy at the assist price",
-        tags=["plays"],
-        request=None,
-        responses={200: PurchaseSerializer, **refusals(RoundOver, NotComplete)},
-    )
+    @describe_call("assist_buy", "Buy at the assist price", PurchaseSerializer, refused=(RoundOver, NotComplete))
     def post(self, request: Request, round_id: int) -> Response:
         """Once all have helped: what you order the reserved unit with, until `buy_by`. Ask again after an order of it
         came to nothing: it takes a new key."""
@@ -128,42 +89,26 @@ class BuyView(APIView):
 
 
 class GiveUpView(APIView):
-    @extend_schema(
-        operation_id="assist_give_up",
-        summary="Give an assist group up",
-        tags=["plays"],
-        request=None,
-        responses={200: RoundSerializer, **refusals(RoundOver)},
-    )
+    @describe_call("assist_give_up", "Give an assist group up", RoundSerializer, refused=(RoundOver,))
     def post(self, request: Request, round_id: int) -> Response:
         """Ends an assist group of yours before all have helped."""
         give_up(member_id=member_of(request), round_id=round_id)
-        return _show(member_of(request), round_id)
+        return _show_own(request, round_id)
 
 
 class ShareView(PublicView):
-    @extend_schema(
-        operation_id="assist_share",
-        summary="Look at a shared assist group",
-        tags=["plays"],
-        responses={200: ShareWithHelpsSerializer, **refusals(NotFound)},
-    )
+    @describe_call("assist_share", "Look at a shared assist group", ShareWithHelpsSerializer, refused=(NotFound,))
     def get(self, request: Request, share_code: str) -> Response:
         """What everybody with the link sees; helpers are masked."""
         return _show_share(read_share_code(CODE, share_code))
 
 
 class HelpView(APIView):
-    @extend_schema(
-        operation_id="assist_help",
-        summary="Help in an assist group",
-        tags=["plays"],
-        request=None,
-        responses={
-            200: HelpedSerializer,
-            **refusals(NotFound, RoundOver, NotOnSale, SoldOut, SelfHelp, AlreadyHelped, DeviceUnknown),
-            **refusals(HelperCap, DeviceCap, AddressCap, WonBefore),
-        },
+    @describe_call(
+        "assist_help",
+        "Help in an assist group",
+        HelpedSerializer,
+        refused=(NotFound, RoundOver, NotOnSale, SoldOut, *NO_HELP, *NO_MORE_HELP, WonBefore),
     )
     def post(self, request: Request, share_code: str) -> Response:
         """Helps somebody else's group, once; from a device with a mark of `/devices/`. `reward` comes to your coupons
@@ -173,8 +118,9 @@ class HelpView(APIView):
         return _show_share(round_id, HelpedSerializer)
 
 
-def _show(member_id: int, round_id: int, *, code: int = status.HTTP_200_OK) -> Response:
-    return Response(RoundSerializer(get_own_round(Round, member_id=member_id, round_id=round_id)).data, status=code)
+def _show_own(request: Request, round_id: int, *, code: int = status.HTTP_200_OK) -> Response:
+    round_ = get_own_round(Round, member_id=member_of(request), round_id=round_id)
+    return Response(RoundSerializer(round_, context={"helps": describe_helps(round_)}).data, status=code)
 
 
 def _show_share(round_id: int, serializer: type[ShareWithHelpsSerializer] = ShareWithHelpsSerializer) -> Response:

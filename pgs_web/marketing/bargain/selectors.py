@@ -6,26 +6,14 @@ from pgs_data.sharding.slots import alias_of_id
 from pgs_web.marketing.bargain.models import Cutting, Round
 from pgs_web.marketing.bargain.schedule import ALGORITHM
 from pgs_web.marketing.bargain.states import RoundState
-from pgs_web.member.selectors import get_masked_names
+from pgs_web.plays.helping import tell_helpers
 from pgs_web.plays.rounds import state_now
 
 
 def describe_helps(round_: Round) -> list[dict[str, Any]]:
     """Who helped, masked, in the order of the cuts; as many as there are cuts at most."""
-    helps = list(
-        Cutting.objects.on_node(alias_of_id(round_.pk)).filter(round_id=round_.pk).order_by("first_cut")[: round_.cuts]
-    )
-    names = get_masked_names(help_.helper_id for help_ in helps)
-    return [
-        {
-            "helper": names.get(help_.helper_id, "*"),
-            "first_cut": help_.first_cut,
-            "cuts": help_.cuts,
-            "cut_fen": help_.cut_fen,
-            "helped_at": help_.helped_at,
-        }
-        for help_ in helps
-    ]
+    rows = Cutting.objects.on_node(alias_of_id(round_.pk)).filter(round_id=round_.pk).order_by("first_cut")
+    return tell_helpers(rows.values("helper_id", "first_cut", "cuts", "cut_fen", "helped_at")[: round_.cuts])
 
 
 def describe_proof(round_: Round) -> dict[str, Any]:

@@ -11,11 +11,7 @@ from pgs_web.api.fields import IdField
 from pgs_web.marketing.bargain.cards import describe_card
 from pgs_web.marketing.bargain.models import Round
 from pgs_web.marketing.bargain.states import CODE, RoundState
-from pgs_web.plays.rounds import state_now
-from pgs_web.plays.serializers import CardSerializer, RoundShareSerializer, RoundStartSerializer
-
-# In words: an enumeration would need a name of its own in the shop's settings.
-STATES = " or ".join(RoundState)
+from pgs_web.plays.serializers import CardField, RoundShareSerializer, RoundStartSerializer, StateField
 
 
 @extend_schema_serializer(component_name="BargainStart")
@@ -49,6 +45,7 @@ class ShareSerializer(RoundShareSerializer):
     play = CODE
     is_own = False
 
+    state = StateField(RoundState)
     floor_price_fen = serializers.IntegerField()
     price_fen = serializers.SerializerMethodField(help_text=_("What it costs by now."))
     cut_fen = serializers.IntegerField()
@@ -59,11 +56,7 @@ class ShareSerializer(RoundShareSerializer):
     )
     new_helps_left = serializers.SerializerMethodField(help_text=_("So many, when all of them are new members."))
     commitment = serializers.CharField(help_text=_("SHA-256 of the seed that fixes every cut; told at the end."))
-    card = serializers.SerializerMethodField()
-
-    @extend_schema_field(serializers.CharField(help_text=STATES))
-    def get_state(self, round_: Round) -> str:
-        return state_now(round_)
+    card = CardField(describe_card, beside="helps")
 
     @extend_schema_field(serializers.IntegerField())
     def get_price_fen(self, round_: Round) -> int:
@@ -76,11 +69,6 @@ class ShareSerializer(RoundShareSerializer):
     @extend_schema_field(serializers.IntegerField())
     def get_new_helps_left(self, round_: Round) -> int:
         return -(-(round_.cuts - round_.cut_count) // round_.new_member_cuts)
-
-    @extend_schema_field(CardSerializer)
-    def get_card(self, round_: Round) -> Any:
-        card = describe_card(round_, helps=self.context.get("helps", ()), is_own=self.is_own)
-        return CardSerializer(card).data
 
 
 @extend_schema_serializer(component_name="BargainRound")

@@ -2,16 +2,12 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
 from rest_framework import status
-from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from pgs_web.api.errors import NotFound
-from pgs_web.api.pagination import PageCursor
-from pgs_web.api.schema import refusals
 from pgs_web.marketing.bargain.cards import tell_cut
 from pgs_web.marketing.bargain.errors import NotAtFloor, NotOnSale, RoundLimit, RoundOver, RoundRunning
 from pgs_web.marketing.bargain.models import Round
@@ -21,6 +17,7 @@ from pgs_web.marketing.bargain.serializers import (
     HelpedSerializer,
     ProofSerializer,
     RoundSerializer,
+    ShareSerializer,
     ShareWithHelpsSerializer,
     StartSerializer,
 )
@@ -28,147 +25,99 @@ from pgs_web.marketing.bargain.services import buy_early, give_up, help_round, s
 from pgs_web.marketing.bargain.states import CODE
 from pgs_web.member.authentication import member_of
 from pgs_web.plays.eligibility.devices import read_device
-from pgs_web.plays.eligibility.errors import (
-    AddressCap,
-    AlreadyHelped,
-    DeviceCap,
-    DeviceUnknown,
-    HelperCap,
-    SelfHelp,
-)
-from pgs_web.plays.errors import CampaignClosed, PlayDraining
+from pgs_web.plays.eligibility.errors import DeviceUnknown
 from pgs_web.plays.helping import read_helper
-from pgs_web.plays.rounds import get_own_round, get_round, own_rounds
+from pgs_web.plays.round_views import (
+    NO_HELP,
+    NO_MORE_HELP,
+    NO_START,
+    OwnRoundsView,
+    describe_call,
+    read_campaign_id,
+)
+from pgs_web.plays.rounds import get_own_round, get_round
 from pgs_web.plays.selectors import open_campaigns
 from pgs_web.plays.shares import read_share_code
 from pgs_web.plays.views import PublicView
 
 
 class CampaignsView(PublicView):
-    @extend_schema(
-        operation_id="bargain_campaigns",
-        summary="List bargains",
-        tags=["plays"],
-        responses={200: CampaignsSerializer},
-    )
+    @describe_call("bargain_campaigns", "List bargains", CampaignsSerializer)
     def get(self, request: Request) -> Response:
         """What can be bargained for now; few, so without pages."""
         return Response(CampaignsSerializer({"results": open_campaigns(code=CODE)}).data)
 
 
-class RoundsView(ListAPIView[Round]):
-    serializer_class = RoundSerializer
-    pagination_class = PageCursor
+class RoundsView(OwnRoundsView):
     queryset = Round.objects.none()
+    serializer_class = RoundSerializer
 
-    @extend_schema(
-        operation_id="bargain_list",
-        summary="Your bargains",
-        tags=["plays"],
-        responses={200: RoundSerializer(many=True)},
-    )
+    @describe_call("bargain_list", "Your bargains", RoundSerializer(many=True))
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Your bargains, newest first."""
-        return super().get(request, *args, **kwargs)
+        return self.list(request)
 
-    @extend_schema(
-        operation_id="bargain_start",
-        summary="Start a bargain",
-        tags=["plays"],
-        request=StartSerializer,
-        responses={
-            201: RoundSerializer,
-            **refusals(NotFound, PlayDraining, CampaignClosed, DeviceUnknown, NotOnSale, RoundRunning, RoundLimit),
-        },
+    @describe_call(
+        "bargain_start",
+        "Start a bargain",
+        RoundSerializer,
+        body=StartSerializer,
+        status=201,
+        refused=(*NO_START, DeviceUnknown, NotOnSale, RoundRunning, RoundLimit),
     )
     def post(self, request: Request) -> Response:
         """Starts a bargain; one at a time in a campaign. Share its code. From a device with a mark of `/devices/`."""
-        body = StartSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        member_id = member_of(request)
-        campaign_id = body.validated_data["campaign_id"]
-        round_id = start_round(member_id=member_id, campaign_id=campaign_id, device=read_device(request))
-        return _show(member_id, round_id, code=status.HTTP_201_CREATED)
-
-    def get_queryset(self) -> Any:
-        return own_rounds(Round, member_id=member_of(self.request))
+        campaign_id, device = read_campaign_id(request), read_device(request)
+        round_id = start_round(member_id=member_of(request), campaign_id=campaign_id, device=device)
+        return _show_own(request, round_id, code=status.HTTP_201_CREATED)
 
 
 class RoundView(APIView):
-    @extend_schema(
-        operation_id="bargain_read", summary="Read a bargain", tags=["plays"], responses={200: RoundSerializer}
-    )
+    @describe_call("bargain_read", "Read a bargain", RoundSerializer)
     def get(self, request: Request, round_id: int) -> Response:
         """A bargain of yours."""
-        return _show(member_of(request), round_id)
+        return _show_own(request, round_id)
 
 
 class BuyView(APIView):
-    @extend_schema(
-        operation_id="bargain_buy",
-        summary="Buy before the lowest price",
-        tags=["plays"],
-        request=None,
-        responses={200: RoundSerializer, **refusals(RoundOver, NotAtFloor, NotOnSale)},
+    @describe_call(
+        "bargain_buy", "Buy before the lowest price", RoundSerializer, refused=(RoundOver, NotAtFloor, NotOnSale)
     )
     def post(self, request: Request, round_id: int) -> Response:
         """Ends a bargain of yours at the price that it has, where the rules allow it; you get a coupon for it."""
         buy_early(member_id=member_of(request), round_id=round_id)
-        return _show(member_of(request), round_id)
+        return _show_own(request, round_id)
 
 
 class GiveUpView(APIView):
-    @extend_schema(
-        operation_id="bargain_give_up",
-        summary="Give a bargain up",
-        tags=["plays"],
-        request=None,
-        responses={200: RoundSerializer, **refusals(RoundOver)},
-    )
+    @describe_call("bargain_give_up", "Give a bargain up", RoundSerializer, refused=(RoundOver,))
     def post(self, request: Request, round_id: int) -> Response:
         """Ends a bargain of yours without a coupon."""
         give_up(member_id=member_of(request), round_id=round_id)
-        return _show(member_of(request), round_id)
+        return _show_own(request, round_id)
 
 
 class ShareView(PublicView):
-    @extend_schema(
-        operation_id="bargain_share",
-        summary="Look at a shared bargain",
-        tags=["plays"],
-        responses={200: ShareWithHelpsSerializer, **refusals(NotFound)},
-    )
+    @describe_call("bargain_share", "Look at a shared bargain", ShareWithHelpsSerializer, refused=(NotFound,))
     def get(self, request: Request, share_code: str) -> Response:
         """What everybody with the link sees; helpers are masked."""
-        round_ = get_round(Round, round_id=read_share_code(CODE, share_code))
-        return Response(ShareWithHelpsSerializer(round_, context={"helps": describe_helps(round_)}).data)
+        return _show(ShareWithHelpsSerializer, get_round(Round, round_id=read_share_code(CODE, share_code)))
 
 
 class ProofView(PublicView):
-    @extend_schema(
-        operation_id="bargain_proof",
-        summary="Verify a bargain",
-        tags=["plays"],
-        responses={200: ProofSerializer, **refusals(NotFound)},
-    )
+    @describe_call("bargain_proof", "Verify a bargain", ProofSerializer, refused=(NotFound,))
     def get(self, request: Request, share_code: str) -> Response:
         """The hash that was told at the start, and at the end the seed that fixed every cut."""
-        return Response(
-            ProofSerializer(describe_proof(get_round(Round, round_id=read_share_code(CODE, share_code)))).data
-        )
+        round_ = get_round(Round, round_id=read_share_code(CODE, share_code))
+        return Response(ProofSerializer(describe_proof(round_)).data)
 
 
 class HelpView(APIView):
-    @extend_schema(
-        operation_id="bargain_help",
-        summary="Help in a bargain",
-        tags=["plays"],
-        request=None,
-        responses={
-            200: HelpedSerializer,
-            **refusals(NotFound, RoundOver, NotOnSale, SelfHelp, AlreadyHelped, DeviceUnknown),
-            **refusals(HelperCap, DeviceCap, AddressCap),
-        },
+    @describe_call(
+        "bargain_help",
+        "Help in a bargain",
+        HelpedSerializer,
+        refused=(NotFound, RoundOver, NotOnSale, *NO_HELP, *NO_MORE_HELP),
     )
     def post(self, request: Request, share_code: str) -> Response:
         """Cuts the price of somebody else's bargain, once; from a device with a mark of `/devices/`."""
@@ -183,5 +132,10 @@ class HelpView(APIView):
         return Response(HelpedSerializer(answer).data)
 
 
-def _show(member_id: int, round_id: int, *, code: int = status.HTTP_200_OK) -> Response:
-    return Response(RoundSerializer(get_own_round(Round, member_id=member_id, round_id=round_id)).data, status=code)
+def _show_own(request: Request, round_id: int, *, code: int = status.HTTP_200_OK) -> Response:
+    round_ = get_own_round(Round, member_id=member_of(request), round_id=round_id)
+    return _show(RoundSerializer, round_, code=code)
+
+
+def _show(serializer: type[ShareSerializer], round_: Round, *, code: int = status.HTTP_200_OK) -> Response:
+    return Response(serializer(round_, context={"helps": describe_helps(round_)}).data, status=code)

@@ -1,14 +1,19 @@
 """Rounds, who joined them, and their leaders' rewards, on the node of the leader: its group is there, too."""
 
+from typing import Any, Self
+
 from django.db import models
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from pgs_data.sharding.models import ShardedModel
 from pgs_web.marketing.invite_new.states import RewardKind, RewardState, RoundState
+from pgs_web.plays.round_models import SharedModel
+from pgs_web.trade.group.models import Group
 
 
-class Round(ShardedModel):
+class Round(SharedModel):
     """A member's invitation: first a pass to open a group, then that group. Its rules are copied at the start."""
 
     shard_field = "id"  # made with the slot of its member
@@ -59,6 +64,14 @@ class Round(ShardedModel):
 
     def __str__(self) -> str:
         return str(self.pk)
+
+    @classmethod
+    def seen_on(cls, alias: str) -> models.QuerySet[Self]:
+        """With the group's deadline as `until`: `ends_at` is that of the opening, an extension moves the group's."""
+        deadline = Group.objects.on_node(alias).filter(pk=models.OuterRef("group_id")).values("deadline")
+        rows: Any = super().seen_on(alias)
+        seen: models.QuerySet[Self] = rows.annotate(until=Coalesce(models.Subquery(deadline), "ends_at"))
+        return seen
 
     @property
     def other_seats(self) -> int:

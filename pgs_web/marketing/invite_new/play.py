@@ -10,7 +10,8 @@ from pgs_web.marketing.invite_new.cards import describe_card
 from pgs_web.marketing.invite_new.checks import find_missing_new_members, find_overdue_rounds, find_wrong_rewards
 from pgs_web.marketing.invite_new.figures import OWN_FIGURES, preview_rules, read_figures
 from pgs_web.marketing.invite_new.forms import Rules, judge_change
-from pgs_web.marketing.invite_new.selectors import describe_progress, get_round
+from pgs_web.marketing.invite_new.models import Round
+from pgs_web.marketing.invite_new.selectors import describe_progress
 from pgs_web.marketing.invite_new.services import advance_rewards, follow_groups, notice_openings, undo_rewards
 from pgs_web.marketing.invite_new.services.counting import complete_groups, note_refunds
 from pgs_web.marketing.invite_new.services.rewarding import pay_rewards
@@ -19,6 +20,7 @@ from pgs_web.marketing.invite_new.story import InviteNewStory
 from pgs_web.plays.cards import Card
 from pgs_web.plays.contract import Play, PlayCheck, PlayJob
 from pgs_web.plays.figures.names import ending
+from pgs_web.plays.rounds import get_round
 from pgs_web.plays.shares import read_share_code
 from pgs_web.plays.telling import Figure, PreviewLine
 
@@ -83,7 +85,7 @@ class InviteNew(Play):
 
     def read_shared(self, share_code: str) -> Card:
         """The invitation with who sits in its group."""
-        round_ = get_round(round_id=read_share_code(CODE, share_code))
+        round_ = get_round(Round, round_id=read_share_code(CODE, share_code))
         return describe_card(round_, progress=describe_progress(round_))
 
     def on_group_succeeded(self, messages: "Sequence[Message]") -> None:

@@ -3,12 +3,10 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Q
 
 from pgs_data.clock import DatabaseNow, database_now
-from pgs_data.sharding.slots import alias_of_id, alias_of_slot, slot_of_id, slot_of_key
-from pgs_web.api.errors import NotFound
+from pgs_data.sharding.slots import alias_of_id
 from pgs_web.display.activity.models import Activity
 from pgs_web.display.activity.states import ActivityState
 from pgs_web.marketing.invite_new.errors import NotOnSale
@@ -17,44 +15,13 @@ from pgs_web.marketing.invite_new.models import Join, Reward, Round
 from pgs_web.marketing.invite_new.states import CODE, RoundState
 from pgs_web.member.selectors import get_masked_names
 from pgs_web.plays.selectors import open_campaigns
-from pgs_web.trade.group.models import Group, Seat
+from pgs_web.trade.group.models import Seat
 from pgs_web.trade.group.states import ACTIVE_SEATS
 
 # Of a group's members; the counts are of all.
 MEMBERS_SHOWN = 50
 # An order that was placed with a pass in its last second is written down by then.
 PASS_GRACE = timedelta(seconds=120)
-
-
-def get_round(*, round_id: int) -> Round:
-    """The invitation with the database's time as `now` and its group's deadline as `until`; raises NotFound."""
-    alias = alias_of_id(round_id)
-    found = _as_of_now(alias, Round.objects.on_node(alias).filter(pk=round_id)).first()
-    if found is None:
-        raise NotFound
-    return found
-
-
-def get_own_round(*, member_id: int, round_id: int) -> Round:
-    """The member's invitation; raises NotFound, also for another member's."""
-    if slot_of_id(round_id) != slot_of_key(member_id):
-        raise NotFound
-    found = get_round(round_id=round_id)
-    if found.member_id != member_id:
-        raise NotFound
-    return found
-
-
-def own_rounds(*, member_id: int) -> QuerySet[Round]:
-    """A member's invitations, each with `now` and `until`; all on the member's node."""
-    alias = alias_of_slot(slot_of_key(member_id))
-    return _as_of_now(alias, Round.objects.on_node(alias).filter(member_id=member_id))
-
-
-def _as_of_now(alias: str, rows: QuerySet[Round]) -> QuerySet[Round]:
-    # `ends_at` is the deadline as the group was opened; an extension moves the group's only.
-    deadline = Group.objects.on_node(alias).filter(pk=OuterRef("group_id")).values("deadline")
-    return rows.annotate(now=DatabaseNow(), until=Coalesce(Subquery(deadline), "ends_at"))
 
 
 def rewards_of(round_ids: list[int]) -> dict[int, Reward]:

@@ -13,11 +13,8 @@ from pgs_web.marketing.invite_new.models import Reward, Round
 from pgs_web.marketing.invite_new.selectors import is_pass_over
 from pgs_web.marketing.invite_new.services.door import describe_opening
 from pgs_web.marketing.invite_new.states import CODE, RewardKind, RewardState, RoundState
-from pgs_web.plays.serializers import CardSerializer, RoundStartSerializer
-from pgs_web.plays.shares import write_share_code
+from pgs_web.plays.serializers import CardField, RoundStartSerializer, ShareCodeField, StateField
 
-# In words: an enumeration would need a name of its own in the shop's settings.
-STATES = " or ".join(RoundState)
 KINDS = " or ".join(RewardKind)
 REWARD_STATES = " or ".join(RewardState)
 
@@ -82,29 +79,22 @@ class ShareSerializer(serializers.Serializer[Round]):
 
     # Context: `progress` (selectors.describe_progress) where one is shown.
 
+    play = CODE
     is_own = False
 
     # Context: `progress` (selectors.describe_progress), by round.
 
-    share_code = serializers.SerializerMethodField()
+    share_code = ShareCodeField()
     activity_id = IdField()
     title = serializers.CharField()
-    state = serializers.CharField(help_text=STATES)
+    state = serializers.CharField(help_text=" or ".join(RoundState))
     price_fen = serializers.IntegerField()
     group_size = serializers.IntegerField()
     new_seats = serializers.IntegerField()
     started_at = serializers.DateTimeField(default_timezone=UTC)
     ends_at = serializers.DateTimeField(source="until", default_timezone=UTC, allow_null=True)
     server_time = serializers.DateTimeField(source="now", default_timezone=UTC)
-    card = serializers.SerializerMethodField()
-
-    @extend_schema_field(serializers.CharField())
-    def get_share_code(self, round_: Round) -> str:
-        return write_share_code(CODE, round_.pk)
-
-    @extend_schema_field(CardSerializer)
-    def get_card(self, round_: Round) -> Any:
-        return CardSerializer(describe_card(round_, progress=self.context.get("progress"), is_own=self.is_own)).data
+    card = CardField(describe_card, beside="progress")
 
 
 @extend_schema_serializer(component_name="InviteNewShareWithMembers")

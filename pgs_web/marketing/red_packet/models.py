@@ -1,14 +1,17 @@
 """Packets and their helps on the node of the member who opened them; each campaign's figures in `default`."""
 
+from typing import Self
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from pgs_data.sharding.models import ShardedModel
 from pgs_web.marketing.red_packet.ladders import Growth, make_ladder
-from pgs_web.marketing.red_packet.states import PacketState
+from pgs_web.marketing.red_packet.states import HIDDEN, PacketState
+from pgs_web.plays.round_models import SharedModel
 
 
-class Packet(ShardedModel):
+class Packet(SharedModel):
     """A red packet; what it is played by is copied at its start, so that no edit changes it."""
 
     shard_field = "id"  # made with the slot of its member
@@ -75,6 +78,11 @@ class Packet(ShardedModel):
 
     def __str__(self) -> str:
         return str(self.pk)
+
+    @classmethod
+    def seen_on(cls, alias: str) -> models.QuerySet[Self]:
+        """Those that are open, or were."""
+        return super().seen_on(alias).exclude(state__in=HIDDEN)
 
     @property
     def reserved_fen(self) -> int:

@@ -16,8 +16,9 @@ from pgs_web.marketing.red_packet.checks import (
     find_wrong_growth,
 )
 from pgs_web.marketing.red_packet.forms import Rules
+from pgs_web.marketing.red_packet.models import Packet
 from pgs_web.marketing.red_packet.previews import preview_rules
-from pgs_web.marketing.red_packet.selectors import campaigns_of_packets, describe_helps, get_packet, read_envelopes
+from pgs_web.marketing.red_packet.selectors import campaigns_of_packets, describe_helps, read_envelopes
 from pgs_web.marketing.red_packet.services import (
     count_envelopes,
     end_overdue_packets,
@@ -29,6 +30,7 @@ from pgs_web.marketing.red_packet.story import RedPacketStory
 from pgs_web.plays.cards import Card
 from pgs_web.plays.contract import Play, PlayCheck, PlayJob
 from pgs_web.plays.purchases.services import count_purchases, return_purchases
+from pgs_web.plays.rounds import get_round
 from pgs_web.plays.shares import read_share_code
 from pgs_web.plays.telling import Figure, PreviewLine
 
@@ -84,7 +86,7 @@ class RedPacket(Play):
 
     def read_shared(self, share_code: str) -> Card:
         """The red packet with its helpers."""
-        packet = get_packet(packet_id=read_share_code(CODE, share_code))
+        packet = get_round(Packet, round_id=read_share_code(CODE, share_code))
         return describe_card(packet, helps=describe_helps(packet))
 
     def preview(self, rules: Mapping[str, Any]) -> Sequence[PreviewLine]:

@@ -3,45 +3,15 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from pgs_data.clock import DatabaseNow
-from pgs_data.sharding.slots import alias_of_id, alias_of_slot, slot_of_id, slot_of_key
-from pgs_web.api.errors import NotFound
+from pgs_data.sharding.slots import alias_of_id
 from pgs_web.marketing.red_packet.ladders import ALGORITHM
 from pgs_web.marketing.red_packet.models import Envelope, Packet, PacketHelp
 from pgs_web.marketing.red_packet.states import PacketState
-from pgs_web.member.selectors import get_masked_names
+from pgs_web.plays.helping import tell_helpers
 from pgs_web.plays.rounds import state_now
 from pgs_web.plays.telling import Figure, Unit
-
-# Nobody sees those: they have never been open.
-HIDDEN = (PacketState.OPENING, PacketState.ABANDONED)
-
-
-def get_packet(*, packet_id: int) -> Packet:
-    """The packet with the database's time as `now`; raises NotFound."""
-    found = Packet.objects.filter(pk=packet_id).exclude(state__in=HIDDEN).annotate(now=DatabaseNow()).first()
-    if found is None:
-        raise NotFound
-    return found
-
-
-def get_own_packet(*, member_id: int, packet_id: int) -> Packet:
-    """The member's packet; raises NotFound, also for another member's."""
-    if slot_of_id(packet_id) != slot_of_key(member_id):
-        raise NotFound
-    found = get_packet(packet_id=packet_id)
-    if found.member_id != member_id:
-        raise NotFound
-    return found
-
-
-def own_packets(*, member_id: int) -> QuerySet[Packet]:
-    """A member's packets, each with `now`; all on the member's node."""
-    rows = Packet.objects.on_node(alias_of_slot(slot_of_key(member_id))).filter(member_id=member_id)
-    return rows.exclude(state__in=HIDDEN).annotate(now=DatabaseNow())
 
 
 def next_rise(packet: Packet) -> int | None:
@@ -54,18 +24,8 @@ def next_rise(packet: Packet) -> int | None:
 
 def describe_helps(packet: Packet) -> list[dict[str, Any]]:
     """Who helped, masked, in their order; as many as there are steps at most."""
-    rows = PacketHelp.objects.on_node(alias_of_id(packet.pk)).filter(packet_id=packet.pk)
-    helps = list(rows.order_by("step")[: packet.steps])
-    names = get_masked_names(help_.helper_id for help_ in helps)
-    return [
-        {
-            "helper": names.get(help_.helper_id, "*"),
-            "step": help_.step,
-            "added_fen": help_.added_fen,
-            "helped_at": help_.helped_at,
-        }
-        for help_ in helps
-    ]
+    rows = PacketHelp.objects.on_node(alias_of_id(packet.pk)).filter(packet_id=packet.pk).order_by("step")
+    return tell_helpers(rows.values("helper_id", "step", "added_fen", "helped_at")[: packet.steps])
 
 
 def describe_proof(packet: Packet) -> dict[str, Any]:

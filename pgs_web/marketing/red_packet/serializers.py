@@ -10,14 +10,9 @@ from rest_framework import serializers
 from pgs_web.api.fields import IdField
 from pgs_web.marketing.red_packet.cards import describe_card
 from pgs_web.marketing.red_packet.models import Packet
-from pgs_web.marketing.red_packet.selectors import HIDDEN, next_rise
-from pgs_web.marketing.red_packet.states import CODE, PacketState
-from pgs_web.plays.rounds import state_now
-from pgs_web.plays.serializers import CardSerializer, RoundStartSerializer
-from pgs_web.plays.shares import write_share_code
-
-# In words: an enumeration would need a name of its own in the shop's settings.
-STATES = " or ".join(state for state in PacketState if state not in HIDDEN)
+from pgs_web.marketing.red_packet.selectors import next_rise
+from pgs_web.marketing.red_packet.states import CODE, HIDDEN, PacketState
+from pgs_web.plays.serializers import CardField, RoundStartSerializer, ShareCodeField, StateField
 
 
 @extend_schema_serializer(component_name="RedPacketStart")
@@ -53,11 +48,12 @@ class ShareSerializer(serializers.Serializer[Packet]):
     """A red packet as everybody with its link sees it."""
 
     # Context: `helps` (selectors.describe_helps), where who helped is shown.
+    play = CODE
     is_own = False
 
-    share_code = serializers.SerializerMethodField()
+    share_code = ShareCodeField()
     title = serializers.CharField()
-    state = serializers.SerializerMethodField()
+    state = StateField([state for state in PacketState if state not in HIDDEN])
     face_fen = serializers.IntegerField()
     value_fen = serializers.IntegerField(help_text=_("What it is worth by now."))
     cap_fen = serializers.IntegerField()
@@ -70,15 +66,7 @@ class ShareSerializer(serializers.Serializer[Packet]):
     ends_at = serializers.DateTimeField(default_timezone=UTC)
     commitment = serializers.CharField(help_text=_("SHA-256 of the seed that fixes every raise; told at the end."))
     server_time = serializers.DateTimeField(source="now", default_timezone=UTC)
-    card = serializers.SerializerMethodField()
-
-    @extend_schema_field(serializers.CharField())
-    def get_share_code(self, packet: Packet) -> str:
-        return write_share_code(CODE, packet.pk)
-
-    @extend_schema_field(serializers.CharField(help_text=STATES))
-    def get_state(self, packet: Packet) -> str:
-        return state_now(packet)
+    card = CardField(describe_card, beside="helps")
 
     @extend_schema_field(serializers.IntegerField())
     def get_helps_left(self, packet: Packet) -> int:
@@ -87,11 +75,6 @@ class ShareSerializer(serializers.Serializer[Packet]):
     @extend_schema_field(serializers.IntegerField(allow_null=True))
     def get_helps_to_next(self, packet: Packet) -> int | None:
         return next_rise(packet)
-
-    @extend_schema_field(CardSerializer)
-    def get_card(self, packet: Packet) -> Any:
-        card = describe_card(packet, helps=self.context.get("helps", ()), is_own=self.is_own)
-        return CardSerializer(card).data
 
 
 @extend_schema_serializer(component_name="RedPacket")

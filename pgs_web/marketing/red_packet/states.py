@@ -14,6 +14,8 @@ class PacketState(StrEnum):
 
 
 OPEN = (PacketState.OPENING, PacketState.RUNNING)
+# Nobody sees those: they have never been open.
+HIDDEN = (PacketState.OPENING, PacketState.ABANDONED)
 ENDED = (PacketState.REDEEMED, PacketState.EXPIRED, PacketState.ABANDONED)
 MOVES: dict[PacketState, frozenset[PacketState]] = {
     PacketState.OPENING: frozenset({PacketState.RUNNING, PacketState.ABANDONED}),

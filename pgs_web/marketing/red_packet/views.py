@@ -2,16 +2,12 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
 from rest_framework import status
-from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from pgs_web.api.errors import NotFound
-from pgs_web.api.pagination import PageCursor
-from pgs_web.api.schema import refusals
 from pgs_web.marketing.red_packet.cards import tell_growth
 from pgs_web.marketing.red_packet.errors import (
     EnvelopeEmpty,
@@ -22,18 +18,13 @@ from pgs_web.marketing.red_packet.errors import (
     PacketsGone,
 )
 from pgs_web.marketing.red_packet.models import Packet
-from pgs_web.marketing.red_packet.selectors import (
-    describe_helps,
-    describe_proof,
-    get_own_packet,
-    get_packet,
-    own_packets,
-)
+from pgs_web.marketing.red_packet.selectors import describe_helps, describe_proof
 from pgs_web.marketing.red_packet.serializers import (
     CampaignsSerializer,
     HelpedSerializer,
     PacketSerializer,
     ProofSerializer,
+    ShareSerializer,
     ShareWithHelpsSerializer,
     StartSerializer,
 )
@@ -41,132 +32,82 @@ from pgs_web.marketing.red_packet.services import help_packet, redeem_packet, st
 from pgs_web.marketing.red_packet.states import CODE
 from pgs_web.member.authentication import member_of
 from pgs_web.plays.eligibility.devices import read_device
-from pgs_web.plays.eligibility.errors import (
-    AddressCap,
-    AlreadyHelped,
-    DeviceCap,
-    DeviceUnknown,
-    HelperCap,
-    NotNewMember,
-    SelfHelp,
-)
-from pgs_web.plays.errors import CampaignClosed, PlayDraining
+from pgs_web.plays.eligibility.errors import DeviceUnknown, NotNewMember
 from pgs_web.plays.helping import read_helper
+from pgs_web.plays.round_views import NO_HELP, NO_MORE_HELP, NO_START, OwnRoundsView, describe_call, read_campaign_id
+from pgs_web.plays.rounds import get_own_round, get_round
 from pgs_web.plays.selectors import open_campaigns
 from pgs_web.plays.shares import read_share_code
 from pgs_web.plays.views import PublicView
 
 
 class CampaignsView(PublicView):
-    @extend_schema(
-        operation_id="red_packet_campaigns",
-        summary="List red packets",
-        tags=["plays"],
-        responses={200: CampaignsSerializer},
-    )
+    @describe_call("red_packet_campaigns", "List red packets", CampaignsSerializer)
     def get(self, request: Request) -> Response:
         """Which red packets can be opened now; few, so without pages."""
         return Response(CampaignsSerializer({"results": open_campaigns(code=CODE)}).data)
 
 
-class PacketsView(ListAPIView[Packet]):
+class PacketsView(OwnRoundsView):
     serializer_class = PacketSerializer
-    pagination_class = PageCursor
     queryset = Packet.objects.none()
 
-    @extend_schema(
-        operation_id="red_packet_list",
-        summary="Your red packets",
-        tags=["plays"],
-        responses={200: PacketSerializer(many=True)},
-    )
+    @describe_call("red_packet_list", "Your red packets", PacketSerializer(many=True))
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Your red packets, newest first."""
-        return super().get(request, *args, **kwargs)
+        return self.list(request)
 
-    @extend_schema(
-        operation_id="red_packet_start",
-        summary="Open a red packet",
-        tags=["plays"],
-        request=StartSerializer,
-        responses={
-            201: PacketSerializer,
-            **refusals(NotFound, PlayDraining, CampaignClosed, DeviceUnknown),
-            **refusals(PacketRunning, PacketLimit, PacketsGone),
-        },
+    @describe_call(
+        "red_packet_start",
+        "Open a red packet",
+        PacketSerializer,
+        body=StartSerializer,
+        status=201,
+        refused=(*NO_START, DeviceUnknown, PacketRunning, PacketLimit, PacketsGone),
     )
     def post(self, request: Request) -> Response:
         """Opens a red packet; one at a time in a campaign. Share its code. From a device with a mark of `/devices/`."""
-        body = StartSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        member_id = member_of(request)
-        campaign_id = body.validated_data["campaign_id"]
-        packet_id = start_packet(member_id=member_id, campaign_id=campaign_id, device=read_device(request))
-        return _show(member_id, packet_id, code=status.HTTP_201_CREATED)
-
-    def get_queryset(self) -> Any:
-        return own_packets(member_id=member_of(self.request))
+        campaign_id, device = read_campaign_id(request), read_device(request)
+        packet_id = start_packet(member_id=member_of(request), campaign_id=campaign_id, device=device)
+        return _show_own(request, packet_id, code=status.HTTP_201_CREATED)
 
 
 class PacketView(APIView):
-    @extend_schema(
-        operation_id="red_packet_read", summary="Read a red packet", tags=["plays"], responses={200: PacketSerializer}
-    )
+    @describe_call("red_packet_read", "Read a red packet", PacketSerializer)
     def get(self, request: Request, packet_id: int) -> Response:
         """A red packet of yours."""
-        return _show(member_of(request), packet_id)
+        return _show_own(request, packet_id)
 
 
 class RedeemView(APIView):
-    @extend_schema(
-        operation_id="red_packet_redeem",
-        summary="Redeem a red packet",
-        tags=["plays"],
-        request=None,
-        responses={200: PacketSerializer, **refusals(PacketOver)},
-    )
+    @describe_call("red_packet_redeem", "Redeem a red packet", PacketSerializer, refused=(PacketOver,))
     def post(self, request: Request, packet_id: int) -> Response:
         """Makes a coupon of what a red packet of yours is worth now. It grows no more, and there is no way back."""
         redeem_packet(member_id=member_of(request), packet_id=packet_id)
-        return _show(member_of(request), packet_id)
+        return _show_own(request, packet_id)
 
 
 class ShareView(PublicView):
-    @extend_schema(
-        operation_id="red_packet_share",
-        summary="Look at a shared red packet",
-        tags=["plays"],
-        responses={200: ShareWithHelpsSerializer, **refusals(NotFound)},
-    )
+    @describe_call("red_packet_share", "Look at a shared red packet", ShareWithHelpsSerializer, refused=(NotFound,))
     def get(self, request: Request, share_code: str) -> Response:
         """What everybody with the link sees; helpers are masked."""
-        packet = get_packet(packet_id=read_share_code(CODE, share_code))
-        return Response(ShareWithHelpsSerializer(packet, context={"helps": describe_helps(packet)}).data)
+        return _show(ShareWithHelpsSerializer, get_round(Packet, round_id=read_share_code(CODE, share_code)))
 
 
 class ProofView(PublicView):
-    @extend_schema(
-        operation_id="red_packet_proof",
-        summary="Verify a red packet",
-        tags=["plays"],
-        responses={200: ProofSerializer, **refusals(NotFound)},
-    )
+    @describe_call("red_packet_proof", "Verify a red packet", ProofSerializer, refused=(NotFound,))
     def get(self, request: Request, share_code: str) -> Response:
         """The hash that was told at the start, and at the end the seed that fixed every raise."""
-        return Response(ProofSerializer(describe_proof(get_packet(packet_id=read_share_code(CODE, share_code)))).data)
+        packet = get_round(Packet, round_id=read_share_code(CODE, share_code))
+        return Response(ProofSerializer(describe_proof(packet)).data)
 
 
 class HelpView(APIView):
-    @extend_schema(
-        operation_id="red_packet_help",
-        summary="Help a red packet to grow",
-        tags=["plays"],
-        request=None,
-        responses={
-            200: HelpedSerializer,
-            **refusals(NotFound, PacketOver, PacketFull, EnvelopeEmpty, SelfHelp, AlreadyHelped),
-            **refusals(NotNewMember, DeviceUnknown, HelperCap, DeviceCap, AddressCap),
-        },
+    @describe_call(
+        "red_packet_help",
+        "Help a red packet to grow",
+        HelpedSerializer,
+        refused=(NotFound, PacketOver, PacketFull, EnvelopeEmpty, *NO_HELP, NotNewMember, *NO_MORE_HELP),
     )
     def post(self, request: Request, share_code: str) -> Response:
         """Lets somebody else's red packet grow, once; from a device with a mark of `/devices/`."""
@@ -175,10 +116,15 @@ class HelpView(APIView):
         answer = {
             "added_fen": helped.added_fen,
             "said": tell_growth(helped.added_fen),
-            "red_packet": get_packet(packet_id=packet_id),
+            "red_packet": get_round(Packet, round_id=packet_id),
         }
         return Response(HelpedSerializer(answer).data)
 
 
-def _show(member_id: int, packet_id: int, *, code: int = status.HTTP_200_OK) -> Response:
-    return Response(PacketSerializer(get_own_packet(member_id=member_id, packet_id=packet_id)).data, status=code)
+def _show_own(request: Request, packet_id: int, *, code: int = status.HTTP_200_OK) -> Response:
+    packet = get_own_round(Packet, member_id=member_of(request), round_id=packet_id)
+    return _show(PacketSerializer, packet, code=code)
+
+
+def _show(serializer: type[ShareSerializer], packet: Packet, *, code: int = status.HTTP_200_OK) -> Response:
+    return Response(serializer(packet, context={"helps": describe_helps(packet)}).data, status=code)

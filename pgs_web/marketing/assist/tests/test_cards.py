@@ -47,6 +47,7 @@ def test_from_the_link_to_the_unit():
         None,
     )
     assert mine["card"]["headline"] == "A unit is reserved for you, at ¥1.00"
+    assert len(mine["card"]["helps"]) == len(shared["helps"]) == 2
     assert (mine["card"]["ends_at"], mine["card"]["ends_label"]) == (mine["buy_by"], "Time left to buy")
     let_time_to_buy_end(round_ := Round.objects.get(pk=round_.pk))
     settle(round_)

@@ -59,6 +59,8 @@ def test_from_the_link_to_the_price():
     # When it has to be bought is told to who may buy it.
     assert (mine["card"]["ends_at"], mine["card"]["ends_label"]) == (mine["buy_by"], "Time left to buy")
     assert [one["who"] for one in shared["card"]["helps"]][:2] == ["小*明"] * 2
+    # Who started it looks at this address only.
+    assert mine["card"]["helps"] == shared["card"]["helps"]
 
 
 def test_how_it_ends():

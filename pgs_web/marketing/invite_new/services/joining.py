@@ -7,13 +7,14 @@ from pgs_data.sharding.slots import alias_of_id, alias_of_slot, slot_of_key
 from pgs_data.sharding.transactions import node_transaction
 from pgs_web.marketing.invite_new.errors import AlreadyJoined, NewSeatsOnly, NotOpen
 from pgs_web.marketing.invite_new.models import Join, Round
-from pgs_web.marketing.invite_new.selectors import count_others, get_round
+from pgs_web.marketing.invite_new.selectors import count_others
 from pgs_web.marketing.invite_new.services.door import key_to_join, lock_round
 from pgs_web.marketing.invite_new.services.starting import PASS_LASTS
 from pgs_web.marketing.invite_new.states import CODE, RoundState
 from pgs_web.plays.eligibility.scripts import HelpCaps
 from pgs_web.plays.eligibility.services import HelpWish, helping
 from pgs_web.plays.helping import Helper
+from pgs_web.plays.rounds import get_round
 from pgs_web.plays.selectors import read_rules
 from pgs_web.trade.group.models import Group
 from pgs_web.trade.intake.selectors import find_rejected
@@ -31,7 +32,7 @@ def join_round(*, friend: Helper, round_id: int) -> tuple[Round, Join]:
     order, and when they pay; here nobody is asked to pay for a seat that can't be theirs.
     Raises NotFound, NotOpen, AlreadyJoined, NewSeatsOnly, what the judge of helps (`helping`) raises, Unavailable.
     """
-    seen = get_round(round_id=round_id)
+    seen = get_round(Round, round_id=round_id)
     if seen.state != RoundState.FORMING:
         # Spares turns; behind the lock it is decided.
         raise NotOpen

@@ -13,7 +13,6 @@ from pgs_task.routes import ROUTES
 from pgs_web.display.activity.models import Activity
 from pgs_web.marketing.invite_new.checks import find_missing_new_members, find_overdue_rounds, find_wrong_rewards
 from pgs_web.marketing.invite_new.models import Join, Round
-from pgs_web.marketing.invite_new.selectors import own_rounds
 from pgs_web.marketing.invite_new.services import notice_openings
 from pgs_web.marketing.invite_new.states import CODE
 from pgs_web.marketing.invite_new.tests.making import (
@@ -33,6 +32,7 @@ from pgs_web.member.services.mass_creation import create_members
 from pgs_web.plays.eligibility.models import Help
 from pgs_web.plays.errors import BadRules
 from pgs_web.plays.models import Campaign
+from pgs_web.plays.rounds import own_rounds
 from pgs_web.plays.services import change_rules, close_campaign, create_campaign, switch_play
 from pgs_web.plays.shares import write_share_code
 from pgs_web.plays.switches import forget_switches
@@ -224,7 +224,7 @@ def test_starts_that_are_refused():
     assert client(old).post(f"{ROOT}rounds/", {"campaign_id": str(2**40)}, format="json").status_code == 404
     assert start(old).status_code == 201
     assert refused(start(old)) in {(409, "invite_new_round_limit"), (409, "invite_new_round_open")}
-    round_ = own_rounds(member_id=old).get()
+    round_ = own_rounds(Round, member_id=old).get()
     Round.objects.filter(pk=round_.pk).update(open_by=DatabaseNow(after=-timedelta(hours=1)))
     assert client(old).get(f"{ROOT}rounds/{round_.pk}/").json()["entry"] is None
     assert notice_openings() == 1

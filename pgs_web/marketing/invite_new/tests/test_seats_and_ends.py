@@ -9,13 +9,14 @@ from pgs_data.clock import DatabaseNow, database_now
 from pgs_data.sharding.slots import alias_of_id
 from pgs_data.sharding.transactions import node_transaction
 from pgs_web.marketing.invite_new.cards import describe_card
-from pgs_web.marketing.invite_new.models import Reward
-from pgs_web.marketing.invite_new.selectors import count_others, get_round, own_rounds
+from pgs_web.marketing.invite_new.models import Reward, Round
+from pgs_web.marketing.invite_new.selectors import count_others
 from pgs_web.marketing.invite_new.services import joining, rewarding, undo_rewards
 from pgs_web.marketing.invite_new.states import CODE, RoundState
 from pgs_web.marketing.invite_new.tests.test_following import LEADER, make_round
 from pgs_web.plays.figures.selectors import read_counted
 from pgs_web.plays.figures.services import fold_figures
+from pgs_web.plays.rounds import get_round, own_rounds
 from pgs_web.trade.coupon.services import issue_coupon
 from pgs_web.trade.coupon.terms import CouponTerms
 from pgs_web.trade.group.models import Group, Seat
@@ -46,8 +47,8 @@ def test_an_extended_group_is_open_longer():
     with node_transaction(alias):
         locked, now = joining._lock_open(alias, round_.pk)
     assert joining._pass_until(locked, now=now) == deadline
-    assert describe_card(get_round(round_id=round_.pk)).ends_at == deadline
-    assert [one.until for one in own_rounds(member_id=LEADER)] == [deadline]
+    assert describe_card(get_round(Round, round_id=round_.pk)).ends_at == deadline
+    assert [one.until for one in own_rounds(Round, member_id=LEADER)] == [deadline]
 
 
 @pytest.mark.parametrize("kind", ["coupon", "refund", "free_order"])

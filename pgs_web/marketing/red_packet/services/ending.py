@@ -13,13 +13,12 @@ from pgs_web.api.errors import OUTAGES, Unavailable
 from pgs_web.marketing.red_packet.errors import PacketOver
 from pgs_web.marketing.red_packet.models import Packet
 from pgs_web.marketing.red_packet.scripts import settle_packet
-from pgs_web.marketing.red_packet.selectors import get_own_packet
 from pgs_web.marketing.red_packet.services.copies import require_envelope
 from pgs_web.marketing.red_packet.services.door import lock_packet, move_packet, require_running
 from pgs_web.marketing.red_packet.states import CODE, ENDED, PacketState
 from pgs_web.plays.figures.names import ending
 from pgs_web.plays.figures.services import count_figures
-from pgs_web.plays.rounds import state_now, work_off
+from pgs_web.plays.rounds import get_own_round, state_now, work_off
 from pgs_web.trade.coupon.services import issue_coupon
 from pgs_web.trade.coupon.terms import CouponTerms
 
@@ -34,7 +33,7 @@ def redeem_packet(*, member_id: int, packet_id: int) -> int:
     Raises NotFound, PacketOver, Unavailable. State and coupon are one transaction; the ledger hears of it behind it, or
     from the clock when this process dies first.
     """
-    seen = get_own_packet(member_id=member_id, packet_id=packet_id)
+    seen = get_own_round(Packet, member_id=member_id, round_id=packet_id)
     if state_now(seen) != PacketState.RUNNING:
         raise PacketOver
     with node_transaction(packet_id) as alias:

@@ -13,7 +13,6 @@ from pgs_web.api.errors import Refusal, Unavailable
 from pgs_web.marketing.red_packet.errors import CopyOutdated, EnvelopeEmpty, PacketFull, PacketOver
 from pgs_web.marketing.red_packet.models import Packet, PacketHelp
 from pgs_web.marketing.red_packet.scripts import HelpReply, TakenHelp, confirm_help, return_help, take_help
-from pgs_web.marketing.red_packet.selectors import get_packet
 from pgs_web.marketing.red_packet.services.copies import repair_packet
 from pgs_web.marketing.red_packet.services.door import lock_packet, require_running
 from pgs_web.marketing.red_packet.states import CODE, PacketState
@@ -22,7 +21,7 @@ from pgs_web.plays.eligibility.models import Help
 from pgs_web.plays.eligibility.scripts import HelpCaps
 from pgs_web.plays.eligibility.services import HelpWish, helping
 from pgs_web.plays.helping import Helper
-from pgs_web.plays.rounds import state_now
+from pgs_web.plays.rounds import get_round, state_now
 from pgs_web.plays.selectors import read_rules
 
 _REFUSED: dict[HelpReply, type[Refusal]] = {
@@ -41,7 +40,7 @@ def help_packet(*, helper: Helper, packet_id: int) -> PacketHelp:
     Raises NotFound, PacketOver, PacketFull, EnvelopeEmpty, what the judge of helps (`helping`) raises, Unavailable.
     """
     for _try in range(TRIES):
-        seen = get_packet(packet_id=packet_id)
+        seen = get_round(Packet, round_id=packet_id)
         try:
             return _help(helper, seen)
         except CopyOutdated:

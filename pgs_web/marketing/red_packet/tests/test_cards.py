@@ -4,10 +4,11 @@ import pytest
 from django.utils.translation import override
 
 from pgs_web.marketing.red_packet.cards import describe_card
-from pgs_web.marketing.red_packet.selectors import get_packet
+from pgs_web.marketing.red_packet.models import Packet
 from pgs_web.marketing.red_packet.services import redeem_packet
 from pgs_web.marketing.red_packet.states import CODE
 from pgs_web.marketing.red_packet.tests.making import assist, let_end, make_packet, random_rules
+from pgs_web.plays.rounds import get_round
 from pgs_web.plays.shares import write_share_code
 from pgs_web.plays.tests.making import client
 
@@ -49,10 +50,10 @@ def test_from_the_link_to_the_coupon():
 def test_how_it_ends_without():
     packet = make_packet(**random_rules())
     assist(packet, 1)
-    assert any("verified" in note for note in describe_card(get_packet(packet_id=packet.pk)).notes)
+    assert any("verified" in note for note in describe_card(get_round(Packet, round_id=packet.pk)).notes)
     let_end(packet)
-    card = describe_card(get_packet(packet_id=packet.pk), is_own=True)
+    card = describe_card(get_round(Packet, round_id=packet.pk), is_own=True)
     assert (card.stage, card.headline, card.acts) == ("OVER", "The time of this red packet is over", [])
     other = make_packet(member_id=20, threshold_fen=0)
     redeem_packet(member_id=20, packet_id=other.pk)
-    assert describe_card(get_packet(packet_id=other.pk)).notes == []
+    assert describe_card(get_round(Packet, round_id=other.pk)).notes == []

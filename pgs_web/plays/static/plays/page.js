@@ -4,6 +4,7 @@
 (() => {
   const API = '/api/v1/';
   const SOON = 5, LATE = 30, AWAY_LATEST = 60; // seconds between two looks
+  const LAST = 10; // unchanged looks at a round that is won: an order may still come of it
   const page = document.body.dataset;
   const find = (id) => document.getElementById(id);
   const memory = {};
@@ -122,8 +123,8 @@
   // Server's time − performance.now(): the phone's own clock counts for nothing. The way takes time, so of several
   // answers the one that came fastest, which is the largest difference, is the best.
   let ahead = -Infinity;
-  let ends = NaN, stage = page.stage, own = null, isOwn = null, hasHelped = false;
-  let next = 0, every = SOON, failures = 0, seen = '', looking = null;
+  let ends = NaN, stage = page.stage, roundId = page.round, isOwn = null, hasHelped = false;
+  let next = 0, every = SOON, failures = 0, seen = '', unchanged = 0, looking = null;
 
   function setClock(card) {
     ahead = Math.max(ahead, Date.parse(card.server_time) - performance.now());
@@ -146,29 +147,28 @@
   }
 
   function show(card) {
-    const mine = own || card;
-    setClock(mine);
+    setClock(card);
     stage = card.stage;
     find('title').textContent = card.title;
-    find('headline').textContent = mine.headline;
-    find('clock').firstElementChild.textContent = mine.ends_label;
+    find('headline').textContent = card.headline;
+    find('clock').firstElementChild.textContent = card.ends_label;
     find('progress').hidden = !card.goal;
     find('progress').max = card.goal || 1;
     find('progress').value = card.done;
     find('link').hidden = stage !== 'OPEN';
     find('helps').hidden = !card.helps.length;
-    fill(find('figures'), mine.figures.map((figure) => {
+    fill(find('figures'), card.figures.map((figure) => {
       const made = make('div', '', figure.kind);
       made.append(make('dt', figure.name), make('dd', figure.text));
       return made;
     }));
-    fill(find('notes'), mine.notes.map((note) => make('li', note)));
+    fill(find('notes'), card.notes.map((note) => make('li', note)));
     fill(find('helps').lastElementChild, card.helps.map((help) => {
       const made = make('li', '');
       made.append(make('b', help.who), ' ' + help.what);
       return made;
     }));
-    fill(find('acts'), (own ? own.acts : hasHelped ? [] : card.acts).map((act) => {
+    fill(find('acts'), (hasHelped ? [] : card.acts).map((act) => {
       const made = make('button', act.name, act.is_grave ? 'grave' : '');
       made.type = 'button';
       made.dataset.path = act.path;
@@ -180,6 +180,15 @@
   function lookIn(seconds) {
     clearTimeout(next);
     next = setTimeout(look, seconds * 1000 * (0.8 + 0.4 * Math.random()));
+  }
+  // Who started it is told more, at another address; everybody else is told there that it isn't theirs, once.
+  async function read() {
+    if (recall('access') && roundId && isOwn !== false) {
+      const answer = await call('GET', game + page.rounds + roundId + '/');
+      if (answer.isGood || answer.status === 404) isOwn = answer.isGood;
+      if (answer.status !== 404 && answer.status !== 401) return answer;
+    }
+    return send('GET', game + 'shares/' + encodeURIComponent(page.share) + '/');
   }
   async function look() {
     if (looking || document.hidden) return;
@@ -197,22 +206,21 @@
     await look();
   }
   async function lookOnce() {
-    const answer = await send('GET', game + 'shares/' + encodeURIComponent(page.share) + '/');
+    const answer = await read();
     if (answer.status === 404) return tell(page.gone, 'bad');
     if (!answer.isGood) return lookAgain(answer);
-    const card = answer.told.card;
-    if (recall('access') && isOwn !== false) {
-      const mine = await call('GET', game + page.rounds + card.round_id + '/');
-      if (mine.isGood) own = mine.told.card;
-      if (mine.isGood || mine.status === 404) isOwn = mine.isGood;
-    }
+    const card = answer.told.card, isFirst = !roundId;
+    roundId = card.round_id;
+    // Drawn without its round, the page didn't know whose it is.
+    if (isFirst && recall('access') && isOwn === null) return lookOnce();
     failures = 0;
     if (find('told').className === 'away') tell('');
-    const now = JSON.stringify([card, own, hasHelped], (name, value) => (name === 'server_time' ? 0 : value));
-    every = now === seen ? Math.min(LATE, every * 1.5) : SOON;
-    if (now === seen) setClock(own || card); else show(card);
+    const now = JSON.stringify([card, hasHelped], (name, value) => (name === 'server_time' ? 0 : value));
+    unchanged = now === seen ? unchanged + 1 : 0;
+    every = unchanged ? Math.min(LATE, every * 1.5) : SOON;
+    if (unchanged) setClock(card); else show(card);
     seen = now;
-    if (stage === 'OPEN') lookIn(every);
+    if (stage === 'OPEN' || (stage === 'WON' && (!isNaN(ends) || unchanged < LAST))) lookIn(every);
   }
   function lookAgain(answer) {
     failures += 1;
@@ -231,7 +239,7 @@
     document.querySelectorAll('#acts button').forEach((button) => { button.disabled = false; });
     if (answer.status === 401) return askToSignIn(() => goOnWith(path));
     if (answer.isGood) tell(answer.told.said || page.done); else explain(answer);
-    if (answer.isGood || answer.told.code === 'already_helped') hasHelped = !own;
+    if (answer.isGood || answer.told.code === 'already_helped') hasHelped = !isOwn;
     // The cookie wasn't kept, or counts no more: asked for again next time.
     if (answer.told.code === 'device_unknown') keep('marked', '');
     await lookAfresh();
@@ -270,11 +278,12 @@
       if (path && (!question || confirm(question))) act(path);
     });
     document.addEventListener('visibilitychange', () => {
-      if (document.hidden) clearTimeout(next); else if (stage === 'OPEN' || !stage || own) look();
+      unchanged = 0;
+      if (document.hidden) clearTimeout(next); else if (stage !== 'OVER') look();
     });
     setInterval(tick, 1000);
     tick();
-    if (page.isAway || recall('access')) look(); else if (stage === 'OPEN') lookIn(SOON);
+    if (page.isAway || recall('access')) look(); else if (stage !== 'OVER') lookIn(SOON);
   }
 
   // A member's rounds of all games. ------------------------------------------------------------------------------
