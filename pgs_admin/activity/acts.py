@@ -1,13 +1,15 @@
 """What operators do to an activity: every act goes through the sale's services, which move database and Redis."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from pgs_admin.activity.forms import ApproveForm, GoOnForm, StockForm, WithdrawForm
-from pgs_admin.acts import make_act
+from pgs_admin.acts import Deed, make_act
 from pgs_admin.audit import actor_of
 from pgs_web.display.activity.models import Activity
 from pgs_web.display.activity.services import return_to_draft, submit_for_review
@@ -34,29 +36,14 @@ def _approve(request: HttpRequest, activity_id: int, values: dict[str, Any]) -> 
     return _("Approved: its stock is loaded, and it starts by itself.")
 
 
-def _return(request: HttpRequest, activity_id: int, values: dict[str, Any]) -> str:
-    return_to_draft(activity_id=activity_id, actor=actor_of(request), reason=values["reason"])
-    return _("Returned to draft.")
+def _because(service: Callable[..., object], said: str | Promise) -> Deed:
+    """Acts by a service that keeps the operator's reason."""
 
+    def act(request: HttpRequest, activity_id: int, values: dict[str, Any]) -> str:
+        service(activity_id=activity_id, actor=actor_of(request), reason=values["reason"])
+        return str(said)
 
-def _pause(request: HttpRequest, activity_id: int, values: dict[str, Any]) -> str:
-    pause_sale(activity_id=activity_id, actor=actor_of(request), reason=values["reason"])
-    return _("Paused: nobody can buy; paying and groups go on.")
-
-
-def _resume(request: HttpRequest, activity_id: int, values: dict[str, Any]) -> str:
-    resume_sale(activity_id=activity_id, actor=actor_of(request), reason=values["reason"])
-    return _("Resumed: shoppers can buy within the window.")
-
-
-def _end(request: HttpRequest, activity_id: int, values: dict[str, Any]) -> str:
-    end_sale(activity_id=activity_id, actor=actor_of(request), reason=values["reason"])
-    return _("Ended.")
-
-
-def _withdraw(request: HttpRequest, activity_id: int, values: dict[str, Any]) -> str:
-    withdraw_sale(activity_id=activity_id, actor=actor_of(request), reason=values["reason"])
-    return _("Withdrawn; its running groups are being ended.")
+    return act
 
 
 def _change_stock(request: HttpRequest, activity_id: int, values: dict[str, Any]) -> str:
@@ -89,7 +76,7 @@ send_back = make_act(
     title=gettext_lazy("Return to draft"),
     permission=APPROVE,
     model=Activity,
-    deed=_return,
+    deed=_because(return_to_draft, gettext_lazy("Returned to draft.")),
     icon="undo",
     states={ActivityState.IN_REVIEW},
 )
@@ -98,7 +85,7 @@ pause = make_act(
     title=gettext_lazy("Pause"),
     permission=STEER,
     model=Activity,
-    deed=_pause,
+    deed=_because(pause_sale, gettext_lazy("Paused: nobody can buy; paying and groups go on.")),
     form_class=GoOnForm,
     icon="pause",
     question=gettext_lazy("Nobody buys or joins until it is resumed; paying and groups go on, and their time too."),
@@ -109,7 +96,7 @@ resume = make_act(
     title=gettext_lazy("Resume"),
     permission=STEER,
     model=Activity,
-    deed=_resume,
+    deed=_because(resume_sale, gettext_lazy("Resumed: shoppers can buy within the window.")),
     icon="play_arrow",
     states={ActivityState.PAUSED},
 )
@@ -118,7 +105,7 @@ end = make_act(
     title=gettext_lazy("End"),
     permission=STEER,
     model=Activity,
-    deed=_end,
+    deed=_because(end_sale, gettext_lazy("Ended.")),
     form_class=GoOnForm,
     icon="stop",
     question=gettext_lazy("Before its time, and for good. Nobody buys or joins any more; paying and groups go on."),
@@ -130,7 +117,7 @@ withdraw = make_act(
     title=gettext_lazy("Withdraw"),
     permission=STEER,
     model=Activity,
-    deed=_withdraw,
+    deed=_because(withdraw_sale, gettext_lazy("Withdrawn; its running groups are being ended.")),
     form_class=WithdrawForm,
     icon="delete_forever",
     question=gettext_lazy(

@@ -72,18 +72,17 @@ class PageCursor(CursorPagination):
             raise ValueError("outside 64 bits")
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        return {
-            "type": "object",
-            "required": ["next", "previous", "results"],
-            "properties": {
-                "next": {"type": "string", "nullable": True, "format": "uri"},
-                "previous": {"type": "string", "nullable": True, "format": "uri"},
-                "results": schema,
-            },
-        }
+        return page_schema(schema)
 
     def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
         return PAGE_PARAMETERS
+
+
+def page_schema(results: dict[str, Any], **more: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a page: links to its neighbours, results, and what else every page of a list has."""
+    link = {"type": "string", "nullable": True, "format": "uri"}
+    properties = {"next": link, "previous": link, "results": results, **more}
+    return {"type": "object", "required": list(properties), "properties": properties}
 
 
 PAGE_PARAMETERS: list[dict[str, Any]] = [

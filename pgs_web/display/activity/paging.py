@@ -18,7 +18,7 @@ from rest_framework.utils.urls import replace_query_param
 from rest_framework.views import APIView
 
 from pgs_web.api.ids import LARGEST_ID, read_id
-from pgs_web.api.pagination import LONGEST_CURSOR, PAGE_PARAMETERS, invalid_parameter, read_page_size
+from pgs_web.api.pagination import LONGEST_CURSOR, PAGE_PARAMETERS, invalid_parameter, page_schema, read_page_size
 from pgs_web.display.activity.selectors import take_first
 
 ORDERINGS = ("-id", "starts_at", "-starts_at", "ends_at", "-ends_at", "price_fen", "-price_fen")
@@ -67,17 +67,7 @@ class OrderedPage(BasePagination):
         return self._link(forwards=False) if self.has_previous else None
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        link = {"type": "string", "nullable": True, "format": "uri"}
-        return {
-            "type": "object",
-            "required": ["next", "previous", "results", "server_time"],
-            "properties": {
-                "next": link,
-                "previous": link,
-                "results": schema,
-                "server_time": {"type": "string", "format": "date-time"},
-            },
-        }
+        return page_schema(schema, server_time={"type": "string", "format": "date-time"})
 
     def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
         return PAGE_PARAMETERS

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.utils.urls import replace_query_param
 from rest_framework.views import APIView
 
-from pgs_web.api.pagination import PAGE_PARAMETERS, invalid_parameter, read_page_size
+from pgs_web.api.pagination import PAGE_PARAMETERS, invalid_parameter, page_schema, read_page_size
 
 Row = TypeVar("Row")
 CURSOR = re.compile(r"p(0|[1-9][0-9]{0,3})")
@@ -19,17 +19,7 @@ class ListPage(BasePagination):
     """`paginate_list` cuts; the class itself is for the schema."""
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        link = {"type": "string", "nullable": True, "format": "uri"}
-        return {
-            "type": "object",
-            "required": ["next", "previous", "results", "server_time"],
-            "properties": {
-                "next": link,
-                "previous": link,
-                "results": schema,
-                "server_time": {"type": "string", "format": "date-time"},
-            },
-        }
+        return page_schema(schema, server_time={"type": "string", "format": "date-time"})
 
     def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
         return PAGE_PARAMETERS

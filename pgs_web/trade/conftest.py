@@ -1,4 +1,7 @@
-"""Fixtures of this room. pytest may read this file before Django is set up: what needs Django is looked up by name."""
+"""Fixtures of the rooms that take orders.
+
+pytest may read this file before Django is set up: what needs Django is looked up by name.
+"""
 
 import pytest
 from django.utils.module_loading import import_string
