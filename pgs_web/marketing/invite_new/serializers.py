@@ -13,7 +13,7 @@ from pgs_web.marketing.invite_new.models import Reward, Round
 from pgs_web.marketing.invite_new.selectors import is_pass_over
 from pgs_web.marketing.invite_new.services.door import describe_opening
 from pgs_web.marketing.invite_new.states import CODE, RewardKind, RewardState, RoundState
-from pgs_web.plays.serializers import CardField, RoundStartSerializer, ShareCodeField, StateField
+from pgs_web.plays.serializers import CardField, RoundStartSerializer, ShareCodeField
 
 KINDS = " or ".join(RewardKind)
 REWARD_STATES = " or ".join(RewardState)
