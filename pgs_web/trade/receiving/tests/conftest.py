@@ -1,4 +1,4 @@
-"""Fixtures of the rooms that take orders.
+"""Fixtures of the rooms that take orders: this one and the intake.
 
 pytest may read this file before Django is set up: what needs Django is looked up by name.
 """
