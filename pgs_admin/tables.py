@@ -1,14 +1,17 @@
 """Small tables inside a detail page; every cell is escaped."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from unfold.decorators import display
 
 from pgs_web.display import money
 
@@ -42,6 +45,21 @@ def link(page: str, row_id: int | None) -> SafeString:
         return format_html("{}", "-")
     url = reverse(f"admin:{page}_change", args=[row_id])
     return format_html('<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>', url, row_id)
+
+
+def link_to(page: str) -> Callable[[int | None], SafeString]:
+    """`link` to rows of one page, for a column."""
+    return partial(link, page)
+
+
+def column(title: str | Promise, field: str, show: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
+    """A method of a ModelAdmin that shows a row's field in the operator's words, under a title."""
+
+    @display(description=title)
+    def cell(_admin: Any, row: Any) -> Any:
+        return show(getattr(row, field))
+
+    return cast("Callable[[Any, Any], Any]", cell)
 
 
 def show_raw(text: str) -> SafeString:

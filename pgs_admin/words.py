@@ -1,6 +1,7 @@
 """States and reasons as an operator reads them: the code itself in English, its word in other languages."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
@@ -209,3 +210,8 @@ def say_outcome(outcome: str) -> str:
 def show_code(code: str, colours: Mapping[str, str]) -> SafeString:
     """The word on its colour, for lists and detail pages; a code without a colour is grey."""
     return render_to_string("unfold/helpers/label.html", {"text": say(code), "type": colours.get(code, "")})
+
+
+def coloured(colours: Mapping[str, str]) -> Callable[[str], SafeString]:
+    """`show_code` in these colours, for a column."""
+    return partial(show_code, colours=colours)

@@ -20,8 +20,8 @@ from pgs_admin.acts import ButtonsByState, say_outage, say_refusal
 from pgs_admin.adding import WithoutTransaction
 from pgs_admin.audit import actor_of, changes_of, note_outcome, record_act
 from pgs_admin.filters import make_filter
-from pgs_admin.tables import ROWS_SHOWN, show_table, show_yuan
-from pgs_admin.words import say, show_code
+from pgs_admin.tables import ROWS_SHOWN, column, show_table, show_yuan
+from pgs_admin.words import coloured, say
 from pgs_web.api.errors import OUTAGES, Refusal
 from pgs_web.display.activity.models import Activity
 from pgs_web.display.activity.rules import RULE_FIELDS, ActivityRules
@@ -107,9 +107,7 @@ class ActivityAdmin(ButtonsByState, ModelAdmin, WithoutTransaction):
     withdraw = acts.withdraw
     change_stock = acts.change_stock
 
-    @display(description=gettext_lazy("state"))
-    def show_state(self, activity: Activity) -> SafeString:
-        return show_code(activity.state, STATE_COLOURS)
+    show_state = column(gettext_lazy("state"), "state", coloured(STATE_COLOURS))
 
     @display(description=gettext_lazy("in a group / alone"))
     def show_prices(self, activity: Activity) -> str:

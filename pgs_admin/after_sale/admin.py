@@ -9,8 +9,8 @@ from unfold.decorators import display
 from pgs_admin.after_sale import acts
 from pgs_admin.filters import make_filter
 from pgs_admin.sharded import ShardedAdmin
-from pgs_admin.tables import ROWS_SHOWN, link, show_raw, show_table, show_yuan
-from pgs_admin.words import say, show_code
+from pgs_admin.tables import ROWS_SHOWN, column, link_to, show_raw, show_table, show_yuan
+from pgs_admin.words import coloured, say
 from pgs_web.trade.after_sale.models import AfterSaleRequest
 from pgs_web.trade.after_sale.selectors import request_history
 from pgs_web.trade.after_sale.states import RequestKind, RequestState
@@ -56,33 +56,13 @@ class AfterSaleAdmin(ShardedAdmin):
     refuse_request = acts.refuse
     receive_goods = acts.receive
 
-    @display(description=gettext_lazy("state"))
-    def show_state(self, request: AfterSaleRequest) -> SafeString:
-        return show_code(request.state, STATE_COLOURS)
-
-    @display(description=gettext_lazy("order"))
-    def show_order(self, request: AfterSaleRequest) -> SafeString:
-        return link("order_order", request.order_id)
-
-    @display(description=gettext_lazy("member"))
-    def show_member(self, request: AfterSaleRequest) -> SafeString:
-        return link("member_member", request.member_id)
-
-    @display(description=gettext_lazy("kind"))
-    def show_kind(self, request: AfterSaleRequest) -> str:
-        return say(request.kind)
-
-    @display(description=gettext_lazy("cause"))
-    def show_cause(self, request: AfterSaleRequest) -> str:
-        return say(request.cause)
-
-    @display(description=gettext_lazy("amount"))
-    def show_amount(self, request: AfterSaleRequest) -> str:
-        return show_yuan(request.amount_fen)
-
-    @display(description=gettext_lazy("asked for"))
-    def show_asked(self, request: AfterSaleRequest) -> str:
-        return show_yuan(request.asked)
+    show_state = column(gettext_lazy("state"), "state", coloured(STATE_COLOURS))
+    show_order = column(gettext_lazy("order"), "order_id", link_to("order_order"))
+    show_member = column(gettext_lazy("member"), "member_id", link_to("member_member"))
+    show_kind = column(gettext_lazy("kind"), "kind", say)
+    show_cause = column(gettext_lazy("cause"), "cause", say)
+    show_amount = column(gettext_lazy("amount"), "amount_fen", show_yuan)
+    show_asked = column(gettext_lazy("asked for"), "asked", show_yuan)
 
     @display(description=gettext_lazy("the shopper's words"))
     def show_text(self, request: AfterSaleRequest) -> SafeString | str:

@@ -4,16 +4,14 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.decorators import display
 
 from pgs_admin.acts import make_act
 from pgs_admin.filters import make_filter
 from pgs_admin.sharded import ShardedAdmin
-from pgs_admin.tables import link, show_yuan
-from pgs_admin.words import show_code
+from pgs_admin.tables import column, link_to, show_yuan
+from pgs_admin.words import coloured
 from pgs_web.trade.coupon.models import Coupon
 from pgs_web.trade.coupon.services import withdraw_coupon
 from pgs_web.trade.coupon.states import CouponState
@@ -58,26 +56,9 @@ class CouponAdmin(ShardedAdmin):
         is_grave=True,
     )
 
-    @display(description=gettext_lazy("state"))
-    def show_state(self, coupon: Coupon) -> SafeString:
-        return show_code(coupon.state, STATE_COLOURS)
-
-    @display(description=gettext_lazy("member"))
-    def show_member(self, coupon: Coupon) -> SafeString:
-        return link("member_member", coupon.member_id)
-
-    @display(description=gettext_lazy("order"))
-    def show_order(self, coupon: Coupon) -> SafeString:
-        return link("order_order", coupon.order_id)
-
-    @display(description=gettext_lazy("takes off"))
-    def show_amount(self, coupon: Coupon) -> str:
-        return show_yuan(coupon.amount_fen)
-
-    @display(description=gettext_lazy("from an order of"))
-    def show_threshold(self, coupon: Coupon) -> str:
-        return show_yuan(coupon.threshold_fen)
-
-    @display(description=gettext_lazy("one unit costs"))
-    def show_price(self, coupon: Coupon) -> str:
-        return show_yuan(coupon.price_fen)
+    show_state = column(gettext_lazy("state"), "state", coloured(STATE_COLOURS))
+    show_member = column(gettext_lazy("member"), "member_id", link_to("member_member"))
+    show_order = column(gettext_lazy("order"), "order_id", link_to("order_order"))
+    show_amount = column(gettext_lazy("takes off"), "amount_fen", show_yuan)
+    show_threshold = column(gettext_lazy("from an order of"), "threshold_fen", show_yuan)
+    show_price = column(gettext_lazy("one unit costs"), "price_fen", show_yuan)

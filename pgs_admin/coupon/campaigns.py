@@ -7,7 +7,6 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.http import HttpRequest
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
@@ -17,8 +16,8 @@ from pgs_admin.acts import ButtonsByState, make_act
 from pgs_admin.adding import AddOnlyAdmin
 from pgs_admin.audit import actor_of, note_outcome, record_act
 from pgs_admin.filters import make_filter
-from pgs_admin.tables import show_yuan
-from pgs_admin.words import show_code
+from pgs_admin.tables import column, show_yuan
+from pgs_admin.words import coloured
 from pgs_web.api.ids import LARGEST_ID
 from pgs_web.trade.coupon.models import CouponCampaign
 from pgs_web.trade.coupon.services import open_campaign, start_campaign, stop_campaign
@@ -137,21 +136,10 @@ class CampaignAdmin(ButtonsByState, AddOnlyAdmin):
         is_grave=True,
     )
 
-    @display(description=gettext_lazy("state"))
-    def show_state(self, campaign: CouponCampaign) -> SafeString:
-        return show_code(campaign.state, STATE_COLOURS)
-
-    @display(description=gettext_lazy("takes off"))
-    def show_amount(self, campaign: CouponCampaign) -> str:
-        return show_yuan(campaign.amount_fen)
-
-    @display(description=gettext_lazy("can cost"))
-    def show_liability(self, campaign: CouponCampaign) -> str:
-        return show_yuan(campaign.liability_fen)
-
-    @display(description=gettext_lazy("may cost"))
-    def show_envelope(self, campaign: CouponCampaign) -> str:
-        return show_yuan(campaign.envelope_fen)
+    show_state = column(gettext_lazy("state"), "state", coloured(STATE_COLOURS))
+    show_amount = column(gettext_lazy("takes off"), "amount_fen", show_yuan)
+    show_liability = column(gettext_lazy("can cost"), "liability_fen", show_yuan)
+    show_envelope = column(gettext_lazy("may cost"), "envelope_fen", show_yuan)
 
     @display(description=gettext_lazy("members"))
     def show_members(self, campaign: CouponCampaign) -> str:

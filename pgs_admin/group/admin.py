@@ -8,8 +8,8 @@ from unfold.decorators import display
 
 from pgs_admin.filters import make_filter
 from pgs_admin.sharded import ShardedAdmin
-from pgs_admin.tables import ROWS_SHOWN, link, show_table, show_yuan
-from pgs_admin.words import say, show_code
+from pgs_admin.tables import ROWS_SHOWN, column, link, link_to, show_table, show_yuan
+from pgs_admin.words import coloured, say
 from pgs_web.trade.group.models import Group, GroupLog, Seat
 from pgs_web.trade.group.states import GroupState
 
@@ -37,26 +37,16 @@ class GroupAdmin(ShardedAdmin):
         "show_log",
     )
 
-    @display(description=gettext_lazy("state"))
-    def show_state(self, group: Group) -> SafeString:
-        return show_code(group.state, STATE_COLOURS)
+    show_state = column(gettext_lazy("state"), "state", coloured(STATE_COLOURS))
 
     @display(description=gettext_lazy("paid / size"))
     def show_seats(self, group: Group) -> str:
         filled = _(" + %(seats)d by the merchant") % {"seats": group.guaranteed_seats} if group.guaranteed_seats else ""
         return f"{group.paid_count}{filled} / {group.size}"
 
-    @display(description=gettext_lazy("group price"))
-    def show_price(self, group: Group) -> str:
-        return show_yuan(group.price_fen)
-
-    @display(description=gettext_lazy("activity"))
-    def show_activity(self, group: Group) -> SafeString:
-        return link("activity_activity", group.activity_id)
-
-    @display(description=gettext_lazy("leader"))
-    def show_leader(self, group: Group) -> SafeString:
-        return link("member_member", group.leader_member_id)
+    show_price = column(gettext_lazy("group price"), "price_fen", show_yuan)
+    show_activity = column(gettext_lazy("activity"), "activity_id", link_to("activity_activity"))
+    show_leader = column(gettext_lazy("leader"), "leader_member_id", link_to("member_member"))
 
     @display(description=gettext_lazy("reason"))
     def show_reason(self, group: Group) -> str:

@@ -6,16 +6,14 @@ from django.contrib import admin
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_safe
 from unfold.admin import ModelAdmin
-from unfold.decorators import display
 
 from pgs_admin.filters import make_filter
-from pgs_admin.tables import link, show_yuan
-from pgs_admin.words import show_code
+from pgs_admin.tables import column, link, link_to, show_yuan
+from pgs_admin.words import coloured
 from pgs_web.trade.group.models import Guarantee
 from pgs_web.trade.group.selectors import report_guarantees
 from pgs_web.trade.group.states import GuaranteeState
@@ -59,21 +57,10 @@ class GuaranteeAdmin(ModelAdmin):
     show_full_result_count = False
     actions = None
 
-    @display(description=pgettext_lazy("trade", "group"))
-    def show_group(self, row: Guarantee) -> SafeString:
-        return link("group_group", row.group_id)
-
-    @display(description=gettext_lazy("activity"))
-    def show_activity(self, row: Guarantee) -> SafeString:
-        return link("activity_activity", row.activity_id)
-
-    @display(description=gettext_lazy("state"))
-    def show_state(self, row: Guarantee) -> SafeString:
-        return show_code(row.state, STATE_COLOURS)
-
-    @display(description=gettext_lazy("cost"))
-    def show_cost(self, row: Guarantee) -> str:
-        return show_yuan(row.cost_fen)
+    show_group = column(pgettext_lazy("trade", "group"), "group_id", link_to("group_group"))
+    show_activity = column(gettext_lazy("activity"), "activity_id", link_to("activity_activity"))
+    show_state = column(gettext_lazy("state"), "state", coloured(STATE_COLOURS))
+    show_cost = column(gettext_lazy("cost"), "cost_fen", show_yuan)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -14,8 +14,8 @@ from unfold.decorators import display
 
 from pgs_admin.acts import ButtonsByState, make_act
 from pgs_admin.filters import make_filter
-from pgs_admin.tables import ROWS_SHOWN, show_table
-from pgs_admin.words import show_code
+from pgs_admin.tables import ROWS_SHOWN, column, show_table
+from pgs_admin.words import coloured
 from pgs_web.member.masks import mask_detail, mask_name, mask_phone
 from pgs_web.member.models import Address, Member
 from pgs_web.member.phones import index_phone, read_phone
@@ -98,9 +98,7 @@ class MemberAdmin(ButtonsByState, ModelAdmin):
     def show_phone(self, member: Member) -> str:
         return mask_phone(member.phone)
 
-    @display(description=gettext_lazy("state"))
-    def show_state(self, member: Member) -> SafeString:
-        return show_code(member.state, STATE_COLOURS)
+    show_state = column(gettext_lazy("state"), "state", coloured(STATE_COLOURS))
 
     @display(description=gettext_lazy("addresses"))
     def show_addresses(self, member: Member) -> SafeString:

@@ -16,8 +16,8 @@ from pgs_admin.filters import make_filter
 from pgs_admin.order.colours import STATE_COLOURS
 from pgs_admin.sharded import ShardedAdmin
 from pgs_admin.story_links import show_story_link
-from pgs_admin.tables import link, show_table, show_yuan
-from pgs_admin.words import say, show_code
+from pgs_admin.tables import column, link, link_to, show_table, show_yuan
+from pgs_admin.words import coloured, say
 from pgs_task.payment.models import Payment, Refund
 from pgs_web.trade.after_sale.services.asking import SENT
 from pgs_web.trade.coupon.selectors import uses_of_order
@@ -107,29 +107,12 @@ class OrderAdmin(ShardedAdmin):
         question=gettext_lazy("For a shopper who called. Somebody else has to approve it."),
     )
 
-    @display(description=gettext_lazy("state"))
-    def show_state(self, order: Order) -> SafeString:
-        return show_code(order.state, STATE_COLOURS)
-
-    @display(description=gettext_lazy("amount"))
-    def show_amount(self, order: Order) -> str:
-        return show_yuan(order.amount_fen)
-
-    @display(description=gettext_lazy("discount"))
-    def show_discount(self, order: Order) -> str:
-        return show_yuan(order.discount_fen)
-
-    @display(description=pgettext_lazy("trade", "group"))
-    def show_group(self, order: Order) -> SafeString:
-        return link("group_group", order.group_id)
-
-    @display(description=gettext_lazy("member"))
-    def show_member(self, order: Order) -> SafeString:
-        return link("member_member", order.member_id)
-
-    @display(description=gettext_lazy("activity"))
-    def show_activity(self, order: Order) -> SafeString:
-        return link("activity_activity", order.activity_id)
+    show_state = column(gettext_lazy("state"), "state", coloured(STATE_COLOURS))
+    show_amount = column(gettext_lazy("amount"), "amount_fen", show_yuan)
+    show_discount = column(gettext_lazy("discount"), "discount_fen", show_yuan)
+    show_group = column(pgettext_lazy("trade", "group"), "group_id", link_to("group_group"))
+    show_member = column(gettext_lazy("member"), "member_id", link_to("member_member"))
+    show_activity = column(gettext_lazy("activity"), "activity_id", link_to("activity_activity"))
 
     @display(description=gettext_lazy("reason"))
     def show_reason(self, order: Order) -> str:
@@ -199,9 +182,7 @@ class OrderAdmin(ShardedAdmin):
             ),
         )
 
-    @display(description=gettext_lazy("money"))
-    def show_story(self, order: Order) -> SafeString:
-        return show_story_link(order.pk)
+    show_story = column(gettext_lazy("money"), "pk", show_story_link)
 
     @display(description=gettext_lazy("shipment"))
     def show_shipment(self, order: Order) -> SafeString:

@@ -1,15 +1,14 @@
 """Paid orders that lost their place: what their shoppers wished for, and what came of it."""
 
 from django.contrib import admin
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
 from pgs_admin.filters import make_filter
 from pgs_admin.sharded import ShardedAdmin
 from pgs_admin.story_links import show_story_link
-from pgs_admin.tables import link, show_yuan
-from pgs_admin.words import say, show_code
+from pgs_admin.tables import column, link_to, show_yuan
+from pgs_admin.words import coloured, say
 from pgs_task.rescue.models import Rescue
 from pgs_task.rescue.states import RescueCause, RescueState
 
@@ -40,21 +39,14 @@ class RescueAdmin(ShardedAdmin):
     search_fields = ("order_id",)
     search_help_text = gettext_lazy("Number of an order")
 
-    @display(description=gettext_lazy("order"))
-    def show_order(self, rescue: Rescue) -> SafeString:
-        return link("order_order", rescue.order_id)
-
-    @display(description=gettext_lazy("cause"))
-    def show_cause(self, rescue: Rescue) -> str:
-        return say(rescue.cause)
+    show_order = column(gettext_lazy("order"), "order_id", link_to("order_order"))
+    show_cause = column(gettext_lazy("cause"), "cause", say)
 
     @display(description=gettext_lazy("wish"))
     def show_wish(self, rescue: Rescue) -> str:
         return say(rescue.wish) or "-"
 
-    @display(description=gettext_lazy("state"))
-    def show_state(self, rescue: Rescue) -> SafeString:
-        return show_code(rescue.state, RESCUE_COLOURS)
+    show_state = column(gettext_lazy("state"), "state", coloured(RESCUE_COLOURS))
 
     @display(description=gettext_lazy("outcome"))
     def show_outcome(self, rescue: Rescue) -> str:
@@ -64,6 +56,4 @@ class RescueAdmin(ShardedAdmin):
     def show_surcharge(self, rescue: Rescue) -> str:
         return "-" if rescue.surcharge_fen is None else show_yuan(rescue.surcharge_fen)
 
-    @display(description=gettext_lazy("money"))
-    def show_story(self, rescue: Rescue) -> SafeString:
-        return show_story_link(rescue.order_id)
+    show_story = column(gettext_lazy("money"), "order_id", show_story_link)

@@ -18,8 +18,8 @@ from pgs_admin.filters import make_filter
 from pgs_admin.payment.raw import show_masked, unmask_notices
 from pgs_admin.sharded import ShardedAdmin
 from pgs_admin.story_links import show_story_link
-from pgs_admin.tables import ROWS_SHOWN, link, show_table, show_yuan
-from pgs_admin.words import say, show_code
+from pgs_admin.tables import ROWS_SHOWN, column, link, link_to, show_table, show_yuan
+from pgs_admin.words import coloured, say
 from pgs_task.payment.models import Notice, Payment, Refund
 from pgs_task.payment.services import claim_paid_by_hand, confirm_paid_by_hand, retry_refund
 from pgs_task.payment.services.by_hand import LONGEST_EVIDENCE
@@ -151,25 +151,11 @@ class PaymentAdmin(ShardedAdmin):
         question=gettext_lazy("Shown once. Who saw what, when and why is kept."),
     )
 
-    @display(description=gettext_lazy("state"))
-    def show_state(self, payment: Payment) -> SafeString:
-        return show_code(payment.state, PAYMENT_COLOURS)
-
-    @display(description=gettext_lazy("amount"))
-    def show_amount(self, payment: Payment) -> str:
-        return show_yuan(payment.amount_fen)
-
-    @display(description=gettext_lazy("refunded"))
-    def show_refunded(self, payment: Payment) -> str:
-        return show_yuan(payment.refunded_fen)
-
-    @display(description=gettext_lazy("order"))
-    def show_order(self, payment: Payment) -> SafeString:
-        return link("order_order", payment.order_id)
-
-    @display(description=gettext_lazy("member"))
-    def show_member(self, payment: Payment) -> SafeString:
-        return link("member_member", payment.member_id)
+    show_state = column(gettext_lazy("state"), "state", coloured(PAYMENT_COLOURS))
+    show_amount = column(gettext_lazy("amount"), "amount_fen", show_yuan)
+    show_refunded = column(gettext_lazy("refunded"), "refunded_fen", show_yuan)
+    show_order = column(gettext_lazy("order"), "order_id", link_to("order_order"))
+    show_member = column(gettext_lazy("member"), "member_id", link_to("member_member"))
 
     @display(description=gettext_lazy("refunds"))
     def show_refunds(self, payment: Payment) -> SafeString:
@@ -206,9 +192,7 @@ class PaymentAdmin(ShardedAdmin):
             ),
         )
 
-    @display(description=gettext_lazy("money"))
-    def show_story(self, payment: Payment) -> SafeString:
-        return show_story_link(payment.order_id)
+    show_story = column(gettext_lazy("money"), "order_id", show_story_link)
 
 
 class _PartOfPayment(ShardedAdmin):
@@ -239,9 +223,7 @@ class RefundAdmin(_PartOfPayment):
     search_fields = ("payment_id", "order_id")
     search_help_text = gettext_lazy("Number of a payment or an order")
 
-    @display(description=gettext_lazy("state"))
-    def show_state(self, refund: Refund) -> SafeString:
-        return show_code(refund.state, REFUND_COLOURS)
+    show_state = column(gettext_lazy("state"), "state", coloured(REFUND_COLOURS))
 
     @display(description=gettext_lazy("reason"))
     def show_reason(self, refund: Refund) -> str:
@@ -256,10 +238,5 @@ class NoticeAdmin(_PartOfPayment):
     search_fields = ("payment_id",)
     search_help_text = gettext_lazy("Number of a payment")
 
-    @display(description=gettext_lazy("status"))
-    def show_status(self, notice: Notice) -> str:
-        return say(notice.status)
-
-    @display(description=gettext_lazy("outcome"))
-    def show_outcome(self, notice: Notice) -> SafeString:
-        return show_code(notice.outcome, NOTICE_COLOURS)
+    show_status = column(gettext_lazy("status"), "status", say)
+    show_outcome = column(gettext_lazy("outcome"), "outcome", coloured(NOTICE_COLOURS))

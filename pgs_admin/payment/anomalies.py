@@ -12,8 +12,8 @@ from unfold.decorators import display
 from pgs_admin.acts import make_act
 from pgs_admin.filters import make_filter
 from pgs_admin.sharded import ShardedAdmin
-from pgs_admin.tables import link, show_raw, show_yuan
-from pgs_admin.words import say, show_code
+from pgs_admin.tables import column, link_to, show_raw, show_yuan
+from pgs_admin.words import coloured, say
 from pgs_task.payment.anomalies.models import Anomaly
 from pgs_task.payment.anomalies.states import AnomalyKind, AnomalyState
 from pgs_task.payment.services import explain_anomaly, refund_anomaly, trace_again
@@ -98,25 +98,11 @@ class AnomalyAdmin(ShardedAdmin):
         states=(AnomalyState.MANUAL,),
     )
 
-    @display(description=gettext_lazy("state"))
-    def show_state(self, anomaly: Anomaly) -> SafeString:
-        return show_code(anomaly.state, STATE_COLOURS)
-
-    @display(description=gettext_lazy("kind"))
-    def show_kind(self, anomaly: Anomaly) -> str:
-        return say(anomaly.kind)
-
-    @display(description=gettext_lazy("amount"))
-    def show_amount(self, anomaly: Anomaly) -> str:
-        return show_yuan(anomaly.amount_fen)
-
-    @display(description=gettext_lazy("payment"))
-    def show_payment(self, anomaly: Anomaly) -> SafeString:
-        return link("payment_payment", anomaly.payment_id)
-
-    @display(description=gettext_lazy("order"))
-    def show_order(self, anomaly: Anomaly) -> SafeString:
-        return link("order_order", anomaly.order_id)
+    show_state = column(gettext_lazy("state"), "state", coloured(STATE_COLOURS))
+    show_kind = column(gettext_lazy("kind"), "kind", say)
+    show_amount = column(gettext_lazy("amount"), "amount_fen", show_yuan)
+    show_payment = column(gettext_lazy("payment"), "payment_id", link_to("payment_payment"))
+    show_order = column(gettext_lazy("order"), "order_id", link_to("order_order"))
 
     @display(description=gettext_lazy("raw text"))
     def show_raw(self, anomaly: Anomaly) -> SafeString:

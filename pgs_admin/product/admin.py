@@ -15,7 +15,7 @@ from unfold.decorators import action, display
 
 from pgs_admin.audit import changes_of, note_outcome, record_act, record_acts
 from pgs_admin.product.exchange import ProductExchange
-from pgs_admin.tables import show_yuan
+from pgs_admin.tables import column, show_yuan
 from pgs_web.display.product.models import Merchant, Product, Sku
 from pgs_web.display.product.services import change_shelf, save_catalogue_row
 
@@ -66,9 +66,7 @@ class SkuInline(TabularInline):
     can_delete = False
     show_change_link = True
 
-    @display(description=gettext_lazy("normal price"))
-    def price(self, sku: Sku) -> str:
-        return show_yuan(sku.price_fen)
+    price = column(gettext_lazy("normal price"), "price_fen", show_yuan)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -131,6 +129,4 @@ class SkuAdmin(CatalogueAdmin):
     autocomplete_fields = ("product",)
     fields = (("product", "code"), ("title", "title_en"), ("price_fen", "physical_stock"), "is_on_shelf")
 
-    @display(description=gettext_lazy("normal price"))
-    def show_price(self, sku: Sku) -> str:
-        return show_yuan(sku.price_fen)
+    show_price = column(gettext_lazy("normal price"), "price_fen", show_yuan)

@@ -17,8 +17,8 @@ from unfold.decorators import display
 from pgs_admin.acts import ButtonsByState, make_act
 from pgs_admin.audit import actor_of
 from pgs_admin.filters import make_filter
-from pgs_admin.tables import ROWS_SHOWN, link, show_table, show_yuan
-from pgs_admin.words import say, show_code
+from pgs_admin.tables import ROWS_SHOWN, column, link, show_table, show_yuan
+from pgs_admin.words import coloured, say, show_code
 from pgs_task.statements.models import StatementDay, StatementDifference
 from pgs_task.statements.services import compare_day, resolve_difference
 from pgs_task.statements.states import DayState, DifferenceKind, DifferenceState
@@ -107,9 +107,7 @@ class StatementDayAdmin(_ReadOnly):
         days: QuerySet[StatementDay] = super().get_queryset(request)
         return days.annotate(open_count=Count("differences", filter=Q(differences__state=DifferenceState.OPEN)))
 
-    @display(description=gettext_lazy("state"))
-    def show_state(self, statement: StatementDay) -> SafeString:
-        return show_code(statement.state, DAY_COLOURS)
+    show_state = column(gettext_lazy("state"), "state", coloured(DAY_COLOURS))
 
     @display(description=gettext_lazy("their statement"))
     def show_theirs(self, statement: StatementDay) -> str:
@@ -212,17 +210,9 @@ class StatementDifferenceAdmin(_ReadOnly):
         question=gettext_lazy("Say what happened and what was done about it. This moves no money."),
     )
 
-    @display(description=gettext_lazy("state"))
-    def show_state(self, difference: StatementDifference) -> SafeString:
-        return show_code(difference.state, DIFFERENCE_COLOURS)
-
-    @display(description=gettext_lazy("kind"))
-    def show_kind(self, difference: StatementDifference) -> str:
-        return say(difference.kind)
-
-    @display(description=gettext_lazy("line"))
-    def show_line(self, difference: StatementDifference) -> str:
-        return say(difference.line)
+    show_state = column(gettext_lazy("state"), "state", coloured(DIFFERENCE_COLOURS))
+    show_kind = column(gettext_lazy("kind"), "kind", say)
+    show_line = column(gettext_lazy("line"), "line", say)
 
     @display(description=gettext_lazy("day"))
     def show_day(self, difference: StatementDifference) -> SafeString:
@@ -235,13 +225,8 @@ class StatementDifferenceAdmin(_ReadOnly):
     def show_payment(self, difference: StatementDifference) -> SafeString:
         return show_payment(difference)
 
-    @display(description=gettext_lazy("ours"))
-    def show_ours(self, difference: StatementDifference) -> str:
-        return show_yuan(difference.our_fen)
-
-    @display(description=gettext_lazy("theirs"))
-    def show_theirs(self, difference: StatementDifference) -> str:
-        return show_yuan(difference.their_fen)
+    show_ours = column(gettext_lazy("ours"), "our_fen", show_yuan)
+    show_theirs = column(gettext_lazy("theirs"), "their_fen", show_yuan)
 
 
 def show_number(difference: StatementDifference) -> SafeString:
