@@ -106,6 +106,7 @@
     form.elements.code.value = '';
     if (!answer.isGood) return explain(answer);
     keepTokens(answer.told.access, answer.told.refresh);
+    isOwn = null; // it may be another member than before
     form.hidden = true;
     tell('');
     const goOn = pending;
@@ -168,7 +169,7 @@
       made.append(make('b', help.who), ' ' + help.what);
       return made;
     }));
-    fill(find('acts'), (hasHelped ? [] : card.acts).map((act) => {
+    fill(find('acts'), (hasHelped && !isOwn ? [] : card.acts).map((act) => {
       const made = make('button', act.name, act.is_grave ? 'grave' : '');
       made.type = 'button';
       made.dataset.path = act.path;
