@@ -1,6 +1,7 @@
 """What one order leaves in Redis: many orders of members who buy once, drained and trimmed."""
 
 from collections import Counter
+from collections.abc import Iterable
 
 from pgs_data.ids.snowflake import new_id
 from pgs_data.redis.connections import ledger
@@ -41,7 +42,7 @@ def place_directly(*, count: int, activity_ids: list[int]) -> int:
     placed = 0
     while placed < count:
         activity_id = activity_ids[placed // BATCH % len(activity_ids)]
-        batch = _make_batch(activity_id, first_member=FIRST_MEMBER + placed)
+        batch = make_batch(activity_id, range(FIRST_MEMBER + placed, FIRST_MEMBER + placed + BATCH))
         _claim(batch)
         verdicts = admit_orders(partition=partition_of(activity_id), orders=batch)
         if any(verdict.reply is not AdmitReply.ADMITTED for verdict in verdicts):
@@ -50,10 +51,10 @@ def place_directly(*, count: int, activity_ids: list[int]) -> int:
     return placed
 
 
-def _make_batch(activity_id: int, *, first_member: int) -> list[Admission]:
+def make_batch(activity_id: int, member_ids: Iterable[int]) -> list[Admission]:
+    """An order a member, two in a group: the one opens it, the next one joins."""
     batch: list[Admission] = []
-    for place in range(BATCH):
-        member_id = first_member + place
+    for place, member_id in enumerate(member_ids):
         order_id = new_id(slot=slot_of_key(member_id))
         opens = place % 2 == 0
         group_id = new_id(slot=slot_of_id(order_id)) if opens else batch[-1].open_group_id

@@ -3,13 +3,16 @@
 import time
 from collections.abc import Callable, Sequence
 
+from benchmarks.flow.admitting import Pace, admit_steadily
 from benchmarks.flow.killing import Executioner
 from benchmarks.flow.orders import Acceptances, PreparedOrders, ages_of_rows, find_missing
 from benchmarks.flow.watching import Watch
 from benchmarks.harness.load import Load, drive
 from benchmarks.harness.report import Figure
-from benchmarks.harness.sales import count_waiting_orders, make_activity, rest
+from benchmarks.harness.sales import count_accepted, count_waiting_orders, make_activity, rest
 from benchmarks.harness.shop import PrivateShop
+from benchmarks.intake.load import Load as WrkLoad
+from benchmarks.intake.load import send_orders
 from pgs_data.clock import database_now
 from pgs_data.private_servers.running import RunningServer
 from pgs_data.redis.connections import ledger
@@ -58,6 +61,41 @@ class FlowRun:
         self.watch.stop()
         self.accepted += self.acceptances.order_ids
         return load
+
+    def admit(self, *, rate: float, seconds: float) -> Pace:
+        """The measured load by the ledger's own scripts, without HTTP; all of it is written down afterwards."""
+        self.acceptances = Acceptances()
+        self.watch = self._make_watch()
+        self.began_at = database_now("default")
+        self.watch.start()
+        pace = admit_steadily(rate=rate, seconds=seconds, activity_ids=self.activity_ids, acceptances=self.acceptances)
+        self._wait_for_drain()
+        self.watch.stop()
+        self.accepted += self.acceptances.order_ids
+        return pace
+
+    def rush(self, *, seconds: int, connections: int) -> tuple[WrkLoad, int]:
+        """What the web process takes at most while nobody drains, and how many orders are on record then."""
+        self.drain.stop()
+        heads = self.shop.servers.folder / "heads.txt"
+        heads.write_text("".join(f"{one['access']} {one['address_id']}\n" for one in self.orders.shoppers))
+        self.acceptances = Acceptances()
+        self.watch = Watch(self.acceptances, {"web": self.web})
+        before = count_accepted()
+        self.watch.start()
+        load = send_orders(
+            self.shop.base_url,
+            heads=heads,
+            activities=[str(activity_id) for activity_id in self.activity_ids],
+            prefix="rush-",
+            seconds=seconds,
+            connections=connections,
+        )
+        self.watch.stop()
+        written = count_accepted() - before
+        self.drain = self.shop.start("drain")
+        self._wait_for_drain()
+        return load, written
 
     def victims(self) -> dict[str, RunningServer]:
         """Whoever can be killed, by name."""

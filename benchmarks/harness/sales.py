@@ -60,6 +60,13 @@ def count_waiting_orders() -> int:
     return sum(accepted - persisted - rejected for accepted, persisted, rejected in counters)
 
 
+def count_accepted() -> int:
+    """Orders that the ledger has ever accepted, all partitions together."""
+    return sum(
+        int(ledger(partition).hget(flow_key(partition), "accepted") or 0) for partition in range(partition_count())
+    )
+
+
 def rest(shop: PrivateShop, *, seconds: float) -> None:
     """Until every order is written, every message handled and every stock copied; raises TimeoutError.
 

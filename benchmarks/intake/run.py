@@ -9,16 +9,13 @@ from contextlib import contextmanager
 from benchmarks.flow.orders import Acceptances, PreparedOrders
 from benchmarks.harness.load import drive
 from benchmarks.harness.report import Figure, Report, percentile
-from benchmarks.harness.sales import count_waiting_orders, make_activity
+from benchmarks.harness.sales import count_accepted, count_waiting_orders, make_activity
 from benchmarks.harness.shop import ROOT, PrivateShop
 from benchmarks.intake.load import Load, add_up, send_orders
 from pgs_data.private_servers.ports import LOOPBACK, free_port
 from pgs_data.private_servers.running import RunningServer
-from pgs_data.redis.connections import ledger
-from pgs_data.redis.partitions import partition_count
 from pgs_task.reconciliation.quiet import find_restless
 from pgs_task.stock_sync.services import sync_stocks
-from pgs_web.trade.intake.keys import flow_key
 
 GUNICORN = ("-m", "gunicorn", "--config", "config/gunicorn.py")
 WARM_SECONDS = 2
@@ -222,10 +219,3 @@ class IntakeRun:
         if ended.returncode != 0:
             raise RuntimeError(ended.stderr[-3000:])
         return ended.stdout.strip() or "0"
-
-
-def count_accepted() -> int:
-    """Orders that the ledger has ever accepted, all partitions together."""
-    return sum(
-        int(ledger(partition).hget(flow_key(partition), "accepted") or 0) for partition in range(partition_count())
-    )
