@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from django.utils.translation import gettext_lazy as _
 
@@ -29,7 +30,7 @@ from pgs_web.trade.stock.scans import iterate_holds
 from pgs_web.trade.stock.selectors import read_holds
 
 CHUNK = 1000
-GROUPS_A_PAGE = 200
+GROUPS_A_PAGE = 500
 REJECTED = OrderState.REJECTED.value
 _FLOW = ("accepted", "persisted", "rejected")
 HOLD_OF_ORDER: dict[str, HoldState] = {
@@ -72,12 +73,20 @@ def _states_of(order_ids: Iterable[int]) -> dict[int, str]:
     return states
 
 
-def _places_of(order_ids: Iterable[int]) -> dict[int, tuple[int | None, bool]]:
-    """Order → its group, and whether it has lost its place there and it is being decided what becomes of it."""
-    places: dict[int, tuple[int | None, bool]] = {}
+class _Place(NamedTuple):
+    """Of an order; `is_being_decided` when it has lost its place in a group, and it is open what becomes of it."""
+
+    state: str
+    group_id: int | None
+    is_being_decided: bool
+
+
+def _places_of(order_ids: Iterable[int]) -> dict[int, _Place]:
+    places: dict[int, _Place] = {}
     for alias, ids in ids_by_node(order_ids).items():
-        rows = Order.objects.on_node(alias).filter(id__in=ids).values_list("id", "group_id", "decide_by")
-        places |= {order_id: (group_id, decide_by is not None) for order_id, group_id, decide_by in rows}
+        rows = Order.objects.on_node(alias).filter(id__in=ids).values_list("id", "state", "group_id", "decide_by")
+        for order_id, state, group_id, decide_by in rows:
+            places[order_id] = _Place(state, group_id, decide_by is not None)
     return places
 
 
@@ -118,21 +127,21 @@ def effects_follow_orders() -> Iterator[str]:
 
 
 def _seats_beside_orders(alias: str) -> Iterator[str]:
-    for page in keyset_pages(Seat.objects.on_node(alias), size=CHUNK):
-        states = _states_of([seat.order_id for seat in page])
+    seats = Seat.objects.on_node(alias).only("id", "order_id", "group_id", "state")
+    for page in keyset_pages(seats, size=CHUNK):
         places = _places_of([seat.order_id for seat in page])
         for seat in page:
             # An order that was rejected has no row, and gave its seat up (O1 has its reason).
-            allowed = SEATS_OF_ORDER.get(states.get(seat.order_id, REJECTED), set())
-            group_id, is_being_decided = places.get(seat.order_id, (seat.group_id, False))
-            if group_id != seat.group_id:
+            place = places.get(seat.order_id, _Place(REJECTED, seat.group_id, False))
+            allowed = SEATS_OF_ORDER.get(place.state, set())
+            if place.group_id != seat.group_id:
                 # The order has gone on to another group, or is bought alone.
                 allowed = {SeatState.RELEASED}
-            elif is_being_decided:
+            elif place.is_being_decided:
                 # Paid, and never counted.
                 allowed = allowed | {SeatState.HELD, SeatState.RELEASED}
             if seat.state not in allowed:
-                state = states.get(seat.order_id, "nowhere")
+                state = place.state if seat.order_id in places else "nowhere"
                 yield f"order {seat.order_id} is {state}, its seat in group {seat.group_id} on {alias} is {seat.state}"
 
 
@@ -151,7 +160,8 @@ def _orders_without_seat(alias: str) -> Iterator[str]:
 
 def _groups_beside_redis(alias: str) -> Iterator[str]:
     """Whether Redis lets people into groups exactly as the database will have it."""
-    for page in keyset_pages(Group.objects.on_node(alias), size=GROUPS_A_PAGE):
+    groups = Group.objects.on_node(alias).only("id", "activity_id", "state")
+    for page in keyset_pages(groups, size=GROUPS_A_PAGE):
         in_redis = read_packed_groups([(group.activity_id, group.pk) for group in page])
         seats: dict[int, dict[int, int]] = defaultdict(dict)
         forming = [group.pk for group in page if group.state == GroupState.FORMING]

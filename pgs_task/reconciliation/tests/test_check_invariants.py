@@ -104,6 +104,15 @@ def test_only_always_leaves_the_quiet_ones_out():
     assert problem == ""
 
 
+def test_only_those_asked_for():
+    break_one()
+    lines, problem = check("--only", "S1,E5")
+    assert ([line["id"] for line in lines], failed(lines)) == (["S1", "E5"], {"E5"})
+    assert problem.startswith("1 of 2 invariants")
+    with pytest.raises(CommandError, match="no check is called X9"):
+        call_command("check_invariants", "--only", "S1,X9")
+
+
 def test_only_the_first_offenders_are_kept_and_all_are_counted():
     many = make_check("X1", When.ALWAYS, "a promise")(lambda: (f"row {number}" for number in range(1000)))
     verdict = judge(many)
