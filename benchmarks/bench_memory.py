@@ -86,8 +86,18 @@ def _judge(report: Report, shop: PrivateShop, run: "FlowRun", *, most: int) -> N
 
 def _admit(report: Report, run: "FlowRun", *, rate: float, seconds: float) -> None:
     report.say(f"{rate:,.0f} orders a second for {seconds:,.0f} s, by the scripts")
-    pace = run.admit(rate=rate, seconds=seconds)
-    note = f"{pace.admitted:,} orders; the last batch was {pace.late_seconds * 1000:.0f} ms late"
+
+    def tell(sample: "Sample") -> None:
+        resident = ", ".join(f"{name} {mib:.0f} MiB" for name, mib in sample.resident.items())
+        report.say(
+            f"{sample.at:.0f} s: {sample.accepted:,} orders, {sample.waiting:,} on their way, {resident}, "
+            f"Redis {sample.redis_bytes / MEBIBYTE:,.0f} MiB"
+        )
+
+    pace = run.admit(rate=rate, seconds=seconds, beside=tell)
+    note = (
+        f"{pace.admitted:,} orders; a batch was at most {pace.late_seconds:.1f} s late, {pace.stalls} calls sent again"
+    )
     report.add(
         Figure("accepted", pace.admitted / pace.lasted, "orders/s", rate, "asked for", ratio_at_least=0.99, note=note)
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from benchmarks.flow.admitting import Pace, admit_steadily
 from benchmarks.flow.killing import Executioner
 from benchmarks.flow.orders import Acceptances, PreparedOrders, ages_of_rows, find_missing
-from benchmarks.flow.watching import Watch
+from benchmarks.flow.watching import Sample, Watch
 from benchmarks.harness.load import Load, drive
 from benchmarks.harness.report import Figure
 from benchmarks.harness.sales import count_accepted, count_waiting_orders, make_activity, rest
@@ -62,13 +62,20 @@ class FlowRun:
         self.accepted += self.acceptances.order_ids
         return load
 
-    def admit(self, *, rate: float, seconds: float) -> Pace:
-        """The measured load by the ledger's own scripts, without HTTP; all of it is written down afterwards."""
+    def admit(self, *, rate: float, seconds: float, beside: Callable[[Sample], object]) -> Pace:
+        """The measured load by the ledger's own scripts, without HTTP; all of it is written down afterwards. `beside`
+        gets a sample a minute."""
         self.acceptances = Acceptances()
         self.watch = self._make_watch()
         self.began_at = database_now("default")
         self.watch.start()
-        pace = admit_steadily(rate=rate, seconds=seconds, activity_ids=self.activity_ids, acceptances=self.acceptances)
+        pace = admit_steadily(
+            rate=rate,
+            seconds=seconds,
+            activity_ids=self.activity_ids,
+            acceptances=self.acceptances,
+            beside=lambda: beside(self.watch.samples[-1]),
+        )
         self._wait_for_drain()
         self.watch.stop()
         self.accepted += self.acceptances.order_ids
