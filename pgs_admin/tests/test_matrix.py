@@ -36,16 +36,15 @@ OF_THE_SESSION = {"sessions.session", "auth.user"}
 
 def all_rows() -> dict[tuple[str, str], list[Any]]:
     """Every row of every table of every database, but for sessions."""
+    models = [model._meta for model in apps.get_models() if not model._meta.proxy]
+    looked_at = {model.db_table for model in models if model.label_lower not in OF_THE_SESSION}
     rows = {}
-    for model in apps.get_models():
-        if model._meta.label_lower in OF_THE_SESSION or model._meta.proxy:
-            continue
-        for alias in ("default", *node_aliases()):
-            table = model._meta.db_table
-            if table in connections[alias].introspection.table_names():
-                with connections[alias].cursor() as cursor:
-                    cursor.execute(f"SELECT * FROM {connections[alias].ops.quote_name(table)}")
-                    rows[alias, table] = sorted(map(repr, cursor.fetchall()))
+    for alias in ("default", *node_aliases()):
+        connection = connections[alias]
+        with connection.cursor() as cursor:
+            for table in looked_at.intersection(connection.introspection.table_names(cursor)):
+                cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")
+                rows[alias, table] = sorted(map(repr, cursor.fetchall()))
     return rows
 
 
@@ -84,14 +83,15 @@ def test_looking_changes_nothing():
     shop, client = make_shop(), sign_in("admin")
     pages = [reverse("admin:index"), *map(reverse, OTHER_PAGES)]
     pages += [reverse(f"admin:{name}_changelist") for name in LISTS] + detail_pages(shop)
-    pages += [reverse(f"admin:{button}", args=[target_of(shop, button).pk]) for button in PRESSED_BY]
+    buttons = [reverse(f"admin:{button}", args=[target_of(shop, button).pk]) for button in PRESSED_BY]
     before = all_rows()
     sent = {"_form_submitted": "on", "reason": "x", "difference": "1", "refund_no": "x", "is_quiet": "1"}
     sent |= {"action": "take_off_shelf", "_selected_action": "1"}
-    for page in pages:
+    for page in [*pages, *buttons]:
         # On an operator's page, who asks and who is looked at come from the same table.
         with zeal_ignore([{"model": "auth.User", "field": "get()"}]):
             assert client.get(page, sent, follow=True).status_code == 200, page
+    for page in buttons:
         assert client.head(page).status_code in {200, 302, 405}, page
     assert all_rows() == before
 

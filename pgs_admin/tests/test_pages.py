@@ -52,10 +52,12 @@ def test_every_page_opens():
 def test_searches_and_filters_of_strangers():
     make_shop()
     client = sign_in("admin")
-    hostile = ("q=1", "q=x%00", "q=99999999999999999999", "q='--", "p=99999", "p=-1", "p=x", "_facets=True", "all=1")
+    # Where each list has fields of its own; the rest is the same code for all of them.
+    of_each = ("q=1", "q=x%00", "q=99999999999999999999", "q='--", "o=1", "state=RUNNING", "id__gt=x")
+    of_all = ("p=99999", "p=-1", "p=x", "_facets=True", "all=1", "state__exact=SUCCEEDED", "nonsense=1")
     for name in LISTS:
         page = reverse(f"admin:{name}_changelist")
-        for query in (*hostile, "o=1", "state=RUNNING", "state__exact=SUCCEEDED", "nonsense=1", "id__gt=x"):
+        for query in (*of_each, *(of_all if name in {"product_product", "payment_payment"} else ())):
             response = client.get(f"{page}?{query}", follow=True)
             assert response.status_code in {200, 400}, (name, query)
 
