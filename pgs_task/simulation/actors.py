@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pgs_task.shoppers.client import POLL_SECONDS, Answer, ShopClient, Shopper
-from pgs_task.simulation.findings import Findings
+from pgs_task.simulation.journal import Journal
 from pgs_web.plays.stories import Order, Reply, StoryEnds
 from pgs_web.trade.order.states import OrderState
 
@@ -31,7 +31,7 @@ class Household:
     _mark: str = ""
     _marking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def headers(self, shop: ShopClient, findings: Findings, *, shows_device: bool) -> dict[str, str]:
+    async def headers(self, shop: ShopClient, journal: Journal, *, shows_device: bool) -> dict[str, str]:
         """What the shop sees of it; a proxy of its own on this machine would say the same."""
         headers = {"X-Forwarded-For": self.network}
         if not shows_device:
@@ -40,7 +40,7 @@ class Household:
             if not self._mark:
                 answer = await shop.call("device", "POST", f"{API}devices/", headers=headers)
                 if not answer.is_ok:
-                    findings.complain(f"device: {answer.code}")
+                    journal.complain(f"device: {answer.code}")
                     raise StoryEnds
                 self._mark = str(answer.body["device"])
         return {**headers, DEVICE_HEADER: self._mark}
@@ -62,7 +62,7 @@ class PlayingMember:
     person: Person
     game: str
     shop: ShopClient
-    findings: Findings
+    journal: Journal
 
     @property
     def member_id(self) -> str:
@@ -84,7 +84,7 @@ class PlayingMember:
         signs_in: bool = True,
         shows_device: bool = True,
     ) -> Reply:
-        headers = await self.person.household.headers(self.shop, self.findings, shows_device=shows_device)
+        headers = await self.person.household.headers(self.shop, self.journal, shows_device=shows_device)
         shopper = self.person.shopper if signs_in else None
         name = f"{self.game} {act}"
         for attempt in range(TRIES):
@@ -141,6 +141,7 @@ class PlayingMember:
             if seen.body.get("state") not in PAID:
                 self._fail(f"{self.game} pay: {answer.code} for {order.order_id}, {seen.body.get('state')}")
         self.person.has_paid = True
+        self.journal.note_paid(self.member_id)
 
     async def fitting_coupons(self, order: Order) -> list[str]:
         """Ids of what the order could take, those that end first coming first."""
@@ -162,5 +163,5 @@ class PlayingMember:
         return Reply(code=answer.code, is_ok=answer.is_ok, body=answer.body)
 
     def _fail(self, text: str) -> None:
-        self.findings.complain(text)
+        self.journal.complain(text)
         raise StoryEnds

@@ -6,10 +6,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from pgs_task.replay.bookmark import Bookmark
 from pgs_task.shoppers.client import ShopClient
 from pgs_task.simulation.actors import Person, PlayingMember
-from pgs_task.simulation.findings import Findings
+from pgs_task.simulation.journal import Journal
 from pgs_task.simulation.plan import DayPlan, Errand, Round
 from pgs_task.simulation.stage import Stage
 from pgs_web.plays.stories import Outcome, Scene, StoryEnds
@@ -22,40 +21,32 @@ WITH_COUPON = "with a coupon"
 
 @dataclass(kw_only=True)
 class GamePlayer:
-    """Plays plans, each step once as far as the bookmark knows; `stop()` ends it politely: what was begun is finished.
+    """Plays plans, each step once; `stop()` ends it politely: what was begun is finished.
 
-    A step that was in flight when a session was killed is played again: its orders have the same keys, and stories
-    expect what they find done.
+    A step that was in flight when a session was killed is played on: the journal knows its round, its orders have the
+    same keys, and stories expect what they find done.
     """
 
     shop: ShopClient
     stage: Stage
     people: Mapping[str, Person]
-    bookmark: Bookmark
-    findings: Findings
+    journal: Journal
     on_step: Callable[[], None]
     is_stopping: bool = False
-    rounds: int = 0
 
     def stop(self) -> None:
         """Nothing new is begun."""
         self.is_stopping = True
 
     async def play(self, plans: Iterable[DayPlan]) -> None:
-        """Plays all that the bookmark doesn't have yet, day by day; raises what a story's mistake raises."""
-        saver = asyncio.create_task(self.bookmark.save_often())
-        try:
-            for plan in plans:
-                await self._play_all((round_.number, partial(self._play_round, round_)) for round_ in plan.rounds)
-                await self._play_all((errand.number, partial(self._run_errand, errand)) for errand in plan.errands)
-                for errand in plan.errands:
-                    # Also those of an earlier session.
-                    self.people[errand.buyer].has_paid = True
-                if self.is_stopping:
-                    break
-        finally:
-            saver.cancel()
-            self.bookmark.save()
+        """Plays all that the journal doesn't have yet, day by day; raises what a story's mistake raises."""
+        for person in self.people.values():
+            person.has_paid = person.shopper.member_id in self.journal.paid
+        for plan in plans:
+            await self._play_all((round_.number, partial(self._play_round, round_)) for round_ in plan.rounds)
+            await self._play_all((errand.number, partial(self._run_errand, errand)) for errand in plan.errands)
+            if self.is_stopping:
+                break
 
     async def _play_all(self, steps: Iterable[tuple[int, Callable[[], Awaitable[None]]]]) -> None:
         places = asyncio.Semaphore(IN_FLIGHT)
@@ -68,12 +59,12 @@ class GamePlayer:
                 pass
             finally:
                 places.release()
-            self.bookmark.finish_line(number)
+            self.journal.finish_step(number)
             self.on_step()
 
         async with asyncio.TaskGroup() as group:
             for number, play in steps:
-                if self.bookmark.is_done(number):
+                if number in self.journal.done:
                     continue
                 await places.acquire()
                 if self.is_stopping:
@@ -82,32 +73,34 @@ class GamePlayer:
 
     async def _play_round(self, round_: Round) -> None:
         game = self.stage.games[round_.code]
-        self.rounds += 1
+        self.journal.begin_step(round_.number)
         scene = Scene(
-            key=f"{self.bookmark.run}-{round_.number}",
+            key=f"{self.journal.run}-{round_.number}",
             campaign_id=game.campaign_id,
             activity_id=game.activity_id,
             initiator=self._member(round_.initiator, game.code),
             friends=[self._member(friend, game.code) for friend in round_.friends],
             chance=random.Random(round_.seed),  # nosec B311: behaviour, not secrets
-            note=lambda outcome: self.findings.note(game.code, outcome),
-            complain=lambda text: self.findings.complain(f"{game.code}: {text}"),
+            note=lambda outcome, about: self.journal.note(game.code, outcome, about),
+            complain=lambda text: self.journal.complain(f"{game.code}: {text}"),
+            keep=partial(self.journal.keep_round, round_.number),
+            earlier=self.journal.rounds.get(round_.number),
         )
         await game.story.play(scene)
 
     async def _run_errand(self, errand: Errand) -> None:
         buyer = self._member(errand.buyer, SHOP)
-        order = await buyer.order(activity_id=self.stage.activity_id, key=f"{self.bookmark.run}-{errand.number}")
+        order = await buyer.order(activity_id=self.stage.activity_id, key=f"{self.journal.run}-{errand.number}")
         if order is None:
             return
-        self.findings.note(SHOP, Outcome.BOUGHT)
+        self.journal.note(SHOP, Outcome.BOUGHT, order.order_id)
         # The first one fits by itself; two might not go together.
         coupon_ids = (await buyer.fitting_coupons(order))[:1]
         if coupon_ids:
             await buyer.use_coupons(order, coupon_ids)
-            self.findings.note(SHOP, WITH_COUPON)
+            self.journal.note(SHOP, WITH_COUPON, order.order_id)
         await buyer.pay(order)
-        self.findings.note(SHOP, Outcome.PAID)
+        self.journal.note(SHOP, Outcome.PAID, order.order_id)
 
     def _member(self, customer: str, game: str) -> PlayingMember:
-        return PlayingMember(self.people[customer], game, self.shop, self.findings)
+        return PlayingMember(self.people[customer], game, self.shop, self.journal)

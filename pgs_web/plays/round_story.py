@@ -23,6 +23,7 @@ class RoundStory(Story):
     rounds: str = "rounds/"
     id_field: str = "round_id"
     running: str
+    running_states: Collection[str] = ("RUNNING",)
     start_may: Collection[str] = ()
     over: str
     help_may: Collection[str] = ()
@@ -41,7 +42,10 @@ class RoundStory(Story):
         return f"{self.root}shares/{round_['share_code']}/"
 
     async def start(self, scene: Scene) -> Mapping[str, Any] | None:
-        """The new round, the running one that a session before left, or None when the member may start no more."""
+        """The new round, the one that the scene or a session before has begun, or None when the member may start no
+        more."""
+        if scene.earlier is not None:
+            return (await scene.initiator.ask("read", "GET", self.own({self.id_field: scene.earlier.round_id}))).body
         await scene.initiator.ask("look", "GET", f"{self.root}campaigns/", signs_in=False)
         started = await scene.initiator.ask(
             START,
@@ -51,13 +55,19 @@ class RoundStory(Story):
             may=(self.running, *self.start_may),
         )
         if started.is_ok:
-            scene.note(Outcome.STARTED)
-            return started.body
+            return self._keep(scene, started.body)
         if started.code != self.running:
             return None
         page = (await scene.initiator.ask("my rounds", "GET", f"{self.root}{self.rounds}")).body["results"]
         running = (round_ for round_ in page if round_["campaign_id"] == scene.campaign_id)
-        return next((round_ for round_ in running if round_["state"] == "RUNNING"), None)
+        left = next((round_ for round_ in running if round_["state"] in self.running_states), None)
+        # Counted already, unless a session was killed before it had the answer.
+        return None if left is None else self._keep(scene, left)
+
+    def _keep(self, scene: Scene, round_: Mapping[str, Any]) -> Mapping[str, Any]:
+        scene.keep(round_[self.id_field], scene.initiator.member_id)
+        scene.note(Outcome.STARTED, round_[self.id_field])
+        return round_
 
     async def read(self, scene: Scene, round_: Mapping[str, Any]) -> Mapping[str, Any]:
         """As who started it sees it now."""
@@ -116,7 +126,7 @@ class RoundStory(Story):
         if order is None:
             return
         order = await buyer.use_coupons(order, coupons)
-        scene.note(Outcome.BOUGHT)
+        scene.note(Outcome.BOUGHT, order.order_id)
         scene.require(order.amount_fen == price_fen, f"{order.order_id} costs {order.amount_fen}, not {price_fen} fen")
         if scene.happens(ABUSE_SHARE):
             second = await buyer.order(activity_id=scene.activity_id, key=f"{key}-again")
@@ -125,4 +135,4 @@ class RoundStory(Story):
                 # Done already, where a session before was killed behind it.
                 await buyer.ask("cancel", "POST", f"orders/{second.order_id}/cancel/", may=("wrong_state",))
         await buyer.pay(order)
-        scene.note(Outcome.PAID)
+        scene.note(Outcome.PAID, order.order_id)

@@ -100,12 +100,22 @@ class Actor(Protocol):
         """Pays at the gateway, once however often it is called; raises StoryEnds when the money isn't taken."""
 
 
+@dataclass(frozen=True)
+class EarlierRound:
+    """A round that a scene began in a simulation that was killed, and who started it."""
+
+    round_id: str
+    member_id: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Scene:
     """One round to be played: who starts it, who bought on the same day, and where the dice fall.
 
-    A round that was cut off by a killed simulation is played again with the same `key` and dice, so a story takes for
-    granted what it finds done: refusals for that reason are in `may`.
+    A round that was cut off by a killed simulation is played again with the same `key` and dice: `earlier` names it,
+    and the story goes on from the state that it finds it in. What it finds done it takes for granted: refusals for that
+    reason are in `may`. `keep` is told which round is played, as soon as that is known; `note` what became of a round
+    or an order, by its id: whoever tells it twice counts once.
     """
 
     key: str
@@ -114,8 +124,10 @@ class Scene:
     initiator: Actor
     friends: Sequence[Actor]
     chance: random.Random
-    note: Callable[[Outcome], None]
+    note: Callable[[Outcome, str], None]
     complain: Callable[[str], None]
+    keep: Callable[[str, str], None]
+    earlier: EarlierRound | None = None
 
     def require(self, holds: bool, otherwise: str) -> None:
         """The simulation fails, saying so, unless it holds."""

@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any
 
-from pgs_task.replay.bookmark import Bookmark
 from pgs_task.shoppers.client import ShopClient, Shopper
 from pgs_task.simulation.days import BuyingDay
-from pgs_task.simulation.findings import Findings
+from pgs_task.simulation.journal import Journal
 from pgs_task.simulation.people import give_coupons, settle
 from pgs_task.simulation.plan import plan_days
 from pgs_task.simulation.player import GamePlayer
@@ -33,12 +31,12 @@ class PlayedGames:
     @property
     def complaints(self) -> Sequence[str]:
         """What went wrong, the first of it."""
-        return self.player.findings.told
+        return self.player.journal.told
 
     def describe(self) -> dict[str, Any]:
         """Figures a game, as games_table shows them."""
         report = make_report(
-            findings=self.player.findings,
+            findings=self.player.journal,
             measurements=self.player.shop.measurements,
             games=self.player.stage.games,
             seconds=0,
@@ -54,7 +52,7 @@ def open_demo_games() -> Stage:
     return set_games(title=TITLE, minutes=MINUTES)
 
 
-def prepare_games(base_url: str, *, run: str, shoppers: Sequence[Shopper], folder: Path) -> GamePlayer:
+def prepare_games(base_url: str, *, run: str, shoppers: Sequence[Shopper]) -> GamePlayer:
     """The games and who plays them; raises what the services raise."""
     people = settle({str(place): shopper for place, shopper in enumerate(shoppers)})
     give_coupons([int(shopper.member_id) for shopper in shoppers], reference=run)
@@ -62,8 +60,7 @@ def prepare_games(base_url: str, *, run: str, shoppers: Sequence[Shopper], folde
         shop=ShopClient(base_url, connections=CONNECTIONS),
         stage=open_demo_games(),
         people=people,
-        bookmark=Bookmark(path=folder / "games.json", run=run),
-        findings=Findings(),
+        journal=Journal(run=run),
         on_step=lambda: None,
     )
 
@@ -75,5 +72,5 @@ async def play_games(player: GamePlayer) -> PlayedGames:
     games = {code: game.story.most_friends for code, game in player.stage.games.items()}
     async with player.shop:
         await player.play(plan_days(days, games=games, seed="demo"))
-    complain_of_breakdowns(player.shop.measurements, player.findings)
+    complain_of_breakdowns(player.shop.measurements, player.journal)
     return PlayedGames(player)

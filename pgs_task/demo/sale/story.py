@@ -76,9 +76,7 @@ def play_sale(launcher: Launcher, console: Console) -> PlayedSale:
             set_fault=lambda name, on: run_command(root, "set_sandbox_faults", f"{name}={100 if on else 0}"),
         )
         mishaps = _watch_until_done(launcher, pool.submit(asyncio.run, playing))
-    player = prepare_games(
-        launcher.book.base_url, run=prefix, shoppers=shoppers[-PLAYERS:], folder=launcher.book.folder
-    )
+    player = prepare_games(launcher.book.base_url, run=prefix, shoppers=shoppers[-PLAYERS:])
     # The deadlines of the sale pass meanwhile.
     with ThreadPoolExecutor(max_workers=1) as pool:
         playing_games = pool.submit(asyncio.run, play_games(player))

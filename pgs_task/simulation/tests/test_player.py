@@ -1,6 +1,7 @@
 """Steps are played once; what no story expects is a complaint, and the others go on. The shop is a stub."""
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Iterable
 from datetime import date
@@ -8,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from pgs_task.replay.bookmark import Bookmark, open_bookmark
 from pgs_task.shoppers.client import Answer, ShopClient, Shopper
 from pgs_task.simulation import actors
 from pgs_task.simulation.days import BuyingDay
 from pgs_task.simulation.findings import TOLD, Findings
+from pgs_task.simulation.journal import Journal
 from pgs_task.simulation.people import SHARES_ONE_IN, settle
 from pgs_task.simulation.plan import DayPlan, plan_days
 from pgs_task.simulation.player import GamePlayer
@@ -65,29 +66,30 @@ class Game(Story):
 
     async def play(self, scene: Scene) -> None:
         await scene.initiator.ask(START, "POST", "start/")
-        scene.note(Outcome.STARTED)
+        scene.note(Outcome.STARTED, scene.key)
         await scene.initiator.ask("self", "POST", "selfish/", must=("self_help",))
         await together([friend.ask(HELP, "POST", "help/", may=("over",)) for friend in scene.friends])
         scene.require(scene.initiator.member_id != "7", "seven plays")
-        scene.note(Outcome.FINISHED)
+        scene.note(Outcome.FINISHED, scene.key)
 
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch):
     monkeypatch.setattr(actors, "TRIES", 3)
     sleep = asyncio.sleep
-    monkeypatch.setattr(Bookmark, "save_often", lambda _bookmark: sleep(60))
     monkeypatch.setattr(actors.asyncio, "sleep", lambda _seconds: sleep(0))
 
 
 def make_player(tmp_path, shop: StubShop) -> GamePlayer:
+    journal = Journal(run="run")
+    journal.take_up(tmp_path / "journal.jsonl")
+    shop.measurements = journal.measurements
     game = OpenGame(code="game", story=Game(), campaign_id="1", activity_id="2")
     return GamePlayer(
         shop=shop,
         stage=Stage(games={"game": game}, activity_id="3"),
         people=settle({buyer: Shopper(buyer, "token", "1") for buyer in BUYERS}),
-        bookmark=open_bookmark(tmp_path / "bookmark.json", run="run"),
-        findings=Findings(),
+        journal=journal,
         on_step=lambda: None,
     )
 
@@ -98,7 +100,7 @@ def plans() -> Iterable[DayPlan]:
 
 def play(player: GamePlayer) -> Counter[str]:
     asyncio.run(player.play(plans()))
-    return player.findings.outcomes["game"]
+    return player.journal.outcomes["game"]
 
 
 def test_all_is_played_and_a_second_session_plays_nothing(tmp_path):
@@ -106,14 +108,17 @@ def test_all_is_played_and_a_second_session_plays_nothing(tmp_path):
     player = make_player(tmp_path, shop)
     assert play(player) == {Outcome.STARTED: 4, Outcome.FINISHED: 4}
     friends = sum(len(round_.friends) for plan in plans() for round_ in plan.rounds)
-    assert (shop.count("help"), shop.count("orders"), player.findings.complaints) == (friends, 12, 0)
+    assert (shop.count("help"), shop.count("orders"), player.journal.complaints) == (friends, 12, 0)
     assert all(person.has_paid for person in player.people.values())
     keys = [request["headers"]["Idempotency-Key"] for path, request in shop.asked if path.endswith("/orders/")]
     assert len(set(keys)) == 12
 
-    again = make_player(tmp_path, StubShop())
-    assert play(again) == {}
-    assert again.shop.asked == []
+    silent = StubShop()
+    again = make_player(tmp_path, silent)
+    assert play(again) == {Outcome.STARTED: 4, Outcome.FINISHED: 4}
+    assert silent.asked == []
+    assert silent.measurements.codes == shop.measurements.codes
+    assert len(again.journal.begun) == 4
     assert all(person.has_paid for person in again.people.values())
 
 
@@ -143,10 +148,10 @@ def test_a_household_has_one_device_and_one_address(tmp_path):
 def test_what_no_story_expects_is_a_complaint_and_the_others_go_on(tmp_path, said, complaint):
     player = make_player(tmp_path, StubShop(**said))
     outcomes = play(player)
-    assert player.findings.complaints >= 4
-    assert {text.startswith(complaint) for text in player.findings.told} == {True}
+    assert player.journal.complaints >= 4
+    assert {text.startswith(complaint) for text in player.journal.told} == {True}
     assert outcomes[Outcome.STARTED] == (0 if "start" in said else 4)
-    assert player.bookmark.done_up_to == 16
+    assert len(player.journal.done) == 16
 
 
 def test_expected_refusals_and_a_shop_that_comes_back_are_no_complaint(tmp_path):
@@ -154,30 +159,91 @@ def test_expected_refusals_and_a_shop_that_comes_back_are_no_complaint(tmp_path)
         tmp_path, StubShop(selfish="self_help", help="over", start=["too_many_requests", "unavailable", "200"])
     )
     assert play(player)[Outcome.FINISHED] == 4
-    assert player.findings.complaints == 0
+    assert player.journal.complaints == 0
 
 
 def test_a_fact_that_is_wrong_is_a_complaint(tmp_path):
     player = make_player(tmp_path, StubShop(selfish="self_help"))
     player.people["0"].shopper = Shopper("7", "token", "1")
     assert play(player)[Outcome.FINISHED] == 4
-    assert player.findings.told == ["game: seven plays"]
+    assert player.journal.told == ["game: seven plays"]
 
 
 def test_a_stop_ends_what_was_begun(tmp_path):
     player = make_player(tmp_path, StubShop(selfish="self_help"))
     player.on_step = player.stop
     play(player)
-    assert 0 < player.bookmark.done_up_to < 16
+    assert 0 < len(player.journal.done) < 16
     assert player.is_stopping
     rest = make_player(tmp_path, StubShop(selfish="self_help"))
-    assert play(rest)[Outcome.STARTED] == 4 - player.rounds
-    assert rest.bookmark.done_up_to == 16
+    assert play(rest)[Outcome.STARTED] == 4
+    assert len(rest.journal.done) == 16
+
+
+class Killed(BaseException):
+    """Nothing more is written down."""
+
+
+class LongGame(Game):
+    """Its rounds have ids; it can be won, and bought in a second step."""
+
+    async def play(self, scene: Scene) -> None:
+        if scene.earlier is None:
+            await scene.initiator.ask(START, "POST", "start/")
+            scene.keep(f"round-{scene.key}", scene.initiator.member_id)
+            scene.note(Outcome.STARTED, f"round-{scene.key}")
+            await together([friend.ask(HELP, "POST", "help/") for friend in scene.friends])
+        else:
+            assert scene.earlier.round_id == f"round-{scene.key}"
+            assert scene.earlier.member_id == scene.initiator.member_id
+        scene.note(Outcome.FINISHED, f"round-{scene.key}")
+        await scene.initiator.ask("buy", "POST", "buy/")
+        scene.note(Outcome.BOUGHT, f"order-{scene.key}")
+
+
+def test_a_killed_session_is_taken_up_whole(tmp_path):
+    """Its outcomes, complaints, requests and members who paid are known, and a round that was won is bought."""
+    path = tmp_path / "journal.jsonl"
+
+    class MortalShop(StubShop):
+        async def call(self, name: str, method: str, path: str, **request: Any) -> Answer:
+            if path.endswith("/buy/") and self.count("buy") == 2:
+                raise Killed
+            return await super().call(name, method, path, **request)
+
+    def prepare(shop: StubShop) -> GamePlayer:
+        player = make_player(tmp_path, shop)
+        game = OpenGame(code="game", story=LongGame(), campaign_id="1", activity_id="2")
+        player.stage = Stage(games={"game": game}, activity_id="3")
+        return player
+
+    killed = prepare(MortalShop())
+    killed.journal.complain("seen before")
+    with pytest.raises(BaseExceptionGroup) as death:
+        play(killed)
+    assert death.group_contains(Killed)
+    assert killed.journal.outcomes["game"][Outcome.BOUGHT] < killed.journal.outcomes["game"][Outcome.FINISHED]
+    killed.journal.close()
+    with path.open("a") as file:
+        file.write('["note", "game", "half a li')
+    rest = prepare(StubShop())
+    assert rest.journal.outcomes == killed.journal.outcomes
+    assert rest.journal.paid == killed.journal.paid
+    outcomes = play(rest)
+    assert outcomes == {Outcome.STARTED: 4, Outcome.FINISHED: 4, Outcome.BOUGHT: 4}
+    assert rest.journal.told == ["seen before"]
+    assert len(rest.journal.done) == 16
+    assert rest.journal.measurements.count("game start") == 4
+    rest.journal.close()
+    assert {json.loads(line)[0] for line in path.read_text().splitlines()} >= {"run", "session", "note", "done", "call"}
+    other = Journal(run="another")
+    other.take_up(path)
+    assert (other.outcomes, other.done, other.told) == ({}, set(), [])
 
 
 def test_the_report_counts_by_game_and_finds_breakdowns():
     findings, shop = Findings(), StubShop()
-    findings.note("game", Outcome.STARTED)
+    findings.note("game", Outcome.STARTED, "1")
     for code in ("200", "200", "already_helped", "server_error"):
         shop.measurements.record("game help", code=code, seconds=0.01)
     shop.measurements.record("order", code="202", seconds=0.02)

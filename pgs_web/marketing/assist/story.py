@@ -51,11 +51,28 @@ class AssistStory(RoundStory):
         round_ = await self.start(scene)
         if round_ is None:
             return
+        if round_["state"] == RoundState.RUNNING:
+            round_ = await self._assist(scene, round_)
+        match round_["state"]:
+            case RoundState.SUCCEEDED:
+                scene.note(Outcome.FINISHED, round_["round_id"])
+                await self.help_too_late(scene, round_)
+                await self._buy(scene, round_)
+            case RoundState.BOUGHT:
+                # By a session before, which was killed.
+                scene.note(Outcome.FINISHED, round_["round_id"])
+                scene.note(Outcome.BOUGHT, round_["order_id"])
+                scene.note(Outcome.PAID, round_["order_id"])
+            case RoundState.GIVEN_UP:
+                scene.note(Outcome.GIVEN_UP, round_["round_id"])
+            case RoundState.RUNNING:
+                scene.note(Outcome.LEFT, round_["round_id"])
+
+    async def _assist(self, scene: Scene, round_: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The group afterwards."""
         await self.try_abuse(scene, round_)
         if scene.happens(ABUSE_SHARE):
-            # A helper of an earlier session may have been the last.
-            early = await scene.initiator.ask("buy", "POST", f"{self.own(round_)}buy/", may=("assist_not_complete",))
-            scene.require(not early.is_ok or round_["state"] != RoundState.RUNNING, "bought before all had helped")
+            await scene.initiator.ask("buy", "POST", f"{self.own(round_)}buy/", must=("assist_not_complete",))
         ends = scene.chance.random()
         if ends < LEAVES:
             await self.help_few(round_, scene.friends)
@@ -63,14 +80,7 @@ class AssistStory(RoundStory):
             await self.help_all(round_, scene.friends)
         if ends < GIVES_UP:
             await scene.initiator.ask("give up", "POST", f"{self.own(round_)}give-up/", may=(self.over,))
-            scene.note(Outcome.GIVEN_UP)
-        round_ = await self.read(scene, round_)
-        if round_["state"] == RoundState.SUCCEEDED:
-            scene.note(Outcome.FINISHED)
-            await self.help_too_late(scene, round_)
-            await self._buy(scene, round_)
-        elif round_["state"] == RoundState.RUNNING:
-            scene.note(Outcome.LEFT)
+        return await self.read(scene, round_)
 
     async def _buy(self, scene: Scene, round_: Mapping[str, Any]) -> None:
         """One unit, at the assist price, by the pass that is for one order."""
@@ -91,7 +101,7 @@ class AssistStory(RoundStory):
         if order is None:
             return
         order = await buyer.use_coupons(order, [str(told.body["coupon_id"])])
-        scene.note(Outcome.BOUGHT)
+        scene.note(Outcome.BOUGHT, order.order_id)
         scene.require(order.amount_fen == PRICE_FEN, f"{order.order_id} costs {order.amount_fen}, not {PRICE_FEN} fen")
         await buyer.pay(order)
-        scene.note(Outcome.PAID)
+        scene.note(Outcome.PAID, order.order_id)

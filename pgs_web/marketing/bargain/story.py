@@ -44,6 +44,21 @@ class BargainStory(RoundStory):
         round_ = await self.start(scene)
         if round_ is None:
             return
+        if round_["state"] == RoundState.RUNNING:
+            round_ = await self._bargain(scene, round_)
+        match round_["state"]:
+            case RoundState.REACHED:
+                scene.note(Outcome.FINISHED, round_["round_id"])
+                await self.help_too_late(scene, round_)
+                await self.buy_for(scene, round_, price_fen=round_["price_fen"])
+            case RoundState.GIVEN_UP:
+                scene.note(Outcome.GIVEN_UP, round_["round_id"])
+            case RoundState.RUNNING:
+                scene.note(Outcome.LEFT, round_["round_id"])
+        await self._verify(scene, round_)
+
+    async def _bargain(self, scene: Scene, round_: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The round afterwards."""
         await self.try_abuse(scene, round_)
         ends = scene.chance.random()
         if ends < BUYS_EARLY:
@@ -52,19 +67,11 @@ class BargainStory(RoundStory):
             await self.help_all(round_, scene.friends)
         if ends < GIVES_UP:
             await scene.initiator.ask("give up", "POST", f"{self.own(round_)}give-up/", may=(self.over,))
-            scene.note(Outcome.GIVEN_UP)
         elif LEAVES <= ends < BUYS_EARLY:
             # Nothing is cut yet when nobody's help counted.
             early = (self.over, "bargain_not_at_floor")
             await scene.initiator.ask("buy early", "POST", f"{self.own(round_)}buy/", may=early)
-        round_ = await self.read(scene, round_)
-        if round_["state"] == RoundState.REACHED:
-            scene.note(Outcome.FINISHED)
-            await self.help_too_late(scene, round_)
-            await self.buy_for(scene, round_, price_fen=round_["price_fen"])
-        elif round_["state"] == RoundState.RUNNING:
-            scene.note(Outcome.LEFT)
-        await self._verify(scene, round_)
+        return await self.read(scene, round_)
 
     async def _verify(self, scene: Scene, round_: Mapping[str, Any]) -> None:
         """As anybody can, from what the shop publishes."""

@@ -7,17 +7,20 @@ from typing import Any
 
 from pgs_web.marketing.invite_new.states import CODE, RewardKind, RoundState
 from pgs_web.plays.round_story import ABUSE_SHARE, HELP_MAY, RoundStory
-from pgs_web.plays.stories import HELP, Actor, Offer, Outcome, Scene
+from pgs_web.plays.stories import HELP, Actor, Offer, Order, Outcome, Scene
+from pgs_web.trade.order.states import OrderState
 
 # Opening and success are told through the outbox: seconds on a busy machine.
 LOOKS, LOOK_SECONDS = 60, 0.5
 # Friends who take a seat and don't pay for it.
 FORGETS_SHARE = 0.1
+VAIN = frozenset({OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED, OrderState.REJECTED})
 
 
 class InviteNewStory(RoundStory):
     code = CODE
     running = "invite_new_round_open"
+    running_states = (RoundState.OPENING,)
     start_may = ("invite_new_round_limit",)
     over = "invite_new_not_open"
     help_may = ("invite_new_already_joined", "invite_new_new_seats_only", "not_new_member")
@@ -45,7 +48,10 @@ class InviteNewStory(RoundStory):
     async def play(self, scene: Scene) -> None:
         """Who has bought before invites; friends join until the group is full, or nobody is left."""
         people = (scene.initiator, *scene.friends)
-        leader = next((one for one in people if not one.is_new), None)
+        if scene.earlier is None:
+            leader = next((one for one in people if not one.is_new), None)
+        else:
+            leader = next(one for one in people if one.member_id == scene.earlier.member_id)
         if leader is None:
             body = {"campaign_id": scene.campaign_id}
             path = f"{self.root}{self.rounds}"
@@ -55,26 +61,50 @@ class InviteNewStory(RoundStory):
         round_ = await self.start(scene)
         if round_ is None:
             return
-        await self._open(scene, round_)
-        round_ = await self._look_for(scene, round_, RoundState.FORMING)
-        if round_["state"] != RoundState.FORMING:
-            scene.complain(f"{round_['round_id']}: the group isn't open")
+        if round_["state"] == RoundState.OPENING:
+            await self._open(scene, round_)
+            round_ = await self._look_for(scene, round_, RoundState.FORMING)
+        if round_["state"] not in {RoundState.FORMING, RoundState.SUCCEEDED}:
+            # What a killed session left may be over by now.
+            scene.require(scene.earlier is not None, f"{round_['round_id']}: the group isn't open")
             return
-        await self._try(scene, round_)
-        paid = 1
-        # New members first: their seat is the one that nobody else can take.
-        for friend in sorted(scene.friends, key=lambda one: not one.is_new):
-            if paid == round_["group_size"]:
-                break
-            paid += await self._join(scene, round_, friend)
-        if paid < round_["group_size"]:
-            scene.note(Outcome.LEFT)
+        if not await self._fill(scene, round_):
+            scene.note(Outcome.LEFT, round_["round_id"])
             return
         round_ = await self._look_for(scene, round_, RoundState.SUCCEEDED)
         if round_["state"] == RoundState.SUCCEEDED:
-            scene.note(Outcome.FINISHED)
+            scene.note(Outcome.FINISHED, round_["round_id"])
             for friend in scene.friends[:1]:
                 await friend.ask(HELP, "POST", self._door(round_), must=(self.over,))
+
+    async def _fill(self, scene: Scene, round_: Mapping[str, Any]) -> bool:
+        """Whether so many have joined and paid that the group is complete."""
+        seated = {scene.initiator.member_id}
+        if scene.earlier is not None:
+            seated |= await self._find_seated(scene, round_)
+        if round_["state"] == RoundState.FORMING:
+            await self._try(scene, round_)
+        # New members first: their seat is the one that nobody else can take.
+        for friend in sorted(scene.friends, key=lambda one: not one.is_new):
+            if len(seated) == round_["group_size"]:
+                break
+            if friend.member_id not in seated and await self._join(scene, round_, friend):
+                seated.add(friend.member_id)
+        return len(seated) == round_["group_size"]
+
+    async def _find_seated(self, scene: Scene, round_: Mapping[str, Any]) -> set[str]:
+        """Who ordered in a session before, which was killed; they pay now, unless they did."""
+        seated = set()
+        for member in (scene.initiator, *scene.friends):
+            page = (await member.ask("my orders", "GET", "orders/?page_size=100")).body["results"]
+            own = [one for one in page if one["group_id"] == round_["group_id"] and one["state"] not in VAIN]
+            for one in own:
+                order = Order(order_id=one["order_id"], group_id=round_["group_id"], amount_fen=one["amount_fen"])
+                scene.note(Outcome.BOUGHT, order.order_id)
+                await member.pay(order)
+                scene.note(Outcome.PAID, order.order_id)
+                seated.add(member.member_id)
+        return seated
 
     async def _open(self, scene: Scene, round_: Mapping[str, Any]) -> None:
         entry, leader = round_["entry"], scene.initiator
@@ -86,9 +116,9 @@ class InviteNewStory(RoundStory):
                 await self._order(friend, entry, must=("pass_not_valid",))
         order = await self._order(leader, entry)
         if order is not None:
-            scene.note(Outcome.BOUGHT)
+            scene.note(Outcome.BOUGHT, order.order_id)
             await leader.pay(order)
-            scene.note(Outcome.PAID)
+            scene.note(Outcome.PAID, order.order_id)
 
     async def _try(self, scene: Scene, round_: Mapping[str, Any]) -> None:
         """What must be refused while the group is open."""
@@ -109,11 +139,11 @@ class InviteNewStory(RoundStory):
         order = await self._order(friend, let_in.body["entry"], may=("group_full", "group_closed"))
         if order is None:
             return False
-        scene.note(Outcome.BOUGHT)
+        scene.note(Outcome.BOUGHT, order.order_id)
         if scene.happens(FORGETS_SHARE):
             return False
         await friend.pay(order)
-        scene.note(Outcome.PAID)
+        scene.note(Outcome.PAID, order.order_id)
         return True
 
     async def _order(self, buyer: Actor, entry: Mapping[str, Any], **expected: Any) -> Any:

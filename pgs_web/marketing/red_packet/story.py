@@ -56,27 +56,32 @@ class RedPacketStory(RoundStory):
         packet = await self.start(scene)
         if packet is None:
             return
-        await self.try_abuse(scene, packet)
-        ends = scene.chance.random()
-        if ends < REDEEMS_EARLY:
-            await self.help_few(packet, scene.friends)
-        else:
-            await self.help_all(packet, scene.friends)
-        if ends < LEAVES:
-            scene.note(Outcome.LEFT)
-            return
         redeem = f"{self.own(packet)}redeem/"
-        await scene.initiator.ask("redeem", "POST", redeem, may=(self.over,))
-        packet = await self.read(scene, packet)
+        if packet["state"] == PacketState.RUNNING:
+            packet = await self._expand(scene, packet, redeem)
+        if packet["state"] == PacketState.RUNNING:
+            scene.note(Outcome.LEFT, packet["packet_id"])
         if packet["state"] != PacketState.REDEEMED:
             return
-        scene.note(Outcome.FINISHED)
+        scene.note(Outcome.FINISHED, packet["packet_id"])
         if scene.happens(ABUSE_SHARE):
             await scene.initiator.ask("redeem", "POST", redeem, must=(self.over,))
         await self.help_too_late(scene, packet)
         await self._verify(scene, packet)
         price_fen = self.offer().alone_price_fen - packet["value_fen"]
         await self.buy_for(scene, packet, price_fen=price_fen)
+
+    async def _expand(self, scene: Scene, packet: Mapping[str, Any], redeem: str) -> Mapping[str, Any]:
+        """The packet afterwards."""
+        await self.try_abuse(scene, packet)
+        ends = scene.chance.random()
+        if ends < REDEEMS_EARLY:
+            await self.help_few(packet, scene.friends)
+        else:
+            await self.help_all(packet, scene.friends)
+        if ends >= LEAVES:
+            await scene.initiator.ask("redeem", "POST", redeem, may=(self.over,))
+        return await self.read(scene, packet)
 
     async def _verify(self, scene: Scene, packet: Mapping[str, Any]) -> None:
         """As anybody can, from what the shop publishes."""

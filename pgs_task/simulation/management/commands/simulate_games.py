@@ -5,7 +5,6 @@ import hashlib
 import json
 import signal
 import sys
-import time
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,10 +19,9 @@ from django.core.management.base import BaseCommand, CommandError, no_translatio
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from pgs_task.replay.bookmark import open_bookmark
 from pgs_task.shoppers.client import ShopClient
 from pgs_task.simulation.days import DayReader
-from pgs_task.simulation.findings import Findings
+from pgs_task.simulation.journal import Journal
 from pgs_task.simulation.people import find_people
 from pgs_task.simulation.plan import DayPlan, plan_days
 from pgs_task.simulation.player import GamePlayer
@@ -49,9 +47,10 @@ class Command(BaseCommand):
     help = (
         "Plays the games that are on through the HTTP API of a running shop, each as its own story tells: each "
         "customer of the file is a member, and who bought on the same day helps each other. Then the day's new "
-        "customers buy, and are new no more. Ctrl-C pauses; the same command goes on where it stopped. Ends with a "
-        "report and check_invariants; fails when the shop said or did something that no story expects. Members come "
-        "from addresses of their own, which a shop believes on this machine or behind TRUSTED_PROXIES."
+        "customers buy, and are new no more. Ctrl-C pauses; the same command goes on where it stopped, also after a "
+        "kill. Ends with a report of all of it and check_invariants; fails when the shop said or did something that no "
+        "story expects. Members come from addresses of their own, which a shop believes on this machine or behind "
+        "TRUSTED_PROXIES."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -81,7 +80,7 @@ class Command(BaseCommand):
         folder = Path(settings.BASE_DIR) / "var" / "simulation"
         folder.mkdir(parents=True, exist_ok=True)
         run = _run_name(options)
-        places = (folder / f"{run}.bookmark.json", folder / f"{run}.people.json")
+        places = (folder / f"{run}.journal.jsonl", folder / f"{run}.people.json")
         if options["fresh"]:
             for place in places:
                 place.unlink(missing_ok=True)
@@ -98,7 +97,7 @@ class Command(BaseCommand):
         self._finish(player, reader, seconds, options)
 
     def _play(
-        self, options: dict[str, Any], console: Console, run: str, bookmark_path: Path, people_path: Path
+        self, options: dict[str, Any], console: Console, run: str, journal_path: Path, people_path: Path
     ) -> tuple[GamePlayer, DayReader, float]:
         if not told_games():
             raise CommandError("No game that is on tells how it is played (config/settings/plays.py).")
@@ -113,26 +112,28 @@ class Command(BaseCommand):
         with console.status(f"{len(demand.customers):,} members and the games' campaigns are made"):
             people = find_people(path=people_path, run=run, customers=list(demand.customers))
             stage = set_games(title=f"Simulation {run}", minutes=MINUTES)
-        bookmark = open_bookmark(bookmark_path, run=run)
-        self._is_from_start = not (bookmark.done_up_to or bookmark.done_beyond)
-        if bookmark.done_up_to:
-            console.print(f"going on after step {bookmark.done_up_to:,}")
-        started = time.monotonic()
+        journal = Journal(run=run)
+        journal.take_up(journal_path)
+        if journal.done:
+            console.print(f"going on: {len(journal.done):,} steps are done")
         with _progress(console) as progress:
-            bar = progress.add_task("rounds and orders", total=demand.steps, completed=bookmark.done_up_to)
+            bar = progress.add_task("rounds and orders", total=demand.steps, completed=len(journal.done))
             player = GamePlayer(
-                shop=ShopClient(options["base_url"], connections=options["connections"]),
+                shop=ShopClient(
+                    options["base_url"], connections=options["connections"], measurements=journal.measurements
+                ),
                 stage=stage,
                 people=people,
-                bookmark=bookmark,
-                findings=Findings(),
+                journal=journal,
                 on_step=lambda: progress.advance(bar),
             )
             asyncio.run(_play(player, _plans(options, _reader(options))))
-        return player, reader, time.monotonic() - started
+        seconds = journal.elapsed()
+        journal.close()
+        return player, reader, seconds
 
     def _finish(self, player: GamePlayer, reader: DayReader, seconds: float, options: dict[str, Any]) -> None:
-        findings, measurements = player.findings, player.shop.measurements
+        findings, measurements = player.journal, player.shop.measurements
         complain_of_breakdowns(measurements, findings)
         report = make_report(
             findings=findings,
@@ -142,7 +143,7 @@ class Command(BaseCommand):
             coupons=count_coupons([int(person.shopper.member_id) for person in player.people.values()]),
             left_out={reason.value: count for reason, count in reader.left_out.most_common()},
         )
-        report["rounds"], report["is_whole"] = player.rounds, self._is_from_start and not player.is_stopping
+        report["rounds"], report["is_whole"] = len(findings.begun), not player.is_stopping
         if options["json"]:
             self.stdout.write(json.dumps(report, ensure_ascii=False))
         else:
@@ -150,7 +151,7 @@ class Command(BaseCommand):
             for table in make_tables(report):
                 console.print(table)
             console.print(
-                f"{player.rounds:,} rounds, {report['requests']:,} requests in {seconds:.0f} s, "
+                f"{len(findings.begun):,} rounds, {report['requests']:,} requests in {seconds:.0f} s, "
                 f"{report['requests_per_second']:,}/s"
             )
         for text in findings.told:
