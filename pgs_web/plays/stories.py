@@ -124,7 +124,7 @@ class Scene:
     initiator: Actor
     friends: Sequence[Actor]
     chance: random.Random
-    note: Callable[[Outcome, str], None]
+    note: Callable[[Outcome, str], object]
     complain: Callable[[str], None]
     keep: Callable[[str, str], None]
     earlier: EarlierRound | None = None
