@@ -15,6 +15,8 @@ from uvicorn.config import Config
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+# More than this isn't gathered: transport.write has to see it, to hold up whoever writes faster than the client reads.
+MOST_GATHERED_BYTES = 64 * 1024
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
 
@@ -29,6 +31,7 @@ class GatheringTransport:
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
         self._parts: list[bytes] = []
+        self._gathered_bytes = 0
         self._call_soon = asyncio.get_running_loop().call_soon
 
     def __getattr__(self, name: str) -> Any:
@@ -38,6 +41,9 @@ class GatheringTransport:
         if not self._parts:
             self._call_soon(self._flush)
         self._parts.append(data)
+        self._gathered_bytes += len(data)
+        if self._gathered_bytes > MOST_GATHERED_BYTES:
+            self._flush()
 
     def close(self) -> None:
         self._flush()
@@ -45,6 +51,7 @@ class GatheringTransport:
 
     def _flush(self) -> None:
         parts, self._parts = self._parts, []
+        self._gathered_bytes = 0
         if parts and not self._transport.is_closing():
             self._transport.write(b"".join(parts))
 

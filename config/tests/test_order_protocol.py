@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -139,6 +140,39 @@ def test_what_one_turn_of_the_loop_writes_is_sent_at_its_end():
         transport.close()
         await asyncio.sleep(0)
         assert line.sent == [b"head body", b"last", b"end"]
+
+    asyncio.run(run())
+
+
+def test_who_never_reads_holds_up_who_answers():
+    """Django sends all chunks of an answer in one turn of the loop."""
+    most, chunk = 400, b"x" * 256 * 1024
+    sent = 0
+
+    async def answer(_scope: Any, _receive: Any, send: Any) -> None:
+        nonlocal sent
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for sent in range(1, most + 1):  # noqa: B007 - looked at from outside
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+
+    async def run() -> None:
+        protocols: list[OrderProtocol] = []
+
+        def make_protocol() -> OrderProtocol:
+            protocols.append(OrderProtocol(config=config, server_state=ServerState(), app_state={}, _loop=loop))
+            return protocols[0]
+
+        config = Config(app=answer, ws="none", lifespan="off", log_config=None)
+        config.load()
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(make_protocol, "127.0.0.1", 0)
+        with socket.create_connection(server.sockets[0].getsockname()) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: shop\r\n\r\n")
+            async with asyncio.timeout(30):
+                while not (protocols and protocols[0].flow.write_paused):  # noqa: ASYNC110 - uvicorn's flag
+                    await asyncio.sleep(0.005)
+            assert 0 < sent < most
+        server.close()
 
     asyncio.run(run())
 

@@ -280,6 +280,10 @@ class Dispatcher:
                 # What the lane writes of it after all is found written when it comes again.
                 promise.cancel()
                 return _put_off(parts, f"{alias} hangs")
+            if not self.lanes[alias].is_alive() and not promise.done():
+                # Nobody will keep it. The process ends soon, and can't while somebody waits here.
+                promise.cancel()
+                return _put_off(parts, f"the lane of {alias} died")
 
 
 def _put_off(parts: Sequence[Part], reason: str) -> Outcome[Part]:

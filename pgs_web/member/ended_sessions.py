@@ -120,20 +120,35 @@ class EndedSessionsMirror:
         return time.monotonic() - self._refreshed_at
 
     def refresh(self) -> None:
-        """Reads what is new; raises RedisUnavailable, after which everything known stays known."""
+        """Reads what is new; raises RedisUnavailable. Where nothing could be read everything known stays known."""
         now = time.monotonic()
         is_reread = now - self._reread_at >= self.reread_seconds
-        if is_reread and cache().zscore(keys.ENDED_SESSIONS, keys.COMPLETE) is None:
+        if not self._read(is_reread=is_reread):
+            is_reread = True
             rebuild_ended_sessions()
+            if not self._read(is_reread=True):
+                logger.warning("ended_sessions_lost_again")
+                return
+        self._refreshed_at = now
+        if is_reread:
+            self._reread_at = now
+
+    def _read(self, *, is_reread: bool) -> bool:
+        """Whether the cache has all; else nothing of what it said is believed."""
         known: set[bytes] = set() if is_reread else set(self._entries)
         # An entry's score is the moment it was made plus a constant: new ones have the highest scores.
         lowest = 0 if is_reread else self._read_up_to_ms - self.overlap_ms
         offset = 0
         highest = self._read_up_to_ms
         while True:
-            page: Any = cache().zrangebyscore(
-                keys.ENDED_SESSIONS, lowest, NEVER_MS - 1, start=offset, num=CHUNK, withscores=True
-            )
+            pipeline = cache().pipeline(transaction=False)
+            pipeline.zrangebyscore(keys.ENDED_SESSIONS, lowest, NEVER_MS - 1, start=offset, num=CHUNK, withscores=True)
+            # Behind the page: a cache that started empty meanwhile has no error, and nobody in it.
+            pipeline.zscore(keys.ENDED_SESSIONS, keys.COMPLETE)
+            page: Any
+            page, complete = pipeline.execute()
+            if complete is None:
+                return False
             known.update(entry for entry, _score in page)
             if page:
                 highest = max(highest, int(page[-1][1]))
@@ -143,6 +158,4 @@ class EndedSessionsMirror:
         if known != self._entries:
             self._entries = frozenset(known)
         self._read_up_to_ms = highest
-        self._refreshed_at = now
-        if is_reread:
-            self._reread_at = now
+        return True

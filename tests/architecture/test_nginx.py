@@ -1,4 +1,7 @@
-"""The real nginx with the real configuration file; only addresses and paths of the container are replaced."""
+"""The real nginx with the real configuration file; only addresses and paths of the container are replaced.
+
+Addresses need no `resolve`, which the container's nginx knows (1.27.3 and newer) and that of Debian 12 doesn't.
+"""
 
 import http.client
 import json
@@ -108,8 +111,8 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
         "/etc/nginx/certificates/": f"{folder}/",
         "/srv/static/": f"{static}/",
         "pid /tmp/nginx.pid;": f"daemon off; pid {folder}/nginx.pid;",
-        "server web:8000": f"server 127.0.0.1:{shop.server_address[1]}",
-        "server receiving:8000": f"server 127.0.0.1:{receiving.server_address[1]}",
+        "server web:8000 resolve": f"server 127.0.0.1:{shop.server_address[1]}",
+        "server receiving:8000 resolve": f"server 127.0.0.1:{receiving.server_address[1]}",
         "listen 80 ": f"listen 127.0.0.1:{plain_port} ",
         "listen 443 ": f"listen 127.0.0.1:{tls_port} ",
     }.items():

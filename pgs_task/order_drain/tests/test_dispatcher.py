@@ -221,6 +221,18 @@ def test_what_is_in_hand_is_shared_among_those_who_have_work(nodes, lanes):
     assert ask("p1", had_work=True) == alone
 
 
+@pytest.mark.parametrize("patient_with", [None, "a"])
+def test_nobody_waits_for_a_lane_that_died(nodes, lanes, patient_with):
+    lanes.lanes["a"].stop()
+    told: list[Outcome[Part]] = []
+    reader = threading.Thread(
+        target=lambda: told.append(lanes.write({"a": make_parts(5)}, patient_with=patient_with)["a"]), daemon=True
+    )
+    reader.start()
+    reader.join(30)
+    assert [len(outcome.put_off) for outcome in told] == [5]
+
+
 def test_an_error_in_a_lane_reaches_who_waits(nodes, lanes, monkeypatch):
     def fail(_alias, _parts):
         raise RuntimeError("a bug")

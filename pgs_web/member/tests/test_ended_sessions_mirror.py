@@ -44,6 +44,32 @@ class TestMirror:
         cache().flushdb()
         assert ask(EndedSessionsMirror(), claims)
 
+    def test_between_two_rereads_it_finds_what_the_cache_lost(self, member, mirror):
+        claims = read_access_token(issue_access_token(member_id=member.id))
+        assert not ask(mirror, claims)
+        end_session(sid=claims.sid, member_id=member.id)
+        cache().flushdb()
+        assert ask(mirror, claims)
+
+    def test_a_cache_that_starts_empty_while_it_is_read_makes_it_forget_nobody(self, member, mirror, monkeypatch):
+        claims = read_access_token(issue_access_token(member_id=member.id))
+        end_session(sid=claims.sid, member_id=member.id)
+        assert ask(mirror, claims)
+        calls = 0
+
+        def restart_once():
+            nonlocal calls
+            calls += 1
+            if calls == 2:
+                cache().flushdb()
+            return cache()
+
+        mirror.reread_seconds = 0
+        monkeypatch.setattr(ended_sessions, "CHUNK", 1)
+        monkeypatch.setattr(ended_sessions, "cache", restart_once)
+        assert ask(mirror, claims)
+        assert calls > 2
+
     def test_it_reads_more_than_a_page(self, member, mirror, monkeypatch):
         monkeypatch.setattr(ended_sessions, "CHUNK", 3)
         claims = [read_access_token(issue_access_token(member_id=member.id)) for _ in range(10)]

@@ -72,7 +72,7 @@ class PassNotValid(Refusal):
 
 
 class KeyReused(Refusal):
-    """The key belongs to another body; nothing was ordered."""
+    """The key belongs to another body, or to an order that didn't come in and can't any more; nothing was ordered."""
 
     code = "idempotency_key_reused"
     status = HTTPStatus.UNPROCESSABLE_ENTITY

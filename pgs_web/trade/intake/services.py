@@ -10,6 +10,7 @@ from pgs_web.trade.intake.errors import (
     Ended,
     GroupClosed,
     GroupFull,
+    KeyReused,
     LimitExceeded,
     NotStarted,
     Paused,
@@ -18,7 +19,8 @@ from pgs_web.trade.intake.errors import (
 from pgs_web.trade.intake.messages import Admission, AdmitReply, Claim
 from pgs_web.trade.order.models import OrderMode
 from pgs_web.trade.order.wishes import BY_PASS_BIT
-from pgs_web.trade.stock.holds import Hold
+from pgs_web.trade.stock.holds import Hold, HoldState
+from pgs_web.trade.stock.limits import BARRED
 
 # What a verdict means to the shopper; the two that Redis can't judge alone are in receiving/unknown.py.
 REFUSALS: dict[AdmitReply, type[Refusal]] = {
@@ -61,6 +63,16 @@ class PlacedOrder(msgspec.Struct, frozen=True):
 
     order_id: int
     hold: Hold
+
+
+def describe_outcome(order_id: int, hold: Hold) -> PlacedOrder | KeyReused:
+    """What the shopper of an order with this hold is told.
+
+    One that sweep_limits barred was never in, and nothing comes in under its key any more.
+    """
+    if hold.state is HoldState.REJECTED and hold.reason == BARRED:
+        return KeyReused()
+    return PlacedOrder(order_id, hold)
 
 
 def make_claim(request: OrderRequest, order_id: int) -> Claim:

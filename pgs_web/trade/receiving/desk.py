@@ -24,6 +24,7 @@ from pgs_web.trade.intake.services import (
     REFUSALS,
     OrderRequest,
     PlacedOrder,
+    describe_outcome,
     make_admission,
     make_claim,
 )
@@ -273,7 +274,7 @@ class Desk:
     ) -> None:
         """An order placed before its address was removed, or its pass had run out, is answered as it was then."""
         if isinstance(hold, Hold):
-            self._finish(passage, PlacedOrder(passage.order_id, hold))
+            self._finish(passage, describe_outcome(passage.order_id, hold))
         else:
             self._finish(passage, hold if isinstance(hold, Exception) else otherwise())
 
@@ -286,7 +287,7 @@ class Desk:
         if verdict.hold is None or verdict.hold.state in _GONE:
             self._give_limit_back(passage)
         if verdict.hold is not None:
-            self._finish(passage, PlacedOrder(passage.order_id, verdict.hold))
+            self._finish(passage, describe_outcome(passage.order_id, verdict.hold))
         elif verdict.reply is AdmitReply.UNKNOWN_ACTIVITY:
             self._activities.ask(request.activity_id, partial(self._refuse, passage))
         elif verdict.reply is AdmitReply.UNKNOWN_GROUP:

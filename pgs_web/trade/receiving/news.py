@@ -5,7 +5,8 @@ connection a server, and in a cluster too, where no command reads streams of two
 
 A server that gave no answer, has another address, or answers over another connection (a restart between two polls gives
 no error), may be another one than before, to which the last sales and news of the old one never came: then nothing is
-known of its partitions.
+known of its partitions. Nor when a poll finds as many news as it takes: older ones may have been trimmed unread, e.g.
+while the process stood still.
 """
 
 import asyncio
@@ -25,6 +26,7 @@ POLL_SECONDS = 0.05
 # What was heard longer ago isn't acted on.
 FRESH_SECONDS = 1.0
 PAUSE_AFTER_FAILURE_SECONDS = 0.25
+# Fewer than the scripts keep (1000): a gap in what was read shows as a full page.
 MOST_A_POLL = 500
 
 logger = structlog.get_logger(__name__)
@@ -110,7 +112,10 @@ class NewsReader:
                 # What this reply tells is the end of perhaps another stream.
                 self._lose(partition)
                 continue
-            self._take(partition, reply)
+            if not self._take(partition, reply):
+                logger.warning("news_too_many", partition=partition)
+                self._lose(partition)
+                continue
             self._heard_at[partition] = asked_at
         if any(isinstance(reply, Exception) for reply in replies):
             await self._ledger.refresh()
@@ -127,12 +132,16 @@ class NewsReader:
             return ("XREVRANGE", news_key(partition), "+", "-", "COUNT", 1)
         return ("XREAD", "COUNT", MOST_A_POLL, "STREAMS", news_key(partition), last)
 
-    def _take(self, partition: int, reply: Any) -> None:
+    def _take(self, partition: int, reply: Any) -> bool:
+        """Whether these are all news since the last that were taken."""
         if self._last[partition] is None:
             self._last[partition] = reply[0][0] if reply else b"0-0"
-            return
+            return True
         for _key, entries in reply or ():
+            if len(entries) >= MOST_A_POLL:
+                return False
             for entry_id, fields in entries:
                 self._last[partition] = entry_id
                 found = dict(zip(fields[::2], fields[1::2], strict=True))
                 self._on_news(int(found.get(b"a", b"0")))
+        return True

@@ -23,8 +23,9 @@ from pgs_web.trade.stock.keys import activity_key, bought_key, stock_key
 MOST_BUYERS = 1_000_000
 MOST_ACTIVITIES = 10_000
 BUYERS_A_CALL = 1_000
-# Whoever was looked at in vain isn't looked at again at once.
+# Whoever was looked at in vain isn't looked at again at once; where reading took long, not for so many times longer.
 PAUSE_SECONDS = 1.0
+PAUSE_IN_READS = 20
 # The process's clock and the ledger's may differ: near its end an activity is left to the script.
 SKEW_MS = 2_000
 OPEN_STATES = {b"SCHEDULED", b"RUNNING"}
@@ -54,7 +55,8 @@ class SoldOutMemory:
         # Activity → when it may be looked at (again).
         self._pauses: dict[int, float] = {}
         self._changes: dict[int, int] = {}
-        self._looks: set[asyncio.Task[None]] = set()
+        # One at a time an activity: two would count each other's changes.
+        self._looks: dict[int, asyncio.Task[None]] = {}
 
     def refuses(self, request: OrderRequest) -> bool:
         """Whether the order would surely be refused."""
@@ -70,19 +72,19 @@ class SoldOutMemory:
     def suspect(self, activity_id: int) -> None:
         """The script said SOLD_OUT: looks in the background whether nothing remains at all."""
         now = time.monotonic()
-        if activity_id in self._sales or now < self._pauses.get(activity_id, 0.0):
+        is_looked_at = activity_id in self._sales or activity_id in self._looks
+        if is_looked_at or now < self._pauses.get(activity_id, 0.0):
             return
         if len(self._pauses) >= MOST_ACTIVITIES:
             self._pauses.clear()
         self._pauses[activity_id] = now + PAUSE_SECONDS
-        look = asyncio.get_running_loop().create_task(self._look(activity_id))
-        self._looks.add(look)
-        look.add_done_callback(self._looks.discard)
+        look = self._looks[activity_id] = asyncio.get_running_loop().create_task(self._look(activity_id))
+        look.add_done_callback(lambda _look: self._looks.pop(activity_id))
 
     def close(self) -> None:
         """Stops listening and looking."""
         self.news.close()
-        for look in self._looks:
+        for look in self._looks.values():
             look.cancel()
 
     def _forget(self, activity_id: int) -> None:
@@ -103,7 +105,10 @@ class SoldOutMemory:
                 return
             # Counted only while somebody looks.
             self._changes[activity_id] = 0
+            started = time.monotonic()
             sale = await self._read(activity_id)
+            ended = time.monotonic()
+            self._pauses[activity_id] = ended + max(PAUSE_SECONDS, PAUSE_IN_READS * (ended - started))
             # What changed while it was read is news.
             if sale is None or not await self._hear_up_to_now(partitions):
                 return

@@ -4,7 +4,10 @@ All of it is asked in bulk by the threads of lookups.py.
 """
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 
+from pgs_data.redis.partitions import partition_within
+from pgs_data.redis.replicas import replicated
 from pgs_data.sharding.slots import ids_by_node
 from pgs_web.api.errors import OUTAGES, NotFound, Refusal, Unavailable
 from pgs_web.display.activity.models import Activity
@@ -49,6 +52,12 @@ def find_owners(address_ids: Sequence[int]) -> dict[int, int]:
 
 
 def find_holds(orders: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Hold | None]:
-    """For (activity id, order id): the order's hold, None when it was never admitted."""
-    holds = read_holds(orders)
+    """For (activity id, order id): the order's hold, None when it was never admitted.
+
+    Behind the barrier: its shopper is told by it that the order is in. Raises RedisUnavailable.
+    """
+    with ExitStack() as barriers:
+        for partition in {partition_within(activity_id, order_id) for activity_id, order_id in orders}:
+            barriers.enter_context(replicated(partition))
+        holds = read_holds(orders)
     return {(activity_id, order_id): holds.get(order_id) for activity_id, order_id in orders}

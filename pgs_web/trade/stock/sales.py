@@ -27,7 +27,7 @@ from pgs_web.display.activity.services import (
     withdraw_activity,
 )
 from pgs_web.display.activity.states import ActivityState
-from pgs_web.trade.stock.errors import ActivityOver, RulesOutdated, SaleBusy, StockMissing
+from pgs_web.trade.stock.errors import ActivityOver, GateMovedMeanwhile, RulesOutdated, SaleBusy, StockMissing
 from pgs_web.trade.stock.keys import UNALIGNED_KEY
 from pgs_web.trade.stock.selectors import read_gates
 from pgs_web.trade.stock.services import gate_of, preload_activity, set_activity_gate, update_activity_facts
@@ -139,6 +139,10 @@ def _try_to_align(activity_id: int) -> None:
     except SaleBusy:
         # Whoever is busy with it lets Redis follow, or leaves the mark.
         log.info("sale_busy", activity_id=activity_id)
+    except GateMovedMeanwhile:
+        # Another process was quicker; or the ledger lost the lock's number, and the gate knows a later one. The mark
+        # stays: each pass takes a number more, until it is the later one.
+        log.exception("gate_not_moved", activity_id=activity_id)
     except NotFound:
         ledger().srem(UNALIGNED_KEY, activity_id)
     except RedisUnavailable as error:

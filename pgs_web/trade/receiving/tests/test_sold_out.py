@@ -1,5 +1,6 @@
 """A sold-out activity is refused from memory: without Redis, until something is given back, and never a repetition."""
 
+import asyncio
 import time
 
 import pytest
@@ -7,7 +8,8 @@ import pytest
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_of
 from pgs_web.trade.receiving import news as news_module
-from pgs_web.trade.stock.keys import stock_key
+from pgs_web.trade.receiving import sold_out as sold_out_module
+from pgs_web.trade.stock.keys import news_key, stock_key
 from pgs_web.trade.stock.messages import SettleMovement
 from pgs_web.trade.stock.sales import pause_sale
 from pgs_web.trade.stock.services import Settlement, settle_holds
@@ -120,6 +122,55 @@ def test_a_look_that_is_overtaken_by_news_remembers_nothing(shoppers, buy, memor
     wait_until(lambda: not memory._looks)
     assert activity.pk not in memory._sales
     assert buy(other, activity).status_code == 202
+
+
+def test_one_look_at_a_time_however_long_it_takes(shoppers, buy, memory, monkeypatch):
+    """A second one would begin the count of changes anew: what came back during the first would stay sold out."""
+    activity = make_sale(stock=1)
+    buyer, *others = shoppers(3)
+    order_id = int(buy(buyer, activity).json()["order_id"])
+    read, looks, goes_on = memory._read, [], asyncio.Event()
+
+    async def read_slowly(activity_id):
+        sale = await read(activity_id)
+        looks.append(activity_id)
+        await goes_on.wait()
+        return sale
+
+    monkeypatch.setattr(memory, "_read", read_slowly)
+    assert code(buy(others[0], activity)) == "sold_out"
+    wait_until(lambda: looks)
+    settle_holds(settlements=[Settlement(activity_id=activity.pk, order_id=order_id, movement=SettleMovement.RELEASE)])
+    wait_until(lambda: memory._changes.get(activity.pk))
+    memory._pauses.clear()
+    memory_loop = next(iter(memory._looks.values())).get_loop()
+    memory_loop.call_soon_threadsafe(memory.suspect, activity.pk)
+    memory_loop.call_soon_threadsafe(goes_on.set)
+    wait_until(lambda: not memory._looks)
+    assert (looks, memory._sales) == ([activity.pk], {})
+    assert buy(others[1], activity).status_code == 202
+
+
+def test_news_that_were_trimmed_unread_are_missed(sold_out, memory, monkeypatch):
+    """More than fit into a page came between two polls, as while the process stood still."""
+    activity, _buyer, _order_id, _others = sold_out
+    partition = partition_of(activity.pk)
+    monkeypatch.setattr(news_module, "MOST_A_POLL", 3)
+    with ledger(partition).pipeline(transaction=True) as pipeline:
+        for _ in range(4):
+            pipeline.xadd(news_key(partition), {"a": activity.pk + 1}, maxlen=3, approximate=False)
+        pipeline.execute()
+    wait_until(lambda: activity.pk not in memory._sales)
+    # And goes on with what comes next.
+    wait_until(lambda: memory.news.is_fresh(partition))
+
+
+def test_long_reads_have_long_pauses(shoppers, buy, memory, monkeypatch):
+    activity = make_sale(stock=2, member_limit=3)
+    monkeypatch.setattr(sold_out_module, "PAUSE_IN_READS", 10**6)
+    assert code(buy(shoppers(1)[0], activity, quantity=3)) == "sold_out"
+    wait_until(lambda: not memory._looks)
+    assert memory._pauses[activity.pk] > time.monotonic() + 10
 
 
 def test_part_of_it_left_is_not_sold_out(shoppers, buy, memory):

@@ -10,6 +10,7 @@ import pytest
 from pgs_data.ids.snowflake import new_ids
 from pgs_data.redis.connections import KeptElsewhere, ledger
 from pgs_data.redis.partitions import bucket_of, partition_within, partitions_of
+from pgs_web.api.errors import Unavailable
 from pgs_web.display.activity.states import ActivityState
 from pgs_web.trade.group.selectors import get_group_page
 from pgs_web.trade.receiving.tests.asgi_client import OrdersClient, receiving_service
@@ -202,6 +203,24 @@ def test_a_process_that_died_between_limit_and_admission(buy, members):
     assert read_holds([(activity.pk, order.order_id)])[order.order_id].reason == limits.BARRED
     assert buy(member, activity, key="other").status_code == 202
     assert sweep_limits(bars_after_ms=0) == 0
+
+
+def test_who_sends_a_barred_order_again_is_told_to_order_anew(api, buy, read, members, monkeypatch):
+    activity = make_sale(stock=20, group_size=3, member_limit=1)
+    leader, friend = members(0), members(3)
+    group_id = opened_by(buy(leader, activity), read, leader)
+    desk = api.service.reception.desk
+    with monkeypatch.context() as dying:
+        # Its process died between limit and admission.
+        for lane in desk._lanes.values():
+            dying.setattr(lane, "_on_reserved", lambda passage, _reply: desk._finish(passage, Unavailable()))
+        assert code(buy(friend, activity, group_id=group_id)) == "unavailable"
+    assert sweep_limits(bars_after_ms=0) == 1
+    assert code(buy(friend, activity, group_id=group_id)) == "idempotency_key_reused"
+    wait_until(lambda: limit_used(activity, int(friend.member_id)) == 0)
+    assert buy(friend, activity, key="anew", group_id=group_id).status_code == 202
+    # Now it has no room in the limit, and isn't judged.
+    assert code(buy(friend, activity, group_id=group_id)) == "idempotency_key_reused"
 
 
 def make_id(activity, bucket):

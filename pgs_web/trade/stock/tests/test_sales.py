@@ -15,7 +15,7 @@ from pgs_web.api.errors import NotFound
 from pgs_web.display.activity.errors import SameReviewer, WrongActivityState
 from pgs_web.display.activity.models import Activity
 from pgs_web.display.activity.rules import ActivityRules
-from pgs_web.display.activity.services import create_activity, submit_for_review
+from pgs_web.display.activity.services import create_activity, pause_activity, submit_for_review
 from pgs_web.display.activity.states import ActivityState
 from pgs_web.trade.intake.messages import AdmitReply
 from pgs_web.trade.intake.tests.making import admit, make_admission
@@ -134,6 +134,23 @@ def test_a_late_former_owner_does_not_move_the_gate():
     with pytest.raises(GateMovedMeanwhile):
         set_activity_gate(activity_id=activity.pk, state=ActivityState.RUNNING, fence=1)
     assert gate(activity) == "PAUSED"
+
+
+def test_a_gate_that_knows_a_later_lease_holds_up_no_other_sale_and_is_moved_in_the_end():
+    """As after the loss of the Redis that numbers the leases, where partitions have one of their own."""
+    stuck, other = make_sale(), make_sale()
+    with FencedLock(f"sale:{stuck.pk}", 5000) as lease:
+        known = lease.fence + 3
+    ledger(partition_of(stuck.pk)).hset(activity_key(stuck.pk), "gate_fence", known)
+    for activity in (stuck, other):
+        pause_activity(activity_id=activity.pk, actor="operator")
+        ledger().sadd(UNALIGNED_KEY, activity.pk)
+    sales.advance_sales()
+    assert (gate(stuck), gate(other)) == ("RUNNING", "PAUSED")
+    sales.advance_sales()
+    sales.advance_sales()
+    assert gate(stuck) == "PAUSED"
+    assert ledger().scard(UNALIGNED_KEY) == 0
 
 
 @pytest.mark.slow
