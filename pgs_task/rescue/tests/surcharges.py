@@ -26,11 +26,16 @@ def make_asked(activity: Activity, *, member_id: int = 1, quantity: int = 1) -> 
     """A paid order whose group failed; its shopper may pay the surcharge."""
     order = place(activity, member_id=member_id, wishes=ALONE, quantity=quantity)
     pay_order(order)
+    lose_group(order)
+    return order
+
+
+def lose_group(order: Order) -> None:
+    """The paid order's group fails; its shopper is asked."""
     fail(order.group_id)
     deliver_all(ROUTES)
     advance_rescues()
     order.refresh_from_db()
-    return order
 
 
 def pay_surcharge(order: Order) -> Payment:

@@ -30,6 +30,7 @@ from pgs_task.rescue.tests.surcharges import (
     EACH_FEN,
     PRICE_FEN,
     arrive,
+    lose_group,
     make_asked,
     make_offer,
     pay_surcharge,
@@ -41,11 +42,12 @@ from pgs_task.rescue.tests.surcharges import (
 from pgs_task.routes import ROUTES
 from pgs_web.display.activity.models import Activity
 from pgs_web.member.tokens import issue_access_token
+from pgs_web.trade.coupon.tests.making import issue
 from pgs_web.trade.group.models import Group, Seat
 from pgs_web.trade.group.services import fail_expired_groups
 from pgs_web.trade.order.errors import WrongState
 from pgs_web.trade.order.models import Order, OrderMode
-from pgs_web.trade.order.services import request_refund
+from pgs_web.trade.order.services import request_refund, use_coupons
 from pgs_web.trade.stock.sales import withdraw_sale
 from pgs_web.trade.stock.selectors import read_stock
 
@@ -93,6 +95,31 @@ def test_the_surcharge_is_paid_and_the_order_ships_alone(activity):
     assert sold(activity) == (8, 0, 2)
     with pytest.raises(WrongState):
         start(order)
+    assert broken() == {}
+
+
+def test_a_coupon_stays_with_the_order_that_is_bought_alone(activity):
+    """Also one that is for groups: it was used in one. Where nothing is bought it comes back with the money."""
+
+    def make_asked_with_coupon(member_id):
+        coupon = issue(member_id=member_id, mode="group")
+        order = place(activity, member_id=member_id, wishes=ALONE, quantity=2)
+        use_coupons(member_id=member_id, order_id=order.pk, coupon_ids=[coupon.pk])
+        pay_order(order)
+        lose_group(order)
+        assert surcharge_said(order) == (2 * EACH_FEN, "waiting")
+        return coupon, order
+
+    (kept, bought), (back, lapsed) = make_asked_with_coupon(1), make_asked_with_coupon(2)
+    pay_surcharge(bought)
+    make_rescues_due(overdue=True)
+    settle()
+    for row in (kept, bought, back, lapsed):
+        row.refresh_from_db()
+    assert (bought.state, kept.state, lapsed.state, back.state) == ("SHIPPED", "USED", "REFUNDED", "ISSUED")
+    assert (bought.amount_fen, bought.discount_fen) == (2 * ALONE_FEN - 100, 100)
+    assert refunds_of_order(bought) == []
+    assert [amount for _number, amount, _state in refunds_of_order(lapsed)] == [2 * PRICE_FEN - 100]
     assert broken() == {}
 
 

@@ -28,6 +28,7 @@ from pgs_task.rescue.tests.making import (
 )
 from pgs_task.routes import ROUTES
 from pgs_web.trade.coupon.tests.making import issue, promise
+from pgs_web.trade.coupon.tests.making import let_end as let_coupon_end
 from pgs_web.trade.group.models import Group, Seat
 from pgs_web.trade.intake.places import PlaceReply, take_place
 from pgs_web.trade.intake.tests.making import admit, make_admission
@@ -143,6 +144,36 @@ def test_what_a_right_brings_is_tried_with_its_own_coupon_only(by_pass, coupon, 
     assert money_of(late.payment) == ("LATE", [] if is_tried else ["WAITING"])
     late.order.refresh_from_db()
     assert (late.order.state, late.order.decide_by is not None) == ("CANCELLED", is_tried)
+
+
+def test_a_late_payment_of_an_order_with_a_coupon(activity):
+    """It takes up the order at the price that was paid, also when the coupon's time is over; not when it is spent."""
+
+    def make_late(member_id):
+        coupon, order = issue(member_id=member_id), place(activity, member_id=member_id, wishes=RETRY, alone=True)
+        use_coupons(member_id=member_id, order_id=order.pk, coupon_ids=[coupon.pk])
+        order.refresh_from_db()
+        return coupon, make_late_payment(order)
+
+    (over, taken_up), (spent, refunded) = make_late(1), make_late(251)
+    let_coupon_end(over)
+    elsewhere = place(activity, member_id=251, alone=True)
+    use_coupons(member_id=251, order_id=elsewhere.pk, coupon_ids=[spent.pk])
+    taken_up.arrive()
+    refunded.arrive()
+    settle()
+    for coupon, late, state, order in (
+        (over, taken_up, "SHIPPED", taken_up.order),
+        (spent, refunded, "CANCELLED", elsewhere),
+    ):
+        late.order.refresh_from_db()
+        coupon.refresh_from_db()
+        assert (late.order.state, late.order.discount_fen) == (state, 100)
+        assert fresh(late.payment).amount_fen == late.order.unit_price_fen - 100
+        assert (coupon.state, coupon.order_id) == ("USED", order.pk)
+    assert (money_of(taken_up.payment), money_of(refunded.payment)) == (("SUCCEEDED", []), ("REFUNDED", ["SUCCEEDED"]))
+    assert figures(activity) == (8, 1, 1)
+    assert broken() == {}
 
 
 def sell_out(activity, order):
