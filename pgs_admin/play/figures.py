@@ -66,6 +66,7 @@ def show_figures(request: HttpRequest, code: str) -> HttpResponse:
         "play": play,
         "page": page,
         "headers": [*_headers(play), *titles],
+        "converts": _say_conversion(play),
         "rows": list(_rows(play, page.campaigns, counted, read or {}, titles)),
         "waiting": f"{MOST_WAITING}+" if counted.waiting >= MOST_WAITING else counted.waiting,
     }
@@ -86,6 +87,13 @@ def _headers(play: Play) -> list[str]:
         _("cost a new member"),
         *(str(figure.title) for figure in play.own_figures),
     ]
+
+
+def _say_conversion(play: Play) -> str:
+    """What is divided by the rounds started."""
+    own = {figure.name: figure.title for figure in play.own_figures}
+    ended = {ending(state): title for state, title in play.endings.items()}
+    return str({BOUGHT: _("orders bought"), **own, **ended}.get(play.converts_by, play.converts_by))
 
 
 def _rows(

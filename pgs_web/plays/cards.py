@@ -68,6 +68,8 @@ class Card:
     notes: Sequence[str] = ()
     figures: Sequence[CardFigure] = ()
     helps: Sequence[CardHelp] = ()
+    # What they are, where they aren't friends who helped.
+    helps_label: str = ""
     acts: Sequence[CardAct] = ()
 
     @property

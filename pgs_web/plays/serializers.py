@@ -73,6 +73,7 @@ class CardSerializer(serializers.Serializer[Card]):
     ends_at = serializers.DateTimeField(default_timezone=UTC, allow_null=True)
     ends_label = serializers.CharField(help_text=_("What is over then; empty without ends_at."))
     helps = CardHelpSerializer(many=True, help_text=_("The newest first; empty where a list is told."))
+    helps_label = serializers.CharField(help_text=_("What they are; empty: friends who helped."))
     acts = CardActSerializer(many=True, help_text=_("What the one who asks may try."))
     server_time = serializers.DateTimeField(default_timezone=UTC)
 

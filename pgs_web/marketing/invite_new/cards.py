@@ -53,6 +53,7 @@ def describe_card(round_: Any, *, progress: Mapping[str, Any] | None = None, is_
             CardHelp(who=one["member"], what=_("leads") if one["is_leader"] else _("joined"))
             for one in members[::-1][:HELPS_SHOWN]
         ],
+        helps_label=_("In the group"),
         acts=_acts(round_, is_own=is_own),
         server_time=round_.now,
     )

@@ -8,7 +8,7 @@ from django.db.models import Count, Q
 from pgs_data.clock import DatabaseNow
 from pgs_data.sharding.slots import node_aliases
 from pgs_web.marketing.invite_new.models import Reward, Round
-from pgs_web.marketing.invite_new.selectors import PASS_GRACE
+from pgs_web.marketing.invite_new.selectors import PASS_GRACE, with_opening_order
 from pgs_web.marketing.invite_new.states import CODE, RewardKind, RewardState, RoundState
 from pgs_web.trade.after_sale.models import AfterSaleRequest
 from pgs_web.trade.after_sale.states import RequestCause
@@ -69,7 +69,7 @@ def find_wrong_rewards() -> Iterator[str]:
 
 
 def find_overdue_rounds() -> Iterator[str]:
-    """Invitations that wait past their time, or for a group that is decided."""
+    """Invitations that wait past their time or for a group that is decided, or are over though their group is there."""
     for alias in node_aliases():
         rows = Round.objects.on_node(alias)
         late = rows.filter(state=RoundState.OPENING, open_by__lte=DatabaseNow(after=-PASS_GRACE - GRACE), order_id=None)
@@ -82,6 +82,28 @@ def find_overdue_rounds() -> Iterator[str]:
         )
         for round_id in behind.values_list("pk", flat=True).iterator(PAGE):
             yield f"round {round_id}: its group is decided, and it waits"
+        yield from _expired_with_group(alias)
+
+
+def _expired_with_group(alias: str) -> Iterator[str]:
+    last_id = 0
+    rows = with_opening_order(alias, state=RoundState.EXPIRED).order_by("pk")
+    while page := list(rows.filter(pk__gt=last_id)[:PAGE]):
+        last_id = page[-1].pk
+        orders = Order.objects.on_node(alias).filter(
+            member_id__in={one.member_id for one in page}, idempotency_key__in=[one.opening_key for one in page]
+        )
+        opened = {
+            (one.member_id, one.activity_id, one.idempotency_key): one.group_id for one in orders if one.told.by_pass
+        }
+        groups = Group.objects.on_node(alias).in_bulk([group_id for group_id in opened.values() if group_id])
+        taken = set(Round.objects.on_node(alias).filter(group_id__in=list(groups)).values_list("group_id", flat=True))
+        for round_ in page:
+            group = groups.get(opened.get((round_.member_id, round_.activity_id, round_.opening_key)) or 0)
+            if group is None or group.pk in taken:
+                continue
+            if (group.activity_id, group.leader_member_id) == (round_.activity_id, round_.member_id):
+                yield f"round {round_.pk}: it is over, though its pass opened group {group.pk}"
 
 
 def _judge(round_: Round, reward: Reward | None, group: Group | None, given: list[tuple[int, int, bool]]) -> str:

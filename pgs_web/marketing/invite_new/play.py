@@ -52,7 +52,7 @@ class InviteNew(Play):
         ),
         PlayCheck(
             name="overdue",
-            promise=_("no invitation waits past its time, or for a group that is decided"),
+            promise=_("no invitation waits past its time or for a decided group, or is over though its group is there"),
             find_offenders=find_overdue_rounds,
         ),
     )

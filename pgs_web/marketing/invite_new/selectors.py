@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from pgs_data.clock import DatabaseNow, database_now
 from pgs_data.sharding.slots import alias_of_id
@@ -17,6 +17,7 @@ from pgs_web.member.selectors import get_masked_names
 from pgs_web.plays.selectors import open_campaigns
 from pgs_web.trade.group.models import Seat
 from pgs_web.trade.group.states import ACTIVE_SEATS
+from pgs_web.trade.order.models import Order
 
 # Of a group's members; the counts are of all.
 MEMBERS_SHOWN = 50
@@ -30,6 +31,20 @@ def rewards_of(round_ids: list[int]) -> dict[int, Reward]:
         return {}
     rows = Reward.objects.on_node(alias_of_id(round_ids[0])).filter(round_id__in=round_ids)
     return {reward.round_id: reward for reward in rows}
+
+
+def with_opening_order(alias: str, *, state: RoundState) -> QuerySet[Round]:
+    """Invitations of a node in this state under whose key a group's order was written down, by their pass or without.
+
+    Costs an index look-up an invitation in that state.
+    """
+    opening = Order.objects.on_node(alias).filter(
+        member_id=OuterRef("member_id"),
+        idempotency_key=OuterRef("opening_key"),
+        activity_id=OuterRef("activity_id"),
+        group_id__isnull=False,
+    )
+    return Round.objects.on_node(alias).filter(Exists(opening), state=state)
 
 
 def is_pass_over(round_: Any) -> bool:

@@ -8,14 +8,13 @@ from datetime import datetime
 
 import structlog
 from django.db import IntegrityError
-from django.db.models import Exists, OuterRef
 
 from pgs_data.clock import DatabaseNow, database_now
 from pgs_data.sharding.slots import ids_by_node, node_aliases
 from pgs_data.sharding.transactions import node_transaction
 from pgs_web.api.errors import OUTAGES
 from pgs_web.marketing.invite_new.models import Reward, Round
-from pgs_web.marketing.invite_new.selectors import PASS_GRACE
+from pgs_web.marketing.invite_new.selectors import PASS_GRACE, with_opening_order
 from pgs_web.marketing.invite_new.services.counting import count_decided, count_due
 from pgs_web.marketing.invite_new.services.door import move_round
 from pgs_web.marketing.invite_new.states import RewardKind, RewardState, RoundState
@@ -99,14 +98,7 @@ def follow_groups(leaders: Mapping[int, int]) -> list[Reward]:
 
 
 def _opened(alias: str, limit: int) -> list[Round]:
-    opening = Order.objects.on_node(alias).filter(
-        member_id=OuterRef("member_id"),
-        idempotency_key=OuterRef("opening_key"),
-        activity_id=OuterRef("activity_id"),
-        group_id__isnull=False,
-    )
-    rows = Round.objects.on_node(alias).filter(state=RoundState.OPENING)
-    return list(rows.filter(Exists(opening)).order_by("open_by")[:limit])
+    return list(with_opening_order(alias, state=RoundState.OPENING).order_by("open_by")[:limit])
 
 
 def _overdue(alias: str, limit: int) -> list[Round]:

@@ -132,6 +132,12 @@ def test_time_alone_ends_no_invitation_whose_order_was_accepted(what):
         assert (notice_openings(), state_of(round_)) == (1, "FORMING")
 
 
+def test_the_check_finds_invitations_that_are_over_though_their_group_is_there():
+    round_ = make_round(state=RoundState.EXPIRED, running_in=None)
+    order_for(round_, group=make_group(leader_member_id=LEADER))
+    assert len(list(find_overdue_rounds())) == 1
+
+
 def test_nothing_expires_while_the_ledger_is_away():
     late, opened = make_round(), make_round(ordinal=2)
     end_time_to_open(late)
@@ -164,6 +170,7 @@ def test_a_group_that_another_round_has_stops_nobody_else():
     assert (state_of(clashing), state_of(next_one)) == ("OPENING", "FORMING")
     end_time_to_open(clashing)
     assert (notice_openings(), state_of(clashing)) == (1, "EXPIRED")
+    assert not any("opened group" in one for one in find_overdue_rounds())
 
 
 @pytest.mark.parametrize(("changes", "found"), [({}, 0), ({"activity_id": 1}, 1), ({"leader_member_id": 1}, 1)])
