@@ -68,12 +68,7 @@ def find_accepted(keys: Iterable[tuple[int, str]]) -> dict[tuple[int, str], tupl
     Its row may be on its way: who has looked for the row before and finds it here has to look again. Raises
     RedisUnavailable.
     """
-    claims = find_claims(keys, _days_kept())
-    holds = read_holds((activity_id, order_id) for order_id, activity_id in claims.values())
-    found = {
-        one: (activity_id, holds[order_id]) for one, (order_id, activity_id) in claims.items() if order_id in holds
-    }
-    return {one: told for one, told in found.items() if told[1].state is not HoldState.REJECTED}
+    return {one: told for one, told in _holds_of(keys).items() if told[1].state is not HoldState.REJECTED}
 
 
 def find_rejected(keys: Iterable[tuple[int, str]]) -> set[tuple[int, str]]:
@@ -81,11 +76,7 @@ def find_rejected(keys: Iterable[tuple[int, str]]) -> set[tuple[int, str]]:
 
     It has no row, and for up to two days its key brings nothing else: another try needs another key.
     """
-    # A key that was forgotten and used again: its newest order counts.
-    claims = find_claims(keys, _days_kept()[::-1])
-    holds = read_holds((activity_id, order_id) for order_id, activity_id in claims.values())
-    rejected = {order_id for order_id, hold in holds.items() if hold.state is HoldState.REJECTED}
-    return {one for one, (order_id, _activity_id) in claims.items() if order_id in rejected}
+    return {one for one, (_activity_id, hold) in _holds_of(keys).items() if hold.state is HoldState.REJECTED}
 
 
 def list_own_orders(
@@ -129,6 +120,13 @@ def _waiting_orders(member_id: int) -> list[Order]:
     for order_id in rows.values_list("pk", flat=True):
         del found[order_id]
     return _describe(found)
+
+
+def _holds_of(keys: Iterable[tuple[int, str]]) -> dict[tuple[int, str], tuple[int, Hold]]:
+    # A key that was forgotten and used again: its newest order counts.
+    claims = find_claims(keys, _days_kept()[::-1])
+    holds = read_holds((activity_id, order_id) for order_id, activity_id in claims.values())
+    return {one: (activity_id, holds[order_id]) for one, (order_id, activity_id) in claims.items() if order_id in holds}
 
 
 def _days_kept() -> range:
