@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from benchmarks.flow.footprint import BATCH, make_batch
-from benchmarks.flow.orders import Acceptances
+from benchmarks.harness.orders import Acceptances
 from pgs_data.redis.connections import RedisUnavailable
 from pgs_data.redis.partitions import partition_count, partition_of
 from pgs_web.trade.intake.messages import Admission, AdmitReply, Claim, ClaimReply

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 
 from benchmarks.flow.admitting import Pace, admit_steadily
 from benchmarks.flow.killing import Executioner
-from benchmarks.flow.orders import Acceptances, PreparedOrders, ages_of_rows, find_missing
 from benchmarks.flow.watching import Sample, Watch
 from benchmarks.harness.load import Load, drive
+from benchmarks.harness.orders import Acceptances, PreparedOrders, ages_of_rows, find_missing
 from benchmarks.harness.report import Figure
 from benchmarks.harness.sales import count_accepted, count_waiting_orders, make_activity, rest
 from benchmarks.harness.shop import PrivateShop

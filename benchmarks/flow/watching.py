@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from django.db import OperationalError, connections
 
-from benchmarks.flow.orders import Acceptances
+from benchmarks.harness.orders import Acceptances
 from benchmarks.harness.process_memory import resident_mib
 from benchmarks.harness.sales import count_waiting_orders
 from pgs_data.private_servers.running import RunningServer

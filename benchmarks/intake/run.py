@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from benchmarks.flow.orders import Acceptances, PreparedOrders
 from benchmarks.harness.load import drive
+from benchmarks.harness.orders import Acceptances, PreparedOrders
 from benchmarks.harness.report import Figure, Report, percentile
 from benchmarks.harness.sales import count_accepted, count_waiting_orders, make_activity
 from benchmarks.harness.shop import ROOT, PrivateShop
