@@ -11,8 +11,9 @@ from unfold.decorators import display
 
 from pgs_admin.acts import make_act
 from pgs_admin.filters import make_filter
+from pgs_admin.payment.raw import show_masked
 from pgs_admin.sharded import ShardedAdmin
-from pgs_admin.tables import column, link_to, show_raw, show_yuan
+from pgs_admin.tables import column, link_to, show_yuan
 from pgs_admin.words import coloured, say
 from pgs_task.payment.anomalies.models import Anomaly
 from pgs_task.payment.anomalies.states import AnomalyKind, AnomalyState
@@ -106,4 +107,4 @@ class AnomalyAdmin(ShardedAdmin):
 
     @display(description=gettext_lazy("raw text"))
     def show_raw(self, anomaly: Anomaly) -> SafeString:
-        return show_raw(anomaly.raw)
+        return show_masked(anomaly.raw)

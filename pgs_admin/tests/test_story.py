@@ -83,7 +83,11 @@ def test_raw_texts_are_shown_to_who_may_and_written_down():
     shop, client = make_shop(), sign_in("finance")
     Notice.objects.filter(payment_id=shop.payment.pk).update(raw="sign=secret-7&a=<b>")
     page = reverse("admin:payment_payment_change", args=[shop.payment.pk])
+    shop.anomaly.raw = '{"sign": "secret-8", "buyer_id": "2088-9", "trade_no": "second"}'
+    shop.anomaly.save(update_fields=["raw"])
     assert "secret-7" not in client.get(page).content.decode()
+    anomaly = client.get(reverse("admin:anomalies_anomaly_change", args=[shop.anomaly.pk])).content.decode()
+    assert [text in anomaly for text in ("secret-8", "2088-9", "•••", "trade_no")] == [False, False, True, True]
     press = reverse("admin:payment_payment_unmask_notices", args=[shop.payment.pk])
     shown = client.post(press, {"_form_submitted": "on", "reason": "because"})
     assert "sign=secret-7&amp;a=&lt;b&gt;" in shown.content.decode()

@@ -99,14 +99,23 @@ def _add_shipments(alias: str, start: datetime, end: datetime, merchants: dict[i
 
 
 def _of_orders(alias: str, entries: Sequence[JournalEntry]) -> Iterator[JournalEntry]:
-    """The entries without fees of money that paid no order: late, unexpected; those are the shop's own cost."""
+    """The entries without fees of money that paid no order: late, unexpected; those are the shop's own cost.
+
+    The fee of a late payment comes with the entry that accepts it, which may be a later day's: on the day of the fee
+    nobody knew of it.
+    """
     rows = JournalEntry.objects.on_node(alias).filter(line=1, payment_id__in={entry.payment_id for entry in entries})
-    causes = {MovementCause.REFUNDED, *PAYING}
+    causes = {MovementCause.REFUNDED, MovementCause.PAID}
     own = set(rows.filter(cause__in=causes).values_list("reference", flat=True))
+    accepted = set()
     for entry in entries:
         is_fee = entry.cause in {MovementCause.FEE, MovementCause.FEE_RETURNED}
         if not is_fee or entry.reference in own:
             yield entry
+        if entry.cause == MovementCause.LATE_ACCEPTED:
+            accepted.add(entry.reference)
+    if accepted:
+        yield from rows.filter(cause=MovementCause.FEE, reference__in=accepted)
 
 
 def _merchants_of(alias: str, order_ids: Collection[int]) -> dict[int, int]:

@@ -9,10 +9,15 @@ from pgs_task.statements.states import DifferenceKind
 # A day with more is no list to be worked off: another day's file, or another shop's. They are still counted.
 DIFFERENCES_KEPT = 5_000
 
+Key = tuple[str, str, int, str]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """One line that doesn't fit; `number` is the trade's or our refund's, the amounts are in fen, 0 where missing."""
+    """One line that doesn't fit; `number` is the trade's or our refund's, the amounts are in fen, 0 where missing.
+
+    A line that the statement repeats is one difference with the sum of its amounts.
+    """
 
     kind: DifferenceKind
     line: LineKind
@@ -22,7 +27,7 @@ class Difference:
     their_fen: int
 
     @property
-    def key(self) -> tuple[str, str, int, str]:
+    def key(self) -> Key:
         """What makes it the same difference when it is found again."""
         return self.kind.value, self.line.value, self.payment_id, self.number
 
@@ -41,7 +46,11 @@ class StatementComparison:
     our_paid_fen: int = 0
     our_refunded_fen: int = 0
     difference_count: int = 0
-    differences: list[Difference] = field(default_factory=list)
+    kept: dict[Key, Difference] = field(default_factory=dict)
+
+    @property
+    def differences(self) -> list[Difference]:
+        return list(self.kept.values())
 
     @property
     def fits(self) -> bool:
@@ -50,12 +59,18 @@ class StatementComparison:
     @property
     def is_complete(self) -> bool:
         """Whether all differences were kept."""
-        return self.difference_count == len(self.differences)
+        return self.difference_count == len(self.kept)
 
     def add(self, difference: Difference) -> None:
+        """Keeps a difference; one that is kept already grows by its amounts."""
+        same = self.kept.get(difference.key)
+        if same is not None:
+            our_fen, their_fen = same.our_fen + difference.our_fen, same.their_fen + difference.their_fen
+            self.kept[same.key] = replace(same, our_fen=our_fen, their_fen=their_fen)
+            return
         self.difference_count += 1
-        if len(self.differences) < DIFFERENCES_KEPT:
-            self.differences.append(difference)
+        if len(self.kept) < DIFFERENCES_KEPT:
+            self.kept[difference.key] = difference
 
     def count_theirs(self, line: StatementLine) -> None:
         """Adds a line of the statement to their sums."""
@@ -78,16 +93,14 @@ class StatementComparison:
         theirs = self._payments_of(DifferenceKind.MISSING_HERE)
         ours = self._payments_of(DifferenceKind.MISSING_THERE)
         both = theirs.keys() & ours.keys()
-        pairs = {ours[payment_id] for payment_id in both} | {theirs[payment_id] for payment_id in both}
-        self.differences = [difference for difference in self.differences if difference not in pairs] + [
-            replace(theirs[payment_id], kind=DifferenceKind.NUMBER, our_fen=ours[payment_id].our_fen)
-            for payment_id in sorted(both)
-        ]
-        self.difference_count -= len(both)
+        for payment_id in sorted(both):
+            del self.kept[ours[payment_id].key], self.kept[theirs[payment_id].key]
+            self.difference_count -= 2
+            self.add(replace(theirs[payment_id], kind=DifferenceKind.NUMBER, our_fen=ours[payment_id].our_fen))
 
     def _payments_of(self, kind: DifferenceKind) -> dict[int, Difference]:
         return {
             difference.payment_id: difference
-            for difference in self.differences
+            for difference in self.kept.values()
             if difference.kind == kind and difference.line == LineKind.PAYMENT and difference.payment_id
         }

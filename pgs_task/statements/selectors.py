@@ -10,7 +10,7 @@ from pgs_task.statements.states import DifferenceState
 
 def unexplained(comparison: StatementComparison) -> list[Difference]:
     """The kept differences of a comparison that nobody has worked off as they are, to the fen; one query."""
-    if not comparison.differences:
+    if not comparison.kept:
         return []
     rows = StatementDifference.objects.filter(
         statement__gateway=comparison.gateway, statement__day=comparison.day, state=DifferenceState.RESOLVED

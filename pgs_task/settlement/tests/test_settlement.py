@@ -11,7 +11,7 @@ from pgs_data.sharding.transactions import node_transaction
 from pgs_task.payment.gateways.statement_days import day_of
 from pgs_task.payment.models import Payment
 from pgs_task.payment.services import process_due_refunds, request_partial_refund
-from pgs_task.payment.services.books import book_unexpected
+from pgs_task.payment.services.books import book_late_accepted, book_unexpected
 from pgs_task.payment.tests.making import make_due, make_payment, now_of, pay
 from pgs_task.settlement import services
 from pgs_task.settlement.adding_up import MerchantSums, add_up
@@ -102,6 +102,21 @@ def test_money_that_paid_no_order_is_nobodys():
     with node_transaction(payment.pk):
         book_unexpected(payment=payment, trade_no="second", amount_fen=5_000, at=now_of(payment))
     assert add_up(day=today()).get(ONE, MerchantSums()) == MerchantSums()
+
+
+def test_the_fee_of_a_late_payment_counts_on_the_day_that_accepts_it():
+    payment = owe(ONE)
+    cancel_order(order_id=payment.order_id, reason=CancelReason.UNPAID, actor="test")
+    pay(payment)
+    let_days_pass(1)
+    late = today() - timedelta(days=1)
+    assert add_up(day=late) == {}
+    with node_transaction(payment.pk):
+        book_late_accepted(payment=payment, at=now_of(payment))
+    accepted = MerchantSums(paid_count=1, paid_fen=990, fee_fen=6)
+    assert [add_up(day=late), add_up(day=today())] == [{}, {ONE: accepted}]
+    Shipment.objects.create(order_id=payment.order_id, carrier="c", tracking_no="late", shipped_at=now_of(payment))
+    assert add_up(day=today())[ONE].earned_fen == 984
 
 
 def test_the_days_add_up_to_what_shipped_orders_brought():

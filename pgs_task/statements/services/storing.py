@@ -71,7 +71,7 @@ def _lock_day(*, gateway: str, day: date, now: datetime) -> StatementDay:
 def _merge(
     statement: StatementDay, known: Iterable[StatementDifference], comparison: StatementComparison, now: datetime
 ) -> None:
-    found = {difference.key: difference for difference in comparison.differences}
+    found = dict(comparison.kept)
     changed: list[StatementDifference] = []
     for row in known:
         difference = found.pop((row.kind, row.line, row.payment_id, row.number), None)

@@ -1,6 +1,7 @@
 """A compared day is stored once, worked off on the desk, closed by itself, and compared again when it is due."""
 
 import io
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -110,6 +111,22 @@ def test_a_difference_is_worked_off_once_and_stays_so_while_it_is_the_same():
     # Another amount is another matter.
     assert store(difference("a", theirs=991), minutes=2).state == DayState.DIFFERS
     assert (states(), only("a").reason) == ({"a": "OPEN", "b": "RESOLVED"}, "")
+
+
+def test_a_line_that_is_repeated_is_one_difference_with_every_fen():
+    repeated = difference("a"), difference("a"), difference("a", theirs=5)
+    statement = store(*repeated)
+    assert (statement.difference_count, only("a").their_fen) == (1, 990 + 990 + 5)
+    resolve_difference(difference_id=only("a").pk, reason="paid back by hand", actor="operator:1")
+    assert StatementDay.objects.get().state == DayState.EXPLAINED
+    assert store(*repeated, minutes=1).state == DayState.EXPLAINED
+    # Once more is another matter.
+    assert store(*repeated, difference("a"), minutes=2).state == DayState.DIFFERS
+    ours = replace(difference("b", ours=990, theirs=0), kind=DifferenceKind.MISSING_THERE)
+    comparison = found(*repeated, ours)
+    comparison.pair_numbers()
+    ((kept,), count) = (comparison.differences, comparison.difference_count)
+    assert (kept.kind, kept.our_fen, kept.their_fen, count) == (DifferenceKind.NUMBER, 990, 1_985, 1)
 
 
 def test_of_too_many_differences_the_rest_keeps_the_day_open(monkeypatch):

@@ -105,8 +105,9 @@ def _end_expired(alias: str, group_ids: Sequence[int]) -> int:
     ended = _fail_expired(alias, [group_id for group_id in group_ids if group_id not in wanted])
     if wanted:
         # Dying between the two leaves FORMING groups with a reservation, which the next run finds and goes on with.
-        completed = complete_guaranteed(alias, sorted(wanted))
-        ended += len(completed) + _fail_expired(alias, sorted(wanted - completed))
+        guaranteed = complete_guaranteed(alias, sorted(wanted))
+        lost = wanted - guaranteed.completed - guaranteed.waiting
+        ended += len(guaranteed.completed) + _fail_expired(alias, sorted(lost))
     return ended
 
 

@@ -46,22 +46,32 @@ class Lack:
         return self.seats * self.price_fen
 
 
-def complete_guaranteed(alias: str, group_ids: Sequence[int]) -> set[int]:
-    """Completes those of the expired groups whose rules and cap allow it; returns their ids.
+@dataclass(frozen=True, kw_only=True)
+class GuaranteePass:
+    """The groups that were completed, and those whose caps others were taking from all the while: undecided."""
+
+    completed: frozenset[int] = frozenset()
+    waiting: frozenset[int] = frozenset()
+
+
+def complete_guaranteed(alias: str, group_ids: Sequence[int]) -> GuaranteePass:
+    """Completes those of the expired groups whose rules and cap allow it.
 
     Raises OperationalError while `default` is away: the groups wait for it.
     """
     lacks = find_lacks(alias, group_ids)
     if not lacks:
-        return set()
+        return GuaranteePass()
     reserved = reserve_seats(lacks)
+    if reserved is None:
+        return GuaranteePass(waiting=frozenset(lack.group_id for lack in lacks))
     completed: set[int] = set()
     ids = sorted(reserved)
     for start in range(0, len(ids), GROUPS_A_TRANSACTION):
         batch = {group_id: reserved[group_id] for group_id in ids[start : start + GROUPS_A_TRANSACTION]}
         completed |= _complete_on_node(alias, batch)
     settle_reserved(alias, ids)
-    return completed
+    return GuaranteePass(completed=frozenset(completed))
 
 
 def find_lacks(alias: str, group_ids: Sequence[int]) -> list[Lack]:
@@ -79,11 +89,11 @@ def find_lacks(alias: str, group_ids: Sequence[int]) -> list[Lack]:
     ]
 
 
-def reserve_seats(lacks: Sequence[Lack]) -> dict[int, int]:
+def reserve_seats(lacks: Sequence[Lack]) -> dict[int, int] | None:
     """Sets aside the cost of as many of these groups as the caps allow, the cheapest first; group id → seats.
 
     A group that has its reservation keeps it. One transaction in `default`; the conditional UPDATE refuses whatever
-    would go beyond a cap, and then it is thought over again.
+    would go beyond a cap, and then it is thought over again. None when others were quicker each time.
     """
     for _try in range(TRIES):
         try:
@@ -91,7 +101,7 @@ def reserve_seats(lacks: Sequence[Lack]) -> dict[int, int]:
                 return _reserve(lacks)
         except (CapMovedMeanwhile, IntegrityError):
             continue
-    return {}
+    return None
 
 
 def settle_guarantees(*, limit: int = 500) -> int:

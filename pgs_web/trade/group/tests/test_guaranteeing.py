@@ -13,6 +13,7 @@ from pgs_data.messaging.models import OutboxMessage
 from pgs_data.sharding.slots import alias_of_id
 from pgs_web.display.activity.models import Activity
 from pgs_web.display.activity.services import update_rules, withdraw_activity
+from pgs_web.trade.group.errors import CapMovedMeanwhile
 from pgs_web.trade.group.models import Group, GroupLog, Guarantee, Seat
 from pgs_web.trade.group.services import (
     PaidSeat,
@@ -182,7 +183,7 @@ def test_the_cap_is_guarded_by_the_statement_and_by_the_table(monkeypatch):
     lacks = guaranteeing.find_lacks("node0", [group.pk for group in groups])
     assert len(guaranteeing.reserve_seats(lacks[:1])) == 1
     monkeypatch.setattr(guaranteeing, "read_budgets", lambda _ids: {activity.pk: PRICE})
-    assert guaranteeing.reserve_seats(lacks[1:]) == {}
+    assert guaranteeing.reserve_seats(lacks[1:]) is None
     assert used(activity) == PRICE
 
     def take_anyway(costs):
@@ -190,6 +191,22 @@ def test_the_cap_is_guarded_by_the_statement_and_by_the_table(monkeypatch):
 
     with pytest.raises(IntegrityError), guaranteeing.transaction.atomic():
         take_anyway({activity.pk: PRICE})
+
+
+def test_groups_whose_cap_others_take_from_all_the_while_wait_for_the_next_run(monkeypatch):
+    activity = make_guaranteed(seats=1)
+    guaranteed, others = open_group(activity, size=3, paid=2), open_group(activity, size=5, paid=3)
+
+    def be_slower(_costs):
+        raise CapMovedMeanwhile
+
+    with monkeypatch.context() as patch:
+        patch.setattr(guaranteeing, "take_from_caps", be_slower)
+        assert fail_expired_groups() == 1
+    assert look(guaranteed, others) == [("FORMING", 0), ("FAILED", 0)]
+    assert fail_expired_groups() == 1
+    assert look(guaranteed) == [("SUCCEEDED", 1)]
+    assert used(activity) == PRICE
 
 
 def test_a_cap_is_not_lowered_below_what_was_used():
