@@ -118,7 +118,7 @@ class ShardedAdmin(ButtonsByState, ModelAdmin):
         """The row of a page of its own; None for rows that are only found through another row's id."""
         model: type[models.Model] = self.model
         has_own_page = shard_field_of(model).primary_key
-        if not has_own_page or not _is_id(object_id) or from_field is not None:
+        if not has_own_page or not is_id(object_id) or from_field is not None:
             return None
         row: models.Model | None = self.get_queryset(request).filter(pk=int(object_id)).first()
         return row
@@ -165,7 +165,7 @@ class ShardedAdmin(ButtonsByState, ModelAdmin):
         words = search_term.split()
         if not words:
             return queryset, False
-        if not all(_is_id(word) for word in words):
+        if not all(is_id(word) for word in words):
             return queryset.none(), False
         for word in words:
             wanted = models.Q()
@@ -184,5 +184,6 @@ class ShardedAdmin(ButtonsByState, ModelAdmin):
         return False
 
 
-def _is_id(text: str) -> bool:
+def is_id(text: str) -> bool:
+    """Whether what stands in an address or a search may be the id of a row on a node."""
     return text.isascii() and text.isdigit() and len(text) < 20 and 0 < int(text) <= LARGEST_ID

@@ -92,7 +92,7 @@ class ApproveForm(BaseDialogForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["rules_version"].initial = (
-            Activity.objects.filter(pk=self.object_id).values_list("rules_version", flat=True).first()
+            Activity.objects.filter(pk=_number_of(self.object_id)).values_list("rules_version", flat=True).first()
         )
 
 
@@ -123,11 +123,14 @@ class WithdrawForm(ReasonForm):
 
 def _say_running(activity_id: Any, text: Any) -> str:
     try:
-        # What stands in an address may be anything; what is no activity has no groups.
-        number = int(activity_id) if re.fullmatch("[0-9]{1,18}", str(activity_id)) else 0
-        return str(text) % asdict(count_running_groups(number))
+        return str(text) % asdict(count_running_groups(_number_of(activity_id)))
     except OUTAGES:
         return say_outage()
+
+
+def _number_of(activity_id: Any) -> int:
+    # What stands in an address may be anything; 0 is no activity, and has no groups.
+    return int(activity_id) if re.fullmatch("[0-9]{1,18}", str(activity_id)) else 0
 
 
 class StockForm(ReasonForm):

@@ -1,5 +1,6 @@
 """Payments, their notices and refunds in the back office."""
 
+from contextlib import suppress
 from typing import Any
 
 from django import forms
@@ -16,7 +17,7 @@ from pgs_admin.acts import ReasonForm, make_act
 from pgs_admin.audit import actor_of
 from pgs_admin.filters import make_filter
 from pgs_admin.payment.raw import show_masked, unmask_notices
-from pgs_admin.sharded import ShardedAdmin
+from pgs_admin.sharded import ShardedAdmin, is_id
 from pgs_admin.story_links import show_story_link
 from pgs_admin.tables import ROWS_SHOWN, column, link, link_to, show_table, show_yuan
 from pgs_admin.words import coloured, say
@@ -24,6 +25,7 @@ from pgs_task.payment.models import Notice, Payment, Refund
 from pgs_task.payment.services import claim_paid_by_hand, confirm_paid_by_hand, retry_refund
 from pgs_task.payment.services.by_hand import LONGEST_EVIDENCE
 from pgs_task.payment.states import ANOMALIES, NoticeOutcome, PaymentState, RefundState
+from pgs_web.api.errors import OUTAGES
 from pgs_web.trade.order.states import RefundReason
 
 PAYMENT_COLOURS = {
@@ -53,8 +55,12 @@ class DeskForm(ReasonForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if not is_id(str(self.object_id)):
+            return
         on_desk = Refund.objects.filter(payment_id=int(self.object_id), state=RefundState.MANUAL)
-        self.fields["refund_no"].initial = on_desk.order_by("id").values_list("refund_no", flat=True).first()
+        # Who pressed while the node is away is told so by the button.
+        with suppress(*OUTAGES):
+            self.fields["refund_no"].initial = on_desk.order_by("id").values_list("refund_no", flat=True).first()
 
 
 class EvidenceForm(DeskForm):

@@ -12,7 +12,8 @@ from pgs_web.trade.after_sale.models import AfterSaleRequest
 from pgs_web.trade.order.models import Order
 
 LONGEST_NUMBER = 64
-OUR_REFUND = re.compile(r"R([1-9][0-9]{0,18})(-.{1,40})?")
+# R<payment>, with -<which part> of a part, or X<hash of the trade> of money that paid no order.
+OUR_REFUND = re.compile(r"R([1-9][0-9]{0,18})(?:[-X].{1,40})?")
 
 
 def find_order_of(text: str) -> int | None:

@@ -22,7 +22,7 @@ from pgs_admin.audit import note_outcome, record_act
 from pgs_admin.product.exchange import disarm
 from pgs_admin.tables import show_yuan
 from pgs_data.clock import database_now
-from pgs_task.payment.gateways.statement_days import day_of
+from pgs_task.payment.gateways.statement_days import day_bounds, day_of
 from pgs_task.settlement.models import SettlementDay
 from pgs_task.settlement.selectors import (
     FIGURES,
@@ -86,15 +86,23 @@ def show_settlement(request: HttpRequest) -> HttpResponse:
 @require_safe
 @permission_required("settlement.view_merchantday", raise_exception=True)
 def export_settlement(request: HttpRequest) -> HttpResponse:
-    """The merchants' days of a range as CSV, amounts in fen; texts that a spreadsheet would run are disarmed."""
+    """The merchants' days of a range as CSV, amounts in fen; texts that a spreadsheet would run are disarmed.
+
+    A file that would be too long is refused, back on the page: without its end it would look like all of them.
+    """
     form = _read_range(request)
     if not form.is_valid():
         return HttpResponseRedirect(reverse("back_office:settlement"))
     first, last = form.cleaned_data["first"], form.cleaned_data["last"]
+    try:
+        rows = list_merchant_days(first=first, last=last)
+    except Refusal as refusal:
+        messages.error(request, say_refusal(refusal))
+        return HttpResponseRedirect(f"{reverse('back_office:settlement')}?first={first}&last={last}")
     written = io.StringIO()
     writer = csv.writer(written)
     writer.writerow(["day", "merchant_id", "merchant_code", "merchant_name", *FIGURES])
-    for row in list_merchant_days(first=first, last=last):
+    for row in rows:
         names = [disarm(row["code"] or ""), disarm(row["name"] or "")]
         writer.writerow([row["day"], row["merchant_id"], *names, *(row[name] for name in FIGURES)])
     # The mark without which some spreadsheet programs take UTF-8 for something else.
@@ -115,7 +123,9 @@ def _settle(request: HttpRequest) -> HttpResponse:
     back = HttpResponseRedirect(reverse("back_office:settlement"))
     try:
         day = date.fromisoformat(request.POST.get("day", ""))
-    except ValueError:
+        # The first day of all has none: it begins before what a date can be.
+        day_bounds(day)
+    except (ValueError, OverflowError):
         messages.error(request, _("Choose a day like 2026-11-11."))
         return back
     row = record_act(request, model=SettlementDay, target_id=None, act="settle_day", reason=str(day))

@@ -1,6 +1,6 @@
 """Buttons: who may press which, what they do, and the audit row that each of them leaves."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from uuid import uuid4
 
 import pytest
@@ -101,6 +101,14 @@ def test_each_button_is_for_its_roles():
     assert not LogEntry.objects.exists()
     shop.unpaid.refresh_from_db()
     assert shop.unpaid.state == OrderState.UNPAID
+
+
+def test_dialogs_of_rows_that_are_no_rows():
+    client = sign_in("admin")
+    # Those whose forms read the row.
+    for button in ("payment_payment_retry_refund", "activity_activity_approve", "activity_activity_withdraw"):
+        for wrong in ("x", str(2**63)):
+            assert client.get(reverse(f"admin:{button}", args=[wrong])).status_code == 200, (button, wrong)
 
 
 @pytest.mark.slow
@@ -371,6 +379,8 @@ def test_an_extension_is_looked_at_twice_and_leaves_its_row():
     assert not DeadlineExtension.objects.exists()
     assert outcomes() == []
     assert client.post(add, form | {"minutes": 0, "seen": "on"}).status_code == 200
+    for day in (date.min, date.max):
+        assert client.post(add, form | {"from_at_0": str(day), "to_at_0": str(day), "seen": "on"}).status_code == 200
     assert client.post(add, form | {"seen": "on"}).status_code == 302
     extension = DeadlineExtension.objects.get()
     assert (extension.minutes, extension.actor) == (30, f"operator:{client.operator.pk}")

@@ -48,6 +48,7 @@ def test_a_campaign_is_looked_at_twice_and_started_by_somebody_else():
         ({"members": "1 x"}, "members"),
         ({"members": "99999999999999999999"}, "members"),
         ({"expires_at_0": "2020-01-01"}, "expires_at"),
+        ({"valid_from_0": "0001-01-01"}, "valid_from"),
     ):
         refused = writer.post(add, make_form(seen="on", **wrong))
         assert field in refused.context["adminform"].form.errors, wrong

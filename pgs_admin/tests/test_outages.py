@@ -46,6 +46,7 @@ def test_a_node_that_is_down():
         assert (response.status_code, response.url) == (302, reverse("admin:order_order_changelist"))
         # Nobody knows whether there is such an order: no audit row says that something was tried.
         assert press(client, "order_order_refund_order", shop.paid).status_code == 302
+        assert press(client, "payment_payment_retry_refund", shop.payment, refund_no="R1").status_code == 302
         press(client, "order_order_cancel_order", shop.unpaid)
     shop.unpaid.refresh_from_db()
     assert shop.unpaid.state == OrderState.CANCELLED

@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from pgs_admin.tests.making import sign_in
 from pgs_admin.tests.test_acts import outcomes
+from pgs_task.settlement import selectors
 from pgs_task.settlement.models import MerchantDay, SettlementDay
 from pgs_web.display.product.models import Merchant
 
@@ -48,6 +49,16 @@ def test_the_file(merchant):
     assert len(lines) == 4
 
 
+def test_a_file_without_its_end_is_not_given(merchant, monkeypatch):
+    client = sign_in("viewer")
+    monkeypatch.setattr(selectors, "MOST_ROWS", 3)
+    assert len(client.get(reverse(FILE), RANGE).content.decode().splitlines()) == 4
+    monkeypatch.setattr(selectors, "MOST_ROWS", 2)
+    answer = client.get(reverse(FILE), RANGE, follow=True)
+    assert answer.redirect_chain == [(f"{reverse(PAGE)}?first=2026-01-01&last=2026-01-03", 302)]
+    assert "50,000" in answer.content.decode()
+
+
 @pytest.mark.parametrize(
     "query", ["first=x", "first=2026-02-30", "first=2026-01-02&last=2026-01-01", "first=2020-01-01", "last=%00"]
 )
@@ -57,9 +68,15 @@ def test_strange_ranges(query):
     assert client.get(f"{reverse(FILE)}?{query}").status_code == 302
 
 
+@pytest.mark.parametrize("day", [date.min, date.max])
+def test_the_ends_of_the_calendar(day):
+    client, days = sign_in("viewer"), {"first": str(day), "last": str(day)}
+    assert [client.get(reverse(page), days).status_code for page in (PAGE, FILE)] == [200, 200]
+
+
 def test_a_day_is_computed_anew(merchant):
     client = sign_in("finance")
-    for day in ("2026-01-02", "2999-01-01", "x", ""):
+    for day in ("2026-01-02", "9999-12-31", "x", "", "0001-01-01"):
         assert client.post(reverse(PAGE), {"day": day}).status_code == 302
     assert outcomes() == [("settle_day", "done"), ("settle_day", "refused: day_not_over")]
     # Nothing happened on that day.

@@ -10,6 +10,7 @@ from pgs_admin.tests.test_query_counts import count_queries
 from pgs_task.payment.gateways.contract import TradeAnswer, TradeState
 from pgs_task.payment.models import Notice, Refund
 from pgs_task.payment.services import process_due_refunds, request_refund
+from pgs_task.payment.services.anomaly_tracing import refund_no_of_trade
 from pgs_task.payment.services.calls import call_gateway
 from pgs_task.payment.states import CallKind
 from pgs_web.trade.order.services import start_refund
@@ -23,12 +24,13 @@ def test_the_story_of_an_orders_money_is_found_by_each_of_its_numbers():
     shop, client = make_shop(), sign_in("viewer")
     refund = make_refund_of(shop)
     story = reverse("back_office:story", args=[shop.paid.pk])
-    numbers = (shop.paid.pk, shop.payment.pk, shop.payment.trade_no, refund.refund_no, f"{refund.refund_no}-1", "SBR-7")
+    refunds = refund.refund_no, f"{refund.refund_no}-1", refund_no_of_trade(payment_id=shop.payment.pk, trade_no="2nd")
+    numbers = (shop.paid.pk, shop.payment.pk, shop.payment.trade_no, *refunds, "SBR-7")
     for number in (*numbers, f" {shop.paid.pk} "):
         assert client.get(reverse("back_office:find_story"), {"q": number}).headers.get("Location") == story, number
     found = client.get(reverse("back_office:find_story"), {"q": shop.request.pk})
     assert found.headers["Location"] == reverse("back_office:story", args=[shop.request.order_id])
-    for hostile in ("1", "R1", "x\x00", "'--", "9" * 19, "R" * 200, "²", HOSTILE):
+    for hostile in ("1", "R1", "x\x00", "'--", "9" * 19, "R" * 200, "R1X", "R1Y2", "²", HOSTILE):
         response = client.get(reverse("back_office:find_story"), {"q": hostile})
         assert response.status_code == 200, hostile
         assert HOSTILE not in response.content.decode()

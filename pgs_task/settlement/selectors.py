@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
-from django.db.models import IntegerField, OuterRef, QuerySet, Subquery, Sum, Value
+from django.db.models import IntegerField, OuterRef, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
+from pgs_task.settlement.errors import FileTooLong
 from pgs_task.settlement.models import MerchantDay, SettlementDay
 from pgs_web.display.product.models import Merchant
 
@@ -42,10 +43,13 @@ def sum_days(*, first: date, last: date) -> dict[str, int]:
     return MerchantDay.objects.filter(day__range=(first, last)).aggregate(**sums)
 
 
-def list_merchant_days(*, first: date, last: date) -> QuerySet[MerchantDay, dict[str, Any]]:
-    """The days of merchants one by one, by day and merchant: what a file has; the first 50,000."""
-    rows = MerchantDay.objects.filter(day__range=(first, last)).annotate(**_names())
-    return rows.order_by("day", "merchant_id").values("day", "merchant_id", "code", "name", *FIGURES)[:MOST_ROWS]
+def list_merchant_days(*, first: date, last: date) -> list[dict[str, Any]]:
+    """The days of merchants one by one, by day and merchant: what a file has; above 50,000 raises FileTooLong."""
+    days = MerchantDay.objects.filter(day__range=(first, last)).annotate(**_names())
+    rows = days.order_by("day", "merchant_id").values("day", "merchant_id", "code", "name", *FIGURES)[: MOST_ROWS + 1]
+    if len(rows) > MOST_ROWS:
+        raise FileTooLong
+    return list(rows)
 
 
 def missing_days(*, first: date, last: date) -> Sequence[date]:

@@ -66,7 +66,8 @@ def compare_due_days() -> int:
 
 def require_over(day: date, *, now: datetime) -> None:
     """Raises DayNotOver for today, the future, and what is older than two years."""
-    if not now - timedelta(days=OLDEST_DAYS) < day_bounds(day)[1] <= now:
+    # Compared as days: the first day of all has no bounds.
+    if not day_of(now - timedelta(days=OLDEST_DAYS)) <= day < day_of(now):
         raise DayNotOver
 
 

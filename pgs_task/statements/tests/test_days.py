@@ -173,7 +173,7 @@ def test_a_statement_that_cannot_be_had_is_tried_again(yesterday, monkeypatch):
 
 
 def test_only_days_that_are_over_are_compared():
-    for day in (datetime.now(tz=UTC).date() + timedelta(days=1), date(2020, 1, 1)):
+    for day in (datetime.now(tz=UTC).date() + timedelta(days=1), date(2020, 1, 1), date.min, date.max):
         with pytest.raises(DayNotOver):
             compare_day(gateway="sandbox", day=day)
     assert compare_due_days() == 0

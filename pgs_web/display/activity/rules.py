@@ -17,6 +17,8 @@ LARGEST_STOCK = 100_000_000
 LARGEST_GROUP = 1_000
 LARGEST_MEMBER_LIMIT = 100_000
 LONGEST_WINDOW = timedelta(days=366)
+# Moments at the ends of the calendar can't be told in another time zone, or have nothing added to them.
+FIRST_YEAR, LAST_YEAR = 2000, 2999
 LONGEST_GROUP_SECONDS = 30 * 86_400
 LONGEST_PAYMENT_SECONDS = 7 * 86_400
 # Scripts calculate amounts as doubles, which are exact up to here.
@@ -138,11 +140,18 @@ def _check_words(rules: ActivityRules) -> dict[str, Any]:
     return errors
 
 
+def say_years() -> str:
+    """What is said of a moment in no year that is served."""
+    return _("Give a year from %(first)d to %(last)d.") % {"first": FIRST_YEAR, "last": LAST_YEAR}
+
+
 def _check_window(rules: ActivityRules) -> dict[str, Any]:
     for name in ("starts_at", "ends_at"):
         moment = getattr(rules, name)
         if not isinstance(moment, datetime) or moment.tzinfo is None:
             return {name: _("Give a date and time with its time zone.")}
+        if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+            return {name: say_years()}
     if rules.ends_at <= rules.starts_at:
         return {"ends_at": _("The end must be later than the start.")}
     if rules.ends_at - rules.starts_at > LONGEST_WINDOW:

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
+from pgs_web.display.activity.rules import FIRST_YEAR, LAST_YEAR, say_years
 from pgs_web.trade.coupon.models import LONGEST_CODE, LONGEST_TITLE, Mode
 
 LARGEST_FEN = 100_000_000
@@ -55,6 +56,9 @@ def validate_terms(terms: CouponTerms) -> None:
         wrong["mode"] = _("There is no such mode.")
     if not terms.stack_group or len(terms.stack_group) > LONGEST_CODE:
         wrong["stack_group"] = _("Give a kind of up to %(length)d characters.") % {"length": LONGEST_CODE}
+    for name in ("valid_from", "expires_at"):
+        if not FIRST_YEAR <= getattr(terms, name).year <= LAST_YEAR:
+            wrong[name] = say_years()
     if terms.expires_at <= terms.valid_from:
         wrong["expires_at"] = _("The end must be after the beginning.")
     if isinstance(terms, PriceTerms):

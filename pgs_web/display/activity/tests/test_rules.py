@@ -54,6 +54,8 @@ def test_good_rules_pass_at_their_edges():
         ({"ends_at": NOON - timedelta(seconds=1)}, "ends_at"),
         ({"ends_at": NOON + timedelta(days=367)}, "ends_at"),
         ({"starts_at": datetime(2030, 5, 1)}, "starts_at"),
+        ({"starts_at": datetime(1, 1, 1, tzinfo=NOON.tzinfo)}, "starts_at"),
+        ({"ends_at": datetime(9999, 12, 31, tzinfo=NOON.tzinfo)}, "ends_at"),
         ({"title": "   "}, "title"),
         ({"title": "长" * 121}, "title"),
         ({"play": "Standard"}, "play"),

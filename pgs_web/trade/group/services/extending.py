@@ -14,6 +14,7 @@ from pgs_data.messaging.outbox import OutboxDraft, append_messages
 from pgs_data.sharding.slots import node_aliases
 from pgs_data.sharding.transactions import node_transaction
 from pgs_web.display.activity.models import Activity
+from pgs_web.display.activity.rules import FIRST_YEAR, say_years
 from pgs_web.trade.group.errors import GroupChangedMeanwhile
 from pgs_web.trade.group.messages import GroupTopic, describe_extension
 from pgs_web.trade.group.models import DeadlineExtension, Group, GroupExtension, GroupLog
@@ -55,7 +56,9 @@ def validate_extension(
 ) -> None:
     """Raises one ValidationError with the messages by field; `now` is the clock of `default`."""
     errors: dict[str, Any] = {}
-    if not from_at < to_at <= from_at + LONGEST_INCIDENT:
+    if from_at.year < FIRST_YEAR:
+        errors["from_at"] = say_years()
+    elif not timedelta() < to_at - from_at <= LONGEST_INCIDENT:
         errors["to_at"] = _("The end must be later than the beginning, by a day at most.")
     elif to_at > now:
         errors["to_at"] = _("The incident must be over.")
