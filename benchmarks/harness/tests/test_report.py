@@ -57,7 +57,7 @@ def test_a_missed_figure_is_no_failure_and_a_broken_shop_is(tmp_path: Path):
 
 def test_a_shop_whose_invariants_were_not_judged_is_broken(tmp_path: Path):
     class MuteShop:
-        def check_invariants(self, *, wait_seconds: float):
+        def check_invariants(self, *, wait_seconds: float, only: object):
             return []
 
     report = make_report(tmp_path)
