@@ -126,6 +126,12 @@ def read_group_rules(versions: Iterable[tuple[int, int]]) -> dict[tuple[int, int
     return {version: known.get(version, GroupRules()) for version in wanted}
 
 
+def read_stock_total(activity: Activity) -> int:
+    """How many units it has by the newest copy of its stock, and as it was made before there is one; one query."""
+    total = ActivityStock.objects.filter(pk=activity.pk).values_list("total", flat=True).first()
+    return activity.stock_total if total is None else total
+
+
 def read_new_seats(activity_ids: Iterable[int]) -> dict[int, int]:
     """Activity → seats of its groups that are for new members, of those that have some; one query.
 

@@ -8,6 +8,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from pgs_web.display.activity.selectors import read_stock_total
 from pgs_web.marketing.assist.states import CODE
 from pgs_web.plays.forms import RoundRules
 from pgs_web.trade.coupon.terms import LARGEST_FEN
@@ -59,7 +60,7 @@ class Rules(RoundRules):
             self.refuse("activity_id", said % {"play": CODE})
         elif self.activity.member_limit != 1:
             self.refuse("activity_id", _("A right is for one unit: make an activity of which a member buys one."))
-        price_fen, stock = self.activity.alone_price_fen, self.activity.stock_total
+        price_fen, stock = self.activity.alone_price_fen, read_stock_total(self.activity)
         if cleaned["price_fen"] >= price_fen:
             said = _("It must be below the price without a group, %(price)d fen.") % {"price": price_fen}
             self.refuse("price_fen", said)

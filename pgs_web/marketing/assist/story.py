@@ -17,7 +17,7 @@ class AssistStory(RoundStory):
     running = "assist_round_running"
     start_may = ("assist_round_limit", "assist_campaign_full", "assist_won_before", "assist_sold_out")
     over = "assist_over"
-    help_may = ("assist_sold_out", "assist_won_before")
+    help_may = ("assist_sold_out",)
 
     def offer(self) -> Offer:
         """Goods that are sold by the game only."""

@@ -108,7 +108,7 @@ class HelpView(APIView):
         "assist_help",
         "Help in an assist group",
         HelpedSerializer,
-        refused=(NotFound, RoundOver, NotOnSale, SoldOut, *NO_HELP, *NO_MORE_HELP, WonBefore),
+        refused=(NotFound, RoundOver, NotOnSale, SoldOut, *NO_HELP, *NO_MORE_HELP),
     )
     def post(self, request: Request, share_code: str) -> Response:
         """Helps somebody else's group, once; from a device with a mark of `/devices/`. `reward` comes to your coupons

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from pgs_web.display.activity.models import Activity
+from pgs_web.display.activity.selectors import read_stock_total
 from pgs_web.marketing.invite_new.states import CODE, RewardKind
 from pgs_web.trade.coupon.terms import LARGEST_FEN
 
@@ -97,7 +98,7 @@ def reward_of(rules: Mapping[str, Any], activity: Activity) -> int:
 
 def worst_case_fen(rules: Mapping[str, Any], activity: Activity) -> int:
     """What rewards cost if every group is complete that the stock allows: each takes as many units as it has seats."""
-    return activity.stock_total // activity.group_size * reward_of(rules, activity)
+    return read_stock_total(activity) // activity.group_size * reward_of(rules, activity)
 
 
 def judge_change(*, before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, str]:

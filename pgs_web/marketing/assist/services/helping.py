@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pgs_data.messaging.outbox import append_messages
 from pgs_data.sharding.slots import alias_of_id
-from pgs_web.marketing.assist.errors import NotOnSale, RoundOver, SoldOut
+from pgs_web.marketing.assist.errors import NotOnSale, RoundOver, SoldOut, WonBefore
 from pgs_web.marketing.assist.figures import REWARDS
 from pgs_web.marketing.assist.messages import reward_draft
 from pgs_web.marketing.assist.models import Round
@@ -21,7 +21,7 @@ from pgs_web.plays.sales import require_on_sale
 def help_round(*, helper: Helper, round_id: int) -> None:
     """Helps in another member's group; the last help brings a unit and its coupon. All of it or nothing.
 
-    Raises NotFound, RoundOver, NotOnSale, SoldOut, WonBefore, what the judge of helps (`helping`) raises, Unavailable.
+    Raises NotFound, RoundOver, NotOnSale, SoldOut, what the judge of helps (`helping`) raises, Unavailable.
     """
     seen = get_round(Round, round_id=round_id)
     # All of these spare turns; behind the lock it is decided.
@@ -47,7 +47,11 @@ def _count(help_: Help, *, sale_ends_at: datetime) -> None:
         amounts = {REWARDS: round_.reward_fen}
         count_figures(code=CODE, campaign_id=round_.campaign_id, shard_key=round_.pk, amounts=amounts)
     if round_.help_count == round_.needed:
-        succeed(alias=alias, round_=round_, now=now, sale_ends_at=sale_ends_at)
+        try:
+            succeed(alias=alias, round_=round_, now=now, sale_ends_at=sale_ends_at)
+        except WonBefore as error:
+            # What its member has in another campaign is nobody's business.
+            raise RoundOver from error
         # Last of all: it commits in `default`, and what is refused before costs no unit.
         claim_unit(round_)
 

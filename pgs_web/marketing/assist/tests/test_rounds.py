@@ -203,7 +203,8 @@ def test_one_unit_a_member():
     (helper,) = make_helpers(1)
     assist(first, helper)
     # Begun before: its last help finds the unit of the other.
-    assert refused(ask_help(second, helper)) == (409, "assist_won_before")
+    # To whom it doesn't say what the other has.
+    assert refused(ask_help(second, helper)) == (409, "assist_over")
     assert refused(start(one)) == (409, "assist_won_before")
     assert (Round.objects.get(pk=second.pk).help_count, units_taken(sale.pk)) == (0, 1)
     deliver()

@@ -9,54 +9,52 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import structlog
-from django.db import OperationalError
 from django.db.models import Sum
 
 from pgs_data.clock import DatabaseNow, database_now
 from pgs_data.ids.errors import IdSourceUnavailable
-from pgs_data.sharding.slots import alias_of_id, ids_by_node, node_aliases
+from pgs_data.sharding.slots import alias_of_id, ids_by_node
 from pgs_data.sharding.transactions import node_transaction
 from pgs_web.api.errors import OUTAGES, Refusal
 from pgs_web.marketing.invite_new.models import Reward, Round
 from pgs_web.marketing.invite_new.services.door import move_reward
 from pgs_web.marketing.invite_new.states import CODE, RewardKind, RewardState
+from pgs_web.plays.rounds import work_off
+from pgs_web.trade.after_sale.errors import RequestOpen
 from pgs_web.trade.after_sale.models import AfterSaleRequest
 from pgs_web.trade.after_sale.services import grant_refund
 from pgs_web.trade.after_sale.states import VAIN
 from pgs_web.trade.coupon.errors import CouponNotUsable
-from pgs_web.trade.coupon.selectors import get_coupon
-from pgs_web.trade.coupon.services import issue_coupon, withdraw_coupon
-from pgs_web.trade.coupon.states import CouponState
+from pgs_web.trade.coupon.services import forfeit_coupon, issue_coupon, withdraw_coupon
 from pgs_web.trade.coupon.terms import CouponTerms
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.states import OrderState
 
 ACTOR = f"play:{CODE}"
-REWARDS_A_RUN = 20
+REWARDS_A_PAGE = 20
 # An order is looked at so often until it has left; a used coupon, until its order keeps it for good.
 LOOK_SECONDS = 30
 LOOK_AT_USED_SECONDS = 3600
 GONE_BACK = frozenset({OrderState.REFUNDING, OrderState.REFUNDED})
 LEFT = frozenset({OrderState.SHIPPED, OrderState.COMPLETED})
-_ENDED_UNUSED = frozenset({CouponState.EXPIRED, CouponState.WITHDRAWN})
 
 log = structlog.get_logger(__name__)
 
 
-def advance_rewards(*, limit: int = REWARDS_A_RUN) -> int:
-    """Goes on with up to `limit` rewards a node that are due; returns how many moved. Costs what is due.
+def advance_rewards(*, limit: int = REWARDS_A_PAGE) -> int:
+    """Goes on with the rewards that are due, `limit` a node at a time; returns how many moved. Costs what is due.
 
     Every node is served before an outage is raised; a reward whose orders' node is away is due again.
     """
-    moved, outages = 0, []
-    for alias in node_aliases():
-        try:
-            due = Reward.objects.on_node(alias).filter(look_at__lte=DatabaseNow()).order_by("look_at")[:limit]
-            moved += pay_rewards(list(due))
-        except OperationalError as error:
-            outages.append(error)
-    if outages:
-        raise outages[0]
+    moved = 0
+
+    def look(alias: str) -> int:
+        nonlocal moved
+        due = list(Reward.objects.on_node(alias).filter(look_at__lte=DatabaseNow()).order_by("look_at")[:limit])
+        moved += pay_rewards(due)
+        return len(due)
+
+    work_off(look, page=limit)
     return moved
 
 
@@ -166,9 +164,11 @@ def _give_money(reward: Reward) -> bool:
 
 
 def _amount_of(alias: str, reward: Reward) -> int:
-    """What can go back: what was promised, and never more than came."""
+    """What can go back: what was promised, and never more than came. Raises RequestOpen: nobody knows yet."""
     order = Order.objects.on_node(alias).get(pk=reward.order_id)
     given = AfterSaleRequest.objects.on_node(alias).filter(order_id=order.pk).exclude(state__in=VAIN)
+    if given.filter(open_order_id__isnull=False).exists():
+        raise RequestOpen
     left_fen = order.amount_fen - (given.aggregate(fen=Sum("amount_fen"))["fen"] or 0)
     return min(left_fen, reward.amount_fen)
 
@@ -207,11 +207,14 @@ def _take_back_used(reward: Reward) -> bool:
 
 
 def _is_unused(coupon_id: int) -> bool:
-    """Takes the coupon back; False while an order has it."""
+    """Takes the coupon back for good, an expired one too, which a late payment could bring back; False while an order
+    has it."""
     try:
         withdraw_coupon(coupon_id=coupon_id)
     except CouponNotUsable:
-        return get_coupon(coupon_id=coupon_id).state in _ENDED_UNUSED
+        alias = alias_of_id(coupon_id)
+        with node_transaction(alias):
+            return forfeit_coupon(alias=alias, coupon_id=coupon_id, now=database_now(alias))
     return True
 
 

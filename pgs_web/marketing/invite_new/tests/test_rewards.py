@@ -19,6 +19,8 @@ from pgs_web.marketing.invite_new.services.counting import note_refunds
 from pgs_web.marketing.invite_new.tests.making import buy_in, figures_of, make_forming
 from pgs_web.plays.tests.making import make_helpers
 from pgs_web.trade.after_sale.models import AfterSaleRequest
+from pgs_web.trade.after_sale.services import RequestWish, approve_request, ask_for_refund, refuse_request
+from pgs_web.trade.after_sale.states import RequestCause, RequestKind
 from pgs_web.trade.coupon.models import Coupon
 from pgs_web.trade.coupon.states import CouponState
 from pgs_web.trade.order.models import Order
@@ -109,6 +111,14 @@ def test_a_used_coupon_is_owed_until_its_order_comes_to_nothing():
     assert (reward_of(round_).state, Coupon.objects.get(pk=coupon_id).state) == ("TAKEN_BACK", "WITHDRAWN")
 
 
+def test_an_expired_coupon_is_taken_back_for_good():
+    """Left EXPIRED, a late payment of an order that had it would bring it back to life."""
+    round_, orders = complete(reward_kind="coupon", reward_fen=300)
+    coupons_of(round_).update(state=CouponState.EXPIRED)
+    refund(orders[2])
+    assert (reward_of(round_).state, coupons_of(round_).get().state) == ("TAKEN_BACK", "WITHDRAWN")
+
+
 def test_the_desk_lets_go():
     round_, orders = complete(reward_kind="coupon", reward_fen=300)
     assert not let_go(round_.pk)
@@ -139,6 +149,21 @@ def test_money_comes_when_all_orders_have_left(kind, given_fen):
     # The control: another amount than was said.
     Reward.objects.filter(pk=round_.pk).update(amount_fen=given_fen + 1)
     assert len(list(find_wrong_rewards())) == 1
+
+
+@pytest.mark.parametrize("is_refused", [True, False])
+def test_money_waits_for_what_becomes_of_an_open_request(is_refused):
+    round_, _orders = complete(reward_kind="free_order")
+    settle()
+    wish = RequestWish(kind=RequestKind.REFUND_ONLY, cause=RequestCause.DAMAGED, amount_fen=1000)
+    request, _is_new = ask_for_refund(member_id=round_.member_id, order_id=round_.order_id or 0, wish=wish)
+    assert (look_now(), reward_of(round_).state) == (0, "DUE")
+    if is_refused:
+        refuse_request(request_id=request.pk, actor="operator:1", answer="no")
+    else:
+        approve_request(request_id=request.pk, actor="operator:1", answer="yes")
+        settle()
+    assert (look_now(), reward_of(round_).state) == (1, "PAID" if is_refused else "WITHHELD")
 
 
 def test_money_is_withheld_when_an_order_is_refunded_before():

@@ -10,8 +10,9 @@ from pgs_task.order_drain.tests.making import drain
 from pgs_task.payment.services import process_due_refunds
 from pgs_task.rescue.tests.making import pay_order, place
 from pgs_task.routes import ROUTES
-from pgs_web.display.activity.models import Activity
+from pgs_web.display.activity.models import Activity, ActivityStock
 from pgs_web.marketing.invite_new.checks import find_missing_new_members, find_overdue_rounds, find_wrong_rewards
+from pgs_web.marketing.invite_new.errors import NotOnSale
 from pgs_web.marketing.invite_new.models import Join, Round
 from pgs_web.marketing.invite_new.services import notice_openings
 from pgs_web.marketing.invite_new.states import CODE
@@ -280,6 +281,20 @@ def test_rules_that_lose_money_or_mean_nothing(changes, field):
     with pytest.raises(BadRules) as refusal:
         create_campaign(code=CODE, title="One", rules={**rules, **changes}, author="test", reason="test")
     assert field in {error.field for error in refusal.value.errors}
+
+
+def test_stock_that_was_added_can_bring_rewards_too():
+    activity = make_activity()
+    rules = {"activity": activity, "reward_kind": "free_order", "envelope_fen": 10_000}
+    campaign = make_campaign(**rules)
+    ActivityStock.objects.update_or_create(
+        activity=activity, defaults={"total": 33, "remain": 33, "synced_at": DatabaseNow()}
+    )
+    with pytest.raises(BadRules) as refusal:
+        make_campaign(**rules)
+    assert [error.field for error in refusal.value.errors] == ["envelope_fen"]
+    with pytest.raises(NotOnSale):
+        begin(campaign)
 
 
 def test_activities_that_no_invitation_is_about():
