@@ -68,15 +68,28 @@ def find_accepted(keys: Iterable[tuple[int, str]]) -> dict[tuple[int, str], tupl
     Its row may be on its way: who has looked for the row before and finds it here has to look again. Raises
     RedisUnavailable.
     """
-    return {one: told for one, told in _holds_of(keys).items() if told[1].state is not HoldState.REJECTED}
+    claims = _claims_of(keys)
+    holds = _read_holds(claims)
+    return {
+        one: (activity_id, holds[order_id])
+        for one, (order_id, activity_id) in claims.items()
+        if order_id in holds and holds[order_id].state is not HoldState.REJECTED
+    }
 
 
-def find_rejected(keys: Iterable[tuple[int, str]]) -> set[tuple[int, str]]:
-    """Those of (member, idempotency key) whose order no database took, in the last days; raises RedisUnavailable.
+def find_used_up(keys: Iterable[tuple[int, str]]) -> set[tuple[int, str]]:
+    """Those of (member, idempotency key) without a row that brought nothing in the last days; raises RedisUnavailable.
 
-    It has no row, and for up to two days its key brings nothing else: another try needs another key.
+    Either no database took the order, or it was refused: for up to two days the key is bound to what was sent then,
+    a wrong address say, and another try needs another key. One that is being judged at this moment is among them.
     """
-    return {one for one, (_activity_id, hold) in _holds_of(keys).items() if hold.state is HoldState.REJECTED}
+    claims = _claims_of(keys)
+    holds = _read_holds(claims)
+    return {
+        one
+        for one, (order_id, _activity_id) in claims.items()
+        if order_id not in holds or holds[order_id].state is HoldState.REJECTED
+    }
 
 
 def list_own_orders(
@@ -122,11 +135,13 @@ def _waiting_orders(member_id: int) -> list[Order]:
     return _describe(found)
 
 
-def _holds_of(keys: Iterable[tuple[int, str]]) -> dict[tuple[int, str], tuple[int, Hold]]:
+def _claims_of(keys: Iterable[tuple[int, str]]) -> dict[tuple[int, str], tuple[int, int]]:
     # A key that was forgotten and used again: its newest order counts.
-    claims = find_claims(keys, _days_kept()[::-1])
-    holds = read_holds((activity_id, order_id) for order_id, activity_id in claims.values())
-    return {one: (activity_id, holds[order_id]) for one, (order_id, activity_id) in claims.items() if order_id in holds}
+    return find_claims(keys, _days_kept()[::-1])
+
+
+def _read_holds(claims: dict[tuple[int, str], tuple[int, int]]) -> dict[int, Hold]:
+    return read_holds((activity_id, order_id) for order_id, activity_id in claims.values())
 
 
 def _days_kept() -> range:

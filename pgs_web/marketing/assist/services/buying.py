@@ -9,12 +9,12 @@ from pgs_web.marketing.assist.models import Round
 from pgs_web.marketing.assist.states import CODE, RoundState
 from pgs_web.plays.rounds import get_own_round, state_now
 from pgs_web.trade.intake.passes import Entry, issue_pass
-from pgs_web.trade.intake.selectors import find_rejected
+from pgs_web.trade.intake.selectors import find_used_up
 from pgs_web.trade.order.models import Order, OrderMode
 from pgs_web.trade.order.states import OrderState
 
 # An order that came to nothing, and whose unit is free: another one may follow. While its money is on its way back
-# (REFUNDING) the unit isn't. One that was REJECTED has no row: the ledger knows it.
+# (REFUNDING) the unit isn't. One that was rejected or refused has no row: the ledger knows it.
 UNDONE = (OrderState.CANCELLED, OrderState.REFUNDED)
 
 
@@ -58,7 +58,7 @@ def _find_key(round_: Round) -> str:
         return standing
     free = (key for key in (f"{prefix}{number}" for number in count(1)) if key not in states)
     key = next(free)
-    # Once, but for orders that no database took.
-    while find_rejected([(round_.member_id, key)]):
+    # Once, but for orders that came to nothing before they had a row; the member limit of one keeps two from being in.
+    while find_used_up([(round_.member_id, key)]):
         key = next(free)
     return key

@@ -43,7 +43,7 @@ from pgs_web.trade.coupon.models import Coupon
 from pgs_web.trade.intake.errors import PassNotValid
 from pgs_web.trade.intake.passes import judge_entry
 from pgs_web.trade.intake.services import OrderRequest
-from pgs_web.trade.intake.tests.making import accept_alone, reject
+from pgs_web.trade.intake.tests.making import accept_alone, claim_alone, reject
 from pgs_web.trade.order.models import Order, OrderMode
 from pgs_web.trade.order.services import cancel_order, finish_refund, mark_paid, revive_order, start_refund
 from pgs_web.trade.order.states import CancelReason, RefundReason
@@ -344,7 +344,11 @@ def test_an_order_that_no_database_takes_leaves_its_buyer_another_key():
     assert ask() == second
     # The second one is written down, and undone: the third key is neither's.
     cancel(make_order(member_id=10, activity_id=activity.pk, order_id=order_id, key=second))
-    assert ask() not in {first, second}
+    third = ask()
+    assert third not in {first, second}
+    # Refused for its address: the key is bound to that address.
+    claim_alone(activity, member_id=10, key=third)
+    assert ask() not in {first, second, third}
 
 
 def test_orders_without_a_pass_are_none_of_the_games():

@@ -17,7 +17,7 @@ from pgs_web.plays.helping import Helper
 from pgs_web.plays.rounds import get_round
 from pgs_web.plays.selectors import read_rules
 from pgs_web.trade.group.models import Group
-from pgs_web.trade.intake.selectors import find_rejected
+from pgs_web.trade.intake.selectors import find_used_up
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.states import OrderState
 
@@ -73,8 +73,8 @@ def _come_again(known: Join) -> Join:
     order = Order.objects.on_node(alias).filter(member_id=known.member_id, idempotency_key=key_to_join(known)).first()
     if order is not None and order.state not in VAIN:
         raise AlreadyJoined
-    # A rejected one has no row.
-    is_used_up = order is not None or bool(find_rejected([(known.member_id, key_to_join(known))]))
+    # One that was rejected or refused has no row.
+    is_used_up = order is not None or bool(find_used_up([(known.member_id, key_to_join(known))]))
     with node_transaction(known.round_id) as alias:
         round_, now = _lock_open(alias, known.round_id)
         if not known.is_new_member:

@@ -64,11 +64,17 @@ def admit(*orders: Admission) -> list[Admitted]:
 
 def accept_alone(activity: Activity, *, member_id: int, key: str) -> int:
     """An order that is on its way to the database, its key claimed; its id."""
+    order = claim_alone(activity, member_id=member_id, key=key)
+    assert admit(order)[0].reply is AdmitReply.ADMITTED
+    return order.order_id
+
+
+def claim_alone(activity: Activity, *, member_id: int, key: str) -> Admission:
+    """An order that has its key and nothing else: refused for its address, say."""
     order = make_admission(activity, member_id=member_id, alone=True, key=key)
     claim = Claim(member_id=member_id, key=key, digest="digest", order_id=order.order_id, activity_id=activity.pk)
     claim_keys(partition=partition_of(member_id), claims=[claim])
-    assert admit(order)[0].reply is AdmitReply.ADMITTED
-    return order.order_id
+    return order
 
 
 def reject(activity: Activity, order_id: int) -> None:
