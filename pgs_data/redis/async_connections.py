@@ -199,8 +199,17 @@ class AsyncServer:
             return connection
 
     async def _open(self) -> AsyncConnection:
-        loop = asyncio.get_running_loop()
         connection = AsyncConnection()
+        try:
+            await self._greet(connection)
+        except BaseException:
+            # Also when the call's time is up: nobody else knows of the socket yet.
+            connection.abort()
+            raise
+        return connection
+
+    async def _greet(self, connection: AsyncConnection) -> None:
+        loop = asyncio.get_running_loop()
         if "path" in self._options:
             await loop.create_unix_connection(lambda: connection, self._options["path"])
         else:
@@ -211,9 +220,7 @@ class AsyncServer:
         if greeting:
             for reply in await connection.send(greeting):
                 if isinstance(reply, hiredis.ReplyError):
-                    connection.abort()
                     raise redis.ConnectionError(f"{self.name}: {reply}")
-        return connection
 
     def _greeting(self) -> list[Command]:
         commands: list[Command] = []

@@ -152,3 +152,29 @@ def test_sign_in_and_database_number(run, redis_server):
             run(lambda server: server.ask("PING"), url=url.replace("secret", "wrong"))
     finally:
         run(lambda server: server.ask("CONFIG", "SET", "requirepass", ""), url=url)
+
+
+@pytest.mark.parametrize("database", [0, 3], ids=["call", "greeting"])
+def test_a_call_whose_time_is_up_leaves_no_socket(database):
+    """Also when it ended while the connection was being opened: a hanging server would get one more each call."""
+    opened: set[asyncio.StreamWriter] = set()
+
+    async def never_answer(reader, writer):
+        opened.add(writer)
+        await reader.read()
+        opened.remove(writer)
+        writer.close()
+
+    async def act():
+        listening = await asyncio.start_server(never_answer, "127.0.0.1", 0)
+        host, port = listening.sockets[0].getsockname()
+        server = AsyncServer(f"redis://{host}:{port}/{database}", seconds=0.05)
+        for _ in range(3):
+            with pytest.raises(RedisUnavailable):
+                await server.ask("PING")
+        async with asyncio.timeout(30):
+            while opened:  # noqa: ASYNC110 - the sockets' own ends
+                await asyncio.sleep(0.005)
+        listening.close()
+
+    asyncio.run(act())
