@@ -84,7 +84,10 @@ class OrdersView(APIView):
                 {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!-~]{1,64}$"},
                 OpenApiParameter.HEADER,
                 required=True,
-                description="Chosen by you, one an order: the same key and body again are the same order.",
+                description=(
+                    "Chosen by you, one an order: the same key and body again are the same order. With another body it"
+                    " is refused: `idempotency_key_reused`, or `sold_out` where nothing is left of what it asks for."
+                ),
             )
         ],
         responses={

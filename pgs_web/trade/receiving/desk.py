@@ -3,7 +3,10 @@
 import asyncio
 import time
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
+from itertools import takewhile
 
 import structlog
 from django.conf import settings
@@ -59,7 +62,7 @@ class Desk:
         self.waiting = 0
         self._ids = ids
         self._most_waiting: int = settings.INTAKE_MAX_WAITING
-        self._answer_seconds: float = settings.INTAKE_ANSWER_SECONDS
+        self.answer_seconds: float = settings.INTAKE_ANSWER_SECONDS
         self._partitions: int = settings.LEDGER_PARTITIONS
         self._pins: dict[int, int] = settings.LEDGER_PINS
         self._spread: dict[int, int] = settings.LEDGER_SPREAD
@@ -91,10 +94,22 @@ class Desk:
         """Begins to listen to what changes in the sales."""
         self.sold_out.news.start()
 
-    def take(self, request: OrderRequest) -> "asyncio.Future[Outcome]":
+    @contextmanager
+    def hold_place(self) -> Iterator[None]:
+        """Around what an order waits for before it is taken: it counts among the waiting. Raises Unavailable."""
+        if self.waiting >= self._most_waiting:
+            raise Unavailable()
+        self.waiting += 1
+        try:
+            yield
+        finally:
+            self.waiting -= 1
+
+    def take(self, request: OrderRequest, *, started: float | None = None) -> "asyncio.Future[Outcome]":
         """The future of the order's outcome: it is on disk when that is a PlacedOrder. Raises Unavailable.
 
-        Unavailable as an outcome: the order may be in or not, and the same request again brings the truth.
+        Unavailable as an outcome: the order may be in or not, and the same request again brings the truth. `started`
+        (time.monotonic()): since when it waits, if not since now.
         """
         if self.waiting >= self._most_waiting:
             raise Unavailable()
@@ -116,7 +131,13 @@ class Desk:
         passage = Passage(request, make_claim(request, proposed), loop.create_future(), home, place)
         passage.limit_place = limit_place
         self.waiting += 1
-        self._line.append(passage)
+        if started is None:
+            self._line.append(passage)
+        else:
+            passage.started = started
+            # Near the end: all who come this way have waited about as long.
+            newer = takewhile(lambda other: other.started > started, reversed(self._line))
+            self._line.insert(len(self._line) - sum(1 for _ in newer), passage)
         if not self._is_sweeping:
             self._is_sweeping = True
             loop.call_later(SWEEP_SECONDS, self._sweep)
@@ -339,7 +360,7 @@ class Desk:
 
     def _sweep(self) -> None:
         """Answers those whose time is up; they stand in line by arrival."""
-        line, overdue = self._line, time.monotonic() - self._answer_seconds
+        line, overdue = self._line, time.monotonic() - self.answer_seconds
         while line and (line[0].is_over or line[0].started <= overdue):
             self._finish(line.popleft(), Unavailable())
         self._is_sweeping = bool(line)

@@ -18,7 +18,7 @@ from rest_framework.exceptions import NotAuthenticated
 from pgs_data.ids.at_once import ReadyIds
 from pgs_data.ids.errors import IdSourceUnavailable
 from pgs_data.redis.connections import ledger
-from pgs_web.api.errors import OUTAGES, Refusal
+from pgs_web.api.errors import OUTAGES, Refusal, Unavailable
 from pgs_web.member.ended_sessions import EndedSessionsMirror, find_ended_sessions
 from pgs_web.member.known_tokens import KnownTokens
 from pgs_web.member.tokens import TokenClaims
@@ -153,9 +153,17 @@ class Reception:
         return await self.desk.take(request)
 
     async def _ask_and_take(self, desk: Desk, request: OrderRequest, claims: TokenClaims) -> Outcome:
-        if await self._has_ended(claims):
+        """The database may hang for as long as it likes: the question's time is part of the order's."""
+        started = time.monotonic()
+        with desk.hold_place():
+            try:
+                async with asyncio.timeout(desk.answer_seconds):
+                    has_ended = await self._has_ended(claims)
+            except TimeoutError as error:
+                raise Unavailable() from error
+        if has_ended:
             raise _refusal()
-        return await desk.take(request)
+        return await desk.take(request, started=started)
 
     async def _start(self) -> None:
         self.desk = Desk(ids=self._ids, connections=self._connections)

@@ -3,7 +3,8 @@
 Sure are: nothing remains, and nothing was given back since, or it would have been news; and the member never bought
 here, so that this can't be the repetition of an order that is in. Everybody else goes the full way, and whoever comes
 while the news are older than a second. The answer may be another one than the script's where both are a refusal:
-sold_out to somebody with a foreign address, an unknown group, or a key used before for another order that was refused.
+sold_out to somebody with a foreign address, an unknown group, or a key that they have used for another order, in or
+refused. Nothing is claimed then: once something is given back, the same key is refused as used.
 """
 
 import asyncio

@@ -9,12 +9,16 @@ from typing import Any
 import pytest
 import redis
 from django.conf import settings as django_settings
+from msgspec.structs import replace
 
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_of
+from pgs_web.api.errors import Unavailable
 from pgs_web.member.selectors import keys as member_keys
 from pgs_web.trade.intake.keys import READERS_KEY
+from pgs_web.trade.intake.services import OrderRequest, PlacedOrder
 from pgs_web.trade.intake.tests.making import stream_of
+from pgs_web.trade.order.models import OrderMode
 from pgs_web.trade.receiving import application
 from pgs_web.trade.receiving.application import ReceivingService
 from pgs_web.trade.receiving.desk import Desk
@@ -243,6 +247,82 @@ def test_an_old_mirror_is_not_believed(send, api, shopper, monkeypatch):
     assert (response.status_code, response.json()["code"]) == (401, "token_not_valid")
 
 
+@pytest.fixture
+def hanging(api, monkeypatch):
+    """The cache Redis is away, and the database, which is asked instead, doesn't answer until this is set."""
+    reception, answers = api.service.reception, threading.Event()
+    monkeypatch.setattr(type(reception._mirror), "age_seconds", property(lambda _mirror: 60.0))
+
+    def find(asked):
+        answers.wait(30)
+        return dict.fromkeys(asked, False)
+
+    monkeypatch.setattr(reception._sessions, "_find", find)
+    yield answers
+    answers.set()
+
+
+def test_a_database_that_hangs_is_answered_in_time(api, send, sale, hanging):
+    api.service.reception.desk.answer_seconds = 0.05
+    response = send()
+    assert (response.status_code, response.json()["code"]) == (503, "unavailable")
+    assert api.service.reception.desk.waiting == 0
+    assert read_stock(sale.pk).lock == 0
+
+
+def test_who_waits_for_the_database_is_among_the_waiting(api, send, sale, hanging, monkeypatch):
+    desk: Desk = api.service.reception.desk
+    monkeypatch.setattr(desk, "_most_waiting", 3)
+    desk.answer_seconds = 60
+
+    async def rush():
+        rest = {
+            asyncio.ensure_future(send(idempotency_key=f"k{number}".encode(), run=lambda asked: asked))
+            for number in range(5)
+        }
+        refused = set()
+        while len(refused) < 2:
+            done, rest = await asyncio.wait(rest, return_when=asyncio.FIRST_COMPLETED)
+            refused |= done
+        assert desk.waiting == 3
+        hanging.set()
+        accepted = await asyncio.gather(*rest)
+        return [task.result().status_code for task in refused], [answer.status_code for answer in accepted]
+
+    assert api.thread.run(rush()) == ([503, 503], [202, 202, 202])
+    assert desk.waiting == 0
+
+
+def test_one_deadline_for_what_was_before_the_desk_and_at_it(api, shopper, sale, redis_server):
+    """Who has waited for the database doesn't stand behind those who came later."""
+    desk: Desk = api.service.reception.desk
+    desk.answer_seconds = desk._ledger.main.seconds = desk._watching.main.seconds = 60
+    request = OrderRequest(
+        member_id=shopper.member_id,
+        activity_id=sale.pk,
+        quantity=1,
+        address_id=shopper.address_id,
+        group_id=None,
+        mode=OrderMode.GROUP,
+        idempotency_key="later",
+    )
+
+    async def come():
+        later = desk.take(request)
+        earlier = desk.take(replace(request, idempotency_key="earlier"), started=time.monotonic() - 60)
+        return await earlier, later
+
+    redis_server.pause()
+    try:
+        outcome, later = api.thread.run(come())
+        assert isinstance(outcome, Unavailable)
+        assert desk.waiting == 1
+    finally:
+        redis_server.resume()
+    assert isinstance(api.thread.run(asyncio.wait_for(later, 30)), PlacedOrder)
+    assert read_stock(sale.pk).lock == 1
+
+
 def test_every_process_says_what_it_has_heard(api, sale):
     deadline = time.monotonic() + 30
     name = api.service.reception.name
@@ -260,7 +340,7 @@ def test_a_ledger_that_hangs_is_answered_in_time(api, send, redis_server, has_de
     assert send(idempotency_key=b"before").status_code == 202
     desk = api.service.reception.desk
     if not has_deadline:
-        desk._answer_seconds = desk._ledger.main.seconds = 30
+        desk.answer_seconds = desk._ledger.main.seconds = 30
     redis_server.pause()
     waking = threading.Timer(FROZEN_SECONDS, redis_server.resume)
     waking.start()

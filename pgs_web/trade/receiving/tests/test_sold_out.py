@@ -66,6 +66,19 @@ def test_the_repetition_of_an_order_that_is_in_gets_its_answer(sold_out, buy):
     assert code(buy(buyer, activity, key="another")) == "sold_out"
 
 
+def test_a_key_that_is_another_orders_is_refused_either_way(sold_out, buy, memory):
+    """Memory knows no keys, and asking for them would be the call that it saves."""
+    activity, _buyer, order_id, others = sold_out
+    elsewhere = make_sale(stock=5)
+    first = buy(others[1], elsewhere, key="used")
+    assert first.status_code == 202
+    assert code(buy(others[1], activity, key="used")) == "sold_out"
+    settle_holds(settlements=[Settlement(activity_id=activity.pk, order_id=order_id, movement=SettleMovement.RELEASE)])
+    wait_until(lambda: activity.pk not in memory._sales)
+    assert code(buy(others[1], activity, key="used")) == "idempotency_key_reused"
+    assert buy(others[1], elsewhere, key="used").json() == first.json()
+
+
 def test_what_is_given_back_can_be_bought_at_once(sold_out, buy, memory):
     activity, buyer, order_id, others = sold_out
     settle_holds(settlements=[Settlement(activity_id=activity.pk, order_id=order_id, movement=SettleMovement.RELEASE)])
