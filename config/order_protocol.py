@@ -17,6 +17,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 # More than this isn't gathered: transport.write has to see it, to hold up whoever writes faster than the client reads.
 MOST_GATHERED_BYTES = 64 * 1024
+# Of a head, or of what follows a body, read in more than one go; uvicorn has no bound. nginx takes 8 KB a line.
+LARGEST_HEAD = 64 * 1024
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
 
@@ -70,14 +72,28 @@ class OrderProtocol(HttpToolsProtocol):
         self._is_receiving = False
         # A request whose head has come, in this turn of the loop.
         self._held: RequestResponseCycle | None = None
+        # What is said when everything that came whole is answered, before the connection ends; None: it goes on.
+        self._last_words: bytes | None = None
+        # Read since a head was whole or a body grew.
+        self._head_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(GatheringTransport(transport))  # type: ignore[arg-type]
 
     def data_received(self, data: bytes) -> None:
+        if self._last_words is not None:
+            return
+        cycle = self.cycle
+        body_bytes = 0 if cycle is None else len(cycle.body)
         self._is_receiving = True
         try:
             super().data_received(data)
+            if self.cycle is not cycle or (cycle is not None and len(cycle.body) != body_bytes):
+                self._head_bytes = 0
+            else:
+                self._head_bytes += len(data)
+                if self._head_bytes > LARGEST_HEAD:
+                    self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The head of the request is too long.")
             # Whoever sends several orders at once has the next one begin when this one is answered.
             while self._held is not None:
                 cycle, self._held = self._held, None
@@ -85,6 +101,51 @@ class OrderProtocol(HttpToolsProtocol):
                     super()._start_asgi_task(cycle, self.app)
         finally:
             self._is_receiving = False
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Whether the connection stays: for who has asked for a change, will say no more, and still listens.
+
+        Nobody can tell them from those who have hung up, for whom nothing more is read.
+        """
+        if self._last_words is not None:
+            return True
+        return self.cycle is not None and self.cycle.scope["method"] != "GET" and self._end_with(b"")
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(HTTPStatus.BAD_REQUEST, msg)
+
+    def on_response_complete(self) -> None:
+        is_last = self._last_words is not None and not self.pipeline
+        super().on_response_complete()
+        if is_last:
+            self._end()
+
+    def _refuse(self, status: HTTPStatus, detail: str) -> None:
+        """What comes now can't be read: the connection ends with this."""
+        lines = [_STATUS_LINES[status], *(b"%b: %b\r\n" % header for header in self.server_state.default_headers)]
+        lines += (b"content-type: text/plain; charset=utf-8\r\nconnection: close\r\n",)
+        lines += (b"content-length: %d\r\n\r\n" % len(detail), detail.encode())
+        if not self._end_with(b"".join(lines)):
+            self._end()
+
+    def _end_with(self, last_words: bytes) -> bool:
+        """Whether something that came whole is still to be answered; the connection ends behind its answer."""
+        self._last_words = last_words
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete:
+            return False
+        if not cycle.more_body:
+            return True
+        if self.pipeline:
+            # It was the next one, and will never be whole.
+            self.pipeline.popleft()
+            return True
+        return False
+
+    def _end(self) -> None:
+        if self._last_words and not self.transport.is_closing():
+            self.transport.write(self._last_words)
+        self.transport.close()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         # `app` is another one when the server has too many connections.

@@ -7,12 +7,18 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import uvloop
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from config.order_protocol import GatheringTransport, OrderProtocol
 
 HEADERS = [(b"content-length", b"5")]
+# With which all answers end.
+LAST_WORDS = (b"whole", b"tasks", b"received.", b"too long.")
+NO_HTTP = b"\x16\x03\x01 is no HTTP\r\n\r\n"
+# Says that nothing more will come, and still listens.
+HALF_CLOSED = b""
 
 
 class Service:
@@ -52,21 +58,31 @@ def talk(service: Service, *said: bytes | Callable[[], None], proxy: str = "10.0
         reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
         for one in said:
             await asyncio.sleep(0.02)
-            if isinstance(one, bytes):
-                writer.write(one)
-            else:
+            if not isinstance(one, bytes):
                 one()
+            elif one == HALF_CLOSED:
+                writer.write_eof()
+            else:
+                writer.write(one)
         told = b""
-        async with asyncio.timeout(5):
-            while told.count(b"HTTP/1.1") < answers or not told.endswith((b"whole", b"tasks")):
-                told += await reader.read(65536)
-            if b"connection: close" in told:
+        async with asyncio.timeout(30):
+            while told.count(b"HTTP/1.1") < answers or not told.endswith(LAST_WORDS):
+                part = await reader.read(65536)
+                if not part:
+                    break
+                told += part
+            if b"connection: close" in told or HALF_CLOSED in said:
                 assert await reader.read() == b""
         writer.close()
         server.close()
         return told
 
-    return asyncio.run(run())
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(run())
+
+
+def statuses(told: bytes) -> list[int]:
+    return [int(status) for status in re.findall(rb"HTTP/1.1 (\d+)", told)]
 
 
 def order(body: bytes, *headers: bytes) -> bytes:
@@ -97,16 +113,72 @@ def test_what_is_odd_goes_through_a_task(said):
     assert talk(Service(), *said).endswith(b"tasks")
 
 
-@pytest.mark.parametrize(
-    ("first", "statuses"), [(b"now", [b"409", b"409", b"200"]), (b"wait", [b"202", b"200", b"200"])]
-)
-def test_orders_sent_at_once_are_answered_one_after_the_other(first, statuses):
+@pytest.mark.parametrize(("first", "expected"), [(b"now", [409, 409, 200]), (b"wait", [202, 200, 200])])
+def test_orders_sent_at_once_are_answered_one_after_the_other(first, expected):
     service = Service()
     # Those behind one that waits get a task: nothing new comes in that could begin them.
     told = talk(
         service, order(first) + order(b"now") + order(b"refuse"), lambda: [one() for one in service.later], answers=3
     )
-    assert re.findall(rb"HTTP/1.1 (\d+)", told) == statuses
+    assert statuses(told) == expected
+
+
+CHUNKED = b"POST / HTTP/1.1\r\nHost: shop\r\nTransfer-Encoding: chunked\r\n\r\n"
+# In packets that can be read before they are too much: what is left unread would end the connection without a word.
+LONG = (b"a" * 40_000, b"b" * 40_000)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        pytest.param((order(b"wait"), NO_HTTP), [202, 400], id="later"),
+        pytest.param((order(b"wait") + NO_HTTP,), [202, 400], id="at once"),
+        pytest.param((order(b"wait") + order(b"now") + NO_HTTP,), [202, 200, 400], id="behind two"),
+        pytest.param((order(b"wait") + CHUNKED + b"broken\r\n",), [202, 400], id="in the next one's body"),
+        pytest.param((order(b"wait"), NO_HTTP, NO_HTTP, HALF_CLOSED), [202, 400], id="and more of it"),
+        pytest.param((order(b"wait"), b"GET / HTTP/1.1\r\nX: ", *LONG), [202, 431], id="a head without end"),
+        pytest.param((order(b"wait"), HALF_CLOSED), [202], id="half closed"),
+    ],
+)
+def test_an_order_is_answered_before_its_connection_ends(said, expected):
+    """It may be in: whoever broke their connection behind it would not know."""
+    service = Service()
+    told = talk(service, *said, lambda: service.later.pop()(), answers=len(expected))
+    assert statuses(told) == expected
+    assert service.later == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param((NO_HTTP,), id="nothing before"),
+        pytest.param((order(b"now"), NO_HTTP), id="answered before"),
+        pytest.param((CHUNKED + b"3\r\nabc\r\n", b"broken\r\n"), id="in the body"),
+    ],
+)
+def test_what_is_no_http_is_refused_at_once(said):
+    assert statuses(talk(Service(), *said, answers=len(said)))[-1] == 400
+
+
+@pytest.mark.parametrize("said", [b"", order(b"half")[:-2], b"GET / HTTP/1.1\r\n"])
+def test_who_half_closes_before_a_request_is_whole_is_not_answered(said):
+    service = Service()
+    assert talk(service, *([said] if said else []), HALF_CLOSED) == b""
+    assert service.were_secure == []
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "expected"),
+    [
+        pytest.param(b"GET / HTTP/1.1\r\nX: ", b"\r\n\r\n", 431, id="header"),
+        pytest.param(b"GET /?", b" HTTP/1.1\r\n\r\n", 431, id="address"),
+        pytest.param(CHUNKED + b"3\r\nabc\r\n0\r\nX: ", b"\r\n\r\n", 431, id="trailer"),
+        pytest.param(CHUNKED + b"13880\r\n", b"\r\n0\r\n\r\n", 200, id="a body may be as long"),
+    ],
+)
+def test_a_head_without_end_is_bounded(begins, ends, expected):
+    told = talk(Service(), begins, *LONG, *([ends] if expected == 200 else []))
+    assert statuses(told) == [expected]
 
 
 class Line(asyncio.Transport):
