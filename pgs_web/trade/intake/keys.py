@@ -5,7 +5,7 @@ from base64 import urlsafe_b64encode
 
 from pgs_data.redis.partitions import partition_count, partition_of, tag
 
-# Hash of the receiving processes: who → what of the partitions' news they have read, and when; for operators.
+# Hash of the receiving processes: who → what of the partitions' news they have read, and when; checks S7 and S9 look.
 READERS_KEY = "intake:readers"
 # The consumer group of the drain processes.
 INTAKE_GROUP = "drain"

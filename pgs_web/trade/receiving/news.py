@@ -71,8 +71,11 @@ class NewsReader:
         return time.monotonic() - self._heard_at[partition] < FRESH_SECONDS
 
     def positions(self) -> dict[str, str]:
-        """Partition → id of the last entry that was read, for operators."""
-        return {str(partition): (last or b"").decode() for partition, last in enumerate(self._last)}
+        """Partition → id of the last entry that was read; empty where it may be old, and nothing is acted on."""
+        return {
+            str(partition): (last or b"").decode() if self.is_fresh(partition) else ""
+            for partition, last in enumerate(self._last)
+        }
 
     async def _listen(self) -> None:
         """Starts a poll of each server that isn't being asked: one that hangs holds up nobody's news but its own."""

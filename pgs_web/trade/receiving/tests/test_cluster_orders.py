@@ -1,8 +1,11 @@
-"""Orders through a receiving service on a Redis Cluster of three nodes."""
+"""Orders through receiving services on a Redis Cluster of three nodes."""
 
+import asyncio
+import json
 import time
 from collections import Counter
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -10,6 +13,9 @@ from pgs_data.private_servers.running import RunningServer
 from pgs_data.redis.partitions import partition_of, partitions_of
 from pgs_data.redis.tests.clusters import plain_client
 from pgs_data.redis.tests.test_cluster import cluster, clustered  # noqa: F401  # fixtures
+from pgs_web.trade.intake.messages import ClaimReply
+from pgs_web.trade.receiving.desk import Desk
+from pgs_web.trade.receiving.tests.asgi_client import ask, receiving_service
 from pgs_web.trade.stock.selectors import read_stock
 from pgs_web.trade.stock.tests.making import make_sale
 from pgs_web.trade.stock.tests.spreading import remains, spread_next
@@ -82,3 +88,78 @@ def test_an_activity_in_buckets_on_all_nodes(clustered: list[RunningServer], sho
     assert answers == {202: 10, 409: 2}
     assert (read_stock(activity.pk).remain, read_stock(activity.pk).lock) == (0, 10)
     assert remains(activity) == [0] * 8
+
+
+@pytest.fixture
+def race(api):
+    """race([(shopper, activity, key, fields)]) → (status, order id or code) of each, over two services at once."""
+
+    def body_of(shopper, activity, fields):
+        return json.dumps(
+            {"activity_id": str(activity.pk), "address_id": str(shopper.address_id), "quantity": 1, **fields}
+        ).encode()
+
+    async def send(service, orders):
+        return await asyncio.gather(
+            *(
+                ask(
+                    service,
+                    body=body_of(shopper, activity, fields),
+                    headers=[
+                        *((b"host", b"testserver"), (b"content-type", b"application/json")),
+                        *((b"authorization", f"Bearer {shopper.access}".encode()), (b"idempotency-key", key.encode())),
+                    ],
+                )
+                for shopper, activity, key, fields in orders
+            )
+        )
+
+    with receiving_service() as (other_thread, other_service):
+
+        def send_all(orders):
+            services = ((api.thread, api.service), (other_thread, other_service))
+            under_way = [
+                asyncio.run_coroutine_threadsafe(send(service, orders[place::2]), thread.loop)
+                for place, (thread, service) in enumerate(services)
+            ]
+            answers = [answer for sent in under_way for answer in sent.result(60)]
+            return Counter(
+                (answer.status_code, answer.json().get("order_id") or answer.json()["code"]) for answer in answers
+            )
+
+        yield send_all
+
+
+def test_two_services_want_the_last_units_and_seats(clustered: list[RunningServer], shoppers, buy, race):  # noqa: F811
+    leader, *others = shoppers(31)
+    lasts = timedelta(hours=1)
+    activities = [make_sale(stock=1, lasts=lasts) for _ in range(6)]
+    group_sale = make_sale(stock=50, group_size=2, lasts=lasts)
+    group_id = buy(leader, group_sale).json()["group_id"]
+    orders: list[Any] = [(other, activity, f"unit-{activity.pk}", {}) for other in others for activity in activities]
+    orders += [(other, group_sale, "seat", {"group_id": group_id}) for other in others]
+    answers = race(orders)
+    assert answers.pop((409, "sold_out")) == 29 * 6
+    assert answers.pop((409, "group_full")) == 29
+    assert len(answers) == answers.total() == 7
+    assert {status for status, _order_id in answers} == {202}
+    assert [(read_stock(one.pk).remain, read_stock(one.pk).lock) for one in activities] == [(0, 1)] * 6
+    assert read_stock(group_sale.pk).lock == 2
+
+
+@pytest.mark.parametrize("is_claimed", [True, False], ids=["claimed", "negative control"])
+def test_two_services_get_one_key(clustered: list[RunningServer], shoppers, race, monkeypatch, is_claimed):  # noqa: F811
+    """The same order sixteen times, and the same key for five other activities, on all nodes, at once."""
+    if not is_claimed:
+        learn = Desk._learn_claim
+        monkeypatch.setattr(
+            Desk,
+            "_learn_claim",
+            lambda desk, passage, claimed: learn(desk, passage, type(claimed)(ClaimReply.NEW, passage.claim.order_id)),
+        )
+    activities = [make_sale(stock=50, member_limit=50, lasts=timedelta(hours=1)) for _ in range(6)]
+    (shopper,) = shoppers(1)
+    answers = race([(shopper, activity, "the-key", {}) for activity in activities for _ in range(16)])
+    locked = [read_stock(activity.pk).lock for activity in activities]
+    is_one = sorted(answers.values()) == [16, 80] and answers[422, "idempotency_key_reused"] == 80 and sum(locked) == 1
+    assert is_one is is_claimed, (answers, locked)

@@ -280,7 +280,7 @@ def test_who_waits_for_the_database_is_among_the_waiting(api, send, sale, hangin
             asyncio.ensure_future(send(idempotency_key=f"k{number}".encode(), run=lambda asked: asked))
             for number in range(5)
         }
-        refused = set()
+        refused: set[Any] = set()
         while len(refused) < 2:
             done, rest = await asyncio.wait(rest, return_when=asyncio.FIRST_COMPLETED)
             refused |= done
