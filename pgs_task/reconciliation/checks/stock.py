@@ -1,4 +1,4 @@
-"""S1 to S8: activity stock in Redis against the orders, the ledger of movements and the database's copy."""
+"""S1 to S9: activity stock in Redis against the orders, the ledger of movements and the database's copy."""
 
 import json
 import time
@@ -11,7 +11,7 @@ from django.db.models import Count, F, Max, Min, Q, Sum
 from django.utils.translation import gettext_lazy as _
 
 from pgs_data.redis.connections import ledger
-from pgs_data.redis.partitions import partitions_of, spread_of
+from pgs_data.redis.partitions import partition_count, partitions_of, spread_of
 from pgs_data.sharding.slots import node_aliases
 from pgs_task.reconciliation.contract import When, make_check
 from pgs_task.stock_archive.keys import all_keys_of
@@ -20,7 +20,7 @@ from pgs_web.display.activity.states import OVER, ActivityState
 from pgs_web.trade.intake.keys import READERS_KEY
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.states import LOCKED, SOLD, OrderState
-from pgs_web.trade.stock.keys import stock_key
+from pgs_web.trade.stock.keys import news_key, stock_key
 from pgs_web.trade.stock.models import Movement, StockEntry
 from pgs_web.trade.stock.selectors import Stock, read_buckets, read_spreads, read_stocks
 
@@ -31,6 +31,8 @@ FIGURES = ("total", "remain", "lock", "sold", "version")
 NO_TTL, NO_KEY = -1, -2
 # A receiving process says every second what it knows.
 READER_SILENT_SECONDS = 10
+# News older than a second are known to whoever acts on them; the rest is how far two machines' clocks may be apart.
+UNREAD_NEWS_SECONDS = 3
 
 
 def _pages_of_activities(states: frozenset[ActivityState]) -> Iterator[list[int]]:
@@ -258,6 +260,26 @@ def archived_is_gone() -> Iterator[str]:
                     yield f"activity {activity_id} is archived and Redis has {key}; {advice}"
 
 
+@make_check("S9", When.ALWAYS, _("a receiving process that answers from memory has heard what changed in the sales"))
+def news_are_heard() -> Iterator[str]:
+    """By what it said last, and when: what came later, or was trimmed since, isn't held against it."""
+    said: Any = ledger().hgetall(READERS_KEY)
+    readers = {name.decode(): json.loads(text) for name, text in said.items()}
+    for partition in range(partition_count()):
+        # No position: it knows that it doesn't know, and answers nothing from memory.
+        heard = {name: known["read"].get(str(partition)) for name, known in readers.items()}
+        pipeline = ledger(partition).pipeline(transaction=False)
+        trusting = [name for name, last in heard.items() if last]
+        for name in trusting:
+            pipeline.xrange(news_key(partition), min=f"({heard[name]}", count=1)
+        for name, unread in zip(trusting, pipeline.execute(), strict=True):
+            for entry_id, _fields in unread:
+                seconds = readers[name]["at"] - int(entry_id.split(b"-")[0]) / 1000
+                if seconds > UNREAD_NEWS_SECONDS:
+                    late = f"hadn't read the news of partition {partition} after {seconds:.0f} s"
+                    yield f"receiving process {name} answers from memory and {late}: restart it"
+
+
 CHECKS = [
     stock_adds_up,
     stock_matches_orders,
@@ -267,4 +289,5 @@ CHECKS = [
     ledger_is_complete,
     stock_key_is_there,
     archived_is_gone,
+    news_are_heard,
 ]

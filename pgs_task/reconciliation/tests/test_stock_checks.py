@@ -1,4 +1,7 @@
-"""S1 to S7 can fail, each for its own damage, and say what an engineer has to know."""
+"""S1 to S7 and S9 can fail, each for its own damage, and say what an engineer has to know."""
+
+import json
+import time
 
 import pytest
 
@@ -16,10 +19,11 @@ from pgs_task.reconciliation.tests.damaging import (
     write,
     write_beside,
 )
-from pgs_task.reconciliation.tests.making import UNITS
+from pgs_task.reconciliation.tests.making import UNITS, offenders_of
 from pgs_web.display.activity.models import Activity, ActivityStock
 from pgs_web.display.activity.states import ActivityState
-from pgs_web.trade.stock.keys import stock_key
+from pgs_web.trade.intake.keys import READERS_KEY
+from pgs_web.trade.stock.keys import news_key, stock_key
 from pgs_web.trade.stock.selectors import Stock, read_stock
 
 pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.slow]
@@ -179,3 +183,23 @@ def test_a_stock_key_that_goes_away(shop):
         Damage("it expires", lambda: client.expire(stock_key(idle.pk), 500), "S7", (idle.pk, "lost in", "PERSIST")),
         Damage("it is gone", lambda: drop_stock(idle.pk), "S7 S5", (idle.pk, "on sale", f"rebuild_stock {idle.pk}")),
     )
+
+
+def test_a_process_that_is_deaf_to_the_news(shop):
+    now, partition = time.time(), 3
+    client = ledger(partition)
+    heard, missed, too_new = (f"{int((now - seconds) * 1000)}-0" for seconds in (60, 30, 1))
+    client.delete(news_key(partition))
+    for entry_id in (heard, missed, too_new):
+        client.xadd(news_key(partition), {"a": shop.activity.pk}, id=entry_id)
+    said = {
+        "well:1": (now, missed),
+        "unsure:2": (now, ""),
+        "ended:3": (now - 40, heard),
+        "deaf:4": (now, heard),
+    }
+    for name, (at, last) in said.items():
+        ledger().hset(READERS_KEY, name, json.dumps({"at": at, "read": {str(partition): last}, "spread": {}}))
+    (offender,) = offenders_of("S9")
+    assert offender.startswith("receiving process deaf:4 answers from memory")
+    assert f"partition {partition} after 30 s" in offender
