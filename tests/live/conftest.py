@@ -13,7 +13,9 @@ from tests.live.running_shop import RunningShop, start_shop
 @pytest.fixture(scope="session")
 def running_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
     """A shop on SQLite nodes, or MariaDB in the real half; shared: each test makes its own activities and members."""
-    shop = start_shop(tmp_path_factory.mktemp("shop"), nodes=private_run.database_kind())
+    # The races over HTTP are meant for so many: two processes share an order's parts too seldom.
+    web = {"WEB_WORKERS": "4"}
+    shop = start_shop(tmp_path_factory.mktemp("shop"), nodes=private_run.database_kind(), variables=web)
     yield shop
     shop.stop()
     deadline = time.monotonic() + 10

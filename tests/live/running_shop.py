@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -24,6 +25,8 @@ from tests.live.process_table import is_alive
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_SECONDS = 240
+# Of the test's process and of each of the shop's: ten thousand clients, and what else is open.
+OPEN_FILES = 12_000
 # Made with one command, because a command's start costs more than a thousand members.
 MEMBERS_AT_ONCE = 7000
 
@@ -183,9 +186,19 @@ def clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
 
 
+def allow_open_files() -> int:
+    """Raises this process's limit, and of what it starts from then on; how many files may be open now."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return allowed
+
+
 def start_shop(folder: Path, *, nodes: str, variables: dict[str, str] | None = None) -> RunningShop:
     """Starts `manage.py demo --no-sale` in a folder, with these settings, and waits until it serves."""
     folder.mkdir(parents=True, exist_ok=True)
+    allow_open_files()
     shop = RunningShop(folder, nodes, variables or {})
     shop.start()
     return shop

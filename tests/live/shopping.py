@@ -46,14 +46,15 @@ async def list_orders(client: ShopClient, shopper: Shopper) -> list[dict[str, An
     return orders
 
 
-def list_order_ids(shop: RunningShop, shopper: Shopper) -> list[str]:
-    """Ids of all of a shopper's orders."""
+def list_order_ids(shop: RunningShop, shoppers: list[Shopper]) -> dict[Shopper, list[str]]:
+    """Ids of all orders of each shopper."""
 
-    async def look() -> list[str]:
-        async with ShopClient(shop.base_url) as client:
-            return [order["order_id"] for order in await list_orders(client, shopper)]
+    async def look() -> list[list[dict[str, Any]]]:
+        async with ShopClient(shop.base_url, connections=16) as client:
+            return list(await asyncio.gather(*(list_orders(client, shopper) for shopper in shoppers)))
 
-    return asyncio.run(look())
+    found = asyncio.run(look())
+    return {shopper: [order["order_id"] for order in orders] for shopper, orders in zip(shoppers, found, strict=True)}
 
 
 def wait_for(what: str, find: Callable[[], Any], *, seconds: float = 60) -> Any:

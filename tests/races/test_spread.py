@@ -51,7 +51,14 @@ def start(sale) -> Iterator[object]:
         buyer.wait()
 
 
-def test_killed_anywhere(sale, start):
+@pytest.mark.parametrize(
+    "is_swept",
+    [
+        pytest.param(True, id="swept"),
+        pytest.param(False, id="negative control", marks=pytest.mark.alone),
+    ],
+)
+def test_killed_anywhere(sale, start, is_swept):
     chance = random.Random(11)
     buyers = [start(seed) for seed in range(BUYERS)]
     wait_for_sales(sale, 5)
@@ -67,6 +74,10 @@ def test_killed_anywhere(sale, start):
         buyer.kill()
         buyer.wait()
 
+    if not is_swept:
+        # Units on their way, and limits of orders that never came: the killed ones were in the middle of something.
+        with pytest.raises(AssertionError):
+            check_everything(sale)
     # What the killed ones left behind, as the clock will do it.
     sweep_loans()
     sweep_limits(bars_after_ms=0)
