@@ -1,28 +1,74 @@
-"""SIGKILL on the way: what was accepted has to be there afterwards."""
+"""SIGKILL and long silence on the way: what was accepted has to be there afterwards."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 
+from django.db import connections
+
+from pgs_data.clock import database_now
 from pgs_data.private_servers.running import RunningServer
 
 
-class Executioner:
-    """Kills and restarts the named ones; `look` has to be called about once a second, in the main thread."""
+@dataclass
+class Outage:
+    """A server that is silent (SIGSTOP) for so long, in the middle of the load; `began` and `ended` once it was."""
 
-    def __init__(self, victims: Mapping[str, RunningServer], names: Sequence[str], *, seconds: float) -> None:
+    name: str
+    seconds: float
+    began: datetime | None = None
+    ended: datetime | None = None
+
+
+class Executioner:
+    """Kills and restarts the named ones, at even distances; `look` has to be called about once a second, in the main
+    thread. `outage` is in the middle of the load."""
+
+    def __init__(
+        self,
+        victims: Mapping[str, RunningServer],
+        names: Sequence[str],
+        *,
+        seconds: float,
+        outage: Outage | None = None,
+    ) -> None:
         pause = seconds / (len(names) + 1)
-        self._due = [(pause * (place + 1), victims[name]) for place, name in enumerate(names)]
+        self._due: list[tuple[float, Callable[[], None]]] = [
+            (pause * (place + 1), partial(self._restart, victims[name])) for place, name in enumerate(names)
+        ]
+        if outage:
+            before = (seconds - outage.seconds) / 2
+            self._due.append((before, partial(_silence, victims[outage.name], outage)))
+            self._due.append((before + outage.seconds, partial(_wake, victims[outage.name], outage)))
+        self._due.sort(key=lambda one: one[0])
         self._began = time.monotonic()
         self.killed = 0
 
     def look(self) -> None:
-        """Kills who is due. Starting again takes a moment in which nothing is sent; what was due then is sent late."""
+        """Does what is due. Starting again takes a moment in which nothing is sent; what was due then is sent late."""
         while self._due and time.monotonic() - self._began >= self._due[0][0]:
-            _at, victim = self._due.pop(0)
-            victim.restart()
-            self.killed += 1
+            _at, act = self._due.pop(0)
+            act()
 
     def finish(self) -> None:
         """Raises AssertionError when somebody who was named lives unharmed."""
         if self._due:
             raise AssertionError(f"{len(self._due)} were not killed")
+
+    def _restart(self, victim: RunningServer) -> None:
+        victim.restart()
+        self.killed += 1
+        # This thread's own connections to it are broken as well.
+        connections.close_all()
+
+
+def _silence(victim: RunningServer, outage: Outage) -> None:
+    outage.began = database_now("default")
+    victim.pause()
+
+
+def _wake(victim: RunningServer, outage: Outage) -> None:
+    victim.resume()
+    outage.ended = database_now("default")

@@ -1,13 +1,13 @@
 """A shop that takes orders over HTTP and writes them down, driven at a fixed rate and watched."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from benchmarks.flow.admitting import Pace, admit_steadily
-from benchmarks.flow.killing import Executioner
+from benchmarks.flow.killing import Executioner, Outage
 from benchmarks.flow.watching import Sample, Watch
 from benchmarks.harness.load import Load, drive
-from benchmarks.harness.orders import Acceptances, PreparedOrders, ages_of_rows, find_missing
+from benchmarks.harness.orders import Acceptances, PreparedOrders, ages_by_node, find_missing, seconds_until_written
 from benchmarks.harness.report import Figure
 from benchmarks.harness.sales import count_accepted, count_waiting_orders, make_activity, rest
 from benchmarks.harness.shop import PrivateShop
@@ -47,14 +47,16 @@ class FlowRun:
         self.accepted += self.acceptances.order_ids
         self._wait_for_drain()
 
-    def drive(self, *, rate: float, seconds: float, kill: Sequence[str] = ()) -> Load:
+    def drive(
+        self, *, rate: float, seconds: float, kill: Sequence[str] = (), outage: Outage | None = None
+    ) -> Load:
         """The measured load; `watch` and `acceptances` hold what came of it. Those in `kill` die by SIGKILL on the way,
-        one after the other at even distances, and are started again."""
+        one after the other at even distances, and are started again; the `outage` is in its middle."""
         self.acceptances = Acceptances()
-        self.watch = self._make_watch()
+        self.watch = self._make_watch(without={outage.name} if outage else set())
         self.began_at = database_now("default")
         self.watch.start()
-        executioner = Executioner(self.victims(), kill, seconds=seconds)
+        executioner = Executioner(self.victims(), kill, seconds=seconds, outage=outage)
         load = self._drive(rate=rate, seconds=seconds, beside=executioner.look)
         executioner.finish()
         self._wait_for_drain()
@@ -107,7 +109,8 @@ class FlowRun:
     def victims(self) -> dict[str, RunningServer]:
         """Whoever can be killed, by name."""
         nodes = {f"node{number}": node for number, node in enumerate(self.shop.servers.nodes)}
-        return {"web": self.web, "drain": self.drain, "ledger": self.shop.servers.ledger, **nodes}
+        databases = {"default": self.shop.servers.default, **nodes} if self.shop.servers.default else nodes
+        return {"web": self.web, "drain": self.drain, "ledger": self.shop.servers.ledger, **databases}
 
     def rest_without_relay(self) -> None:
         """Everything that waits is drained and trimmed."""
@@ -132,7 +135,20 @@ class FlowRun:
 
     def ages_of_rows(self) -> list[float]:
         """Seconds from acceptance to row of all orders of the measured load."""
-        return ages_of_rows(since=self.began_at)
+        return [age for ages in ages_by_node(since=self.began_at).values() for age in ages]
+
+    def ages_around(self, outage: Outage) -> tuple[list[float], list[float], float]:
+        """Seconds from acceptance to row at the other nodes, before the outage and during it; and after how many
+        seconds from its end the last order had its row that was accepted until then."""
+        if outage.began is None or outage.ended is None:
+            raise AssertionError("the outage never was")
+        before = ages_by_node(since=self.began_at, until=outage.began)
+        during = ages_by_node(since=outage.began, until=outage.ended)
+        return (
+            [age for alias, ages in before.items() if alias != outage.name for age in ages],
+            [age for alias, ages in during.items() if alias != outage.name for age in ages],
+            seconds_until_written(accepted_until=outage.ended),
+        )
 
     def _wait_for_drain(self) -> None:
         deadline = time.monotonic() + REST_SECONDS
@@ -154,5 +170,5 @@ class FlowRun:
             beside=beside,
         )
 
-    def _make_watch(self) -> Watch:
-        return Watch(self.acceptances, {"web": self.web, "drain": self.drain})
+    def _make_watch(self, *, without: Collection[str] = ()) -> Watch:
+        return Watch(self.acceptances, {"web": self.web, "drain": self.drain}, without=without)

@@ -3,7 +3,7 @@
 import contextlib
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from django.db import OperationalError, connections
@@ -13,6 +13,7 @@ from benchmarks.harness.process_memory import resident_mib
 from benchmarks.harness.sales import count_waiting_orders
 from pgs_data.private_servers.running import RunningServer
 from pgs_data.redis.connections import RedisUnavailable, ledger
+from pgs_data.sharding.slots import alias_of_id
 from pgs_web.trade.order.models import Order
 
 # How exactly the appearance of a row is timed.
@@ -34,11 +35,12 @@ class Sample:
 @dataclass
 class Watch:
     """Two threads, started by `start` and ended by `stop`. `row_seconds`: from an answer to its row, of a sample of
-    orders; `samples`: one a `sample_seconds`."""
+    orders, none of nodes in `without`; `samples`: one a `sample_seconds`."""
 
     acceptances: Acceptances
     processes: Mapping[str, RunningServer]
     sample_seconds: float = 1.0
+    without: Collection[str] = ()
     row_seconds: list[tuple[float, float]] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
     lost: list[int] = field(default_factory=list)
@@ -84,6 +86,8 @@ class Watch:
                 continue
             seen = latest
             order_id, answered_at = latest
+            if alias_of_id(order_id) in self.without:
+                continue
             while not _has_row(order_id):
                 if time.monotonic() - answered_at > LOST_AFTER_SECONDS:
                     self.lost.append(order_id)

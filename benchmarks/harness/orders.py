@@ -4,9 +4,9 @@ import array
 import re
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import connections
@@ -15,6 +15,7 @@ from pgs_data.sharding.slots import node_aliases
 from pgs_web.trade.order.models import Order
 
 ORDER_ID = re.compile(rb'"order_id": ?"(\d+)"')
+FAR = datetime(2100, 1, 1, tzinfo=UTC)
 CODE = re.compile(rb'"code": ?"(\w+)"')
 
 
@@ -79,15 +80,34 @@ def find_missing(accepted: Sequence[int]) -> tuple[int, int]:
     return len(wanted) - told, rows - told
 
 
-def ages_of_rows(*, since: datetime) -> list[float]:
-    """Seconds from an order's acceptance, by Redis' clock, to its row's insertion, of all accepted since then."""
-    ages: list[float] = []
+def ages_by_node(*, since: datetime, until: datetime | None = None) -> dict[str, list[float]]:
+    """Seconds from an order's acceptance, by Redis' clock, to its row's insertion, of all accepted in between."""
+    return {
+        alias: [microseconds / 1e6 for (microseconds,) in rows]
+        for alias, rows in _ask_nodes(
+            "SELECT TIMESTAMPDIFF(MICROSECOND, accepted_at, created_at) FROM {table}"
+            " WHERE accepted_at >= %s AND accepted_at < %s",
+            [since, until or FAR],
+        )
+    }
+
+
+def seconds_until_written(*, accepted_until: datetime) -> float:
+    """From then to the row of the last of the orders that were accepted before; 0 when all had theirs."""
+    late = [
+        microseconds / 1e6
+        for _alias, rows in _ask_nodes(
+            "SELECT TIMESTAMPDIFF(MICROSECOND, %s, MAX(created_at)) FROM {table} WHERE accepted_at < %s",
+            [accepted_until, accepted_until],
+        )
+        for (microseconds,) in rows
+        if microseconds is not None
+    ]
+    return max(0.0, *late)
+
+
+def _ask_nodes(statement: str, values: Sequence[object]) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
     for alias in node_aliases():
         with connections[alias].cursor() as cursor:
-            cursor.execute(
-                f"SELECT TIMESTAMPDIFF(MICROSECOND, accepted_at, created_at) FROM {Order._meta.db_table}"
-                " WHERE accepted_at >= %s",
-                [since],
-            )
-            ages += [microseconds / 1e6 for (microseconds,) in cursor.fetchall()]
-    return ages
+            cursor.execute(statement.format(table=Order._meta.db_table), values)
+            yield alias, list(cursor.fetchall())

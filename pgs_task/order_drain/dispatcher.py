@@ -30,6 +30,8 @@ ROOM_IN_WIDTHS = 2
 IN_HAND = 3
 # A node that answers counts as slow when its orders wait so many times longer than those of the quickest.
 SLOWER_THAN_BEST = 4
+# Transactions that last as long as they may, which an order waits for at a node that keeps up: one in hand, and its own.
+IN_STEP = 2
 LOOK_SECONDS = 0.05
 ROOM_LOOK_SECONDS = 0.01
 
@@ -38,6 +40,8 @@ ROOM_LOOK_SECONDS = 0.01
 class Job:
     parts: Sequence[Part]
     result: "Future[Outcome[Part]]"
+    # Of its parts, those that a reader of fresh orders waits for.
+    fresh: int
 
 
 class NodeLane:
@@ -52,6 +56,7 @@ class NodeLane:
         )
         # Set by an outage, cleared by the first success after it.
         self.is_away = False
+        # Fresh orders that are submitted and not written.
         self.waiting = 0
         self._lock = threading.Lock()
         self._busy_since: float | None = None
@@ -69,12 +74,16 @@ class NodeLane:
     def is_alive(self) -> bool:
         return self._thread.is_alive()
 
-    def submit(self, parts: Sequence[Part]) -> "Future[Outcome[Part]]":
-        """A promise of what becomes of the parts."""
-        result: Future[Outcome[Part]] = Future()
-        self._add(len(parts))
-        self._jobs.put(Job(parts, result))
-        return result
+    def submit(self, parts: Sequence[Part], *, is_fresh: bool = True) -> "Future[Outcome[Part]]":
+        """A promise of what becomes of the parts.
+
+        What waited beside is none that others wait behind: counted with them, a node that catches up would look slow,
+        its fresh orders would go beside as well, and it would never have caught up.
+        """
+        job = Job(parts, Future(), len(parts) if is_fresh else 0)
+        self._add(job.fresh)
+        self._jobs.put(job)
+        return job.result
 
     @property
     def has_room(self) -> bool:
@@ -83,13 +92,22 @@ class NodeLane:
     @property
     def hangs(self) -> bool:
         """Whether the transaction in hand takes longer than anybody should wait."""
-        since = self._busy_since
-        return since is not None and time.monotonic() - since > settings.DRAIN_PATIENCE_SECONDS
+        return self._seconds_in_hand > settings.DRAIN_PATIENCE_SECONDS
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether its time is one that others can be compared with."""
+        return self.width.seconds > 0 and not self.is_away and not self.hangs
 
     @property
     def expected_seconds(self) -> float:
-        """How long what is submitted now takes, if it goes on as it went."""
-        return (1 + self.waiting / self.width.value) * self.width.seconds
+        """How long what is submitted now takes, if it goes on as it went, and as it goes just now."""
+        return (1 + self.waiting / self.width.value) * max(self.width.seconds, self._seconds_in_hand)
+
+    @property
+    def _seconds_in_hand(self) -> float:
+        since = self._busy_since
+        return 0.0 if since is None else time.monotonic() - since
 
     def _add(self, number: int) -> None:
         with self._lock:
@@ -130,7 +148,7 @@ class NodeLane:
                 jobs.append(job)
                 size += len(job.parts)
             else:
-                self._add(-len(job.parts))
+                self._add(-job.fresh)
         return False
 
     def _write(self, jobs: Sequence[Job]) -> None:
@@ -146,7 +164,7 @@ class NodeLane:
                 job.result.set_exception(error)
             return
         finally:
-            self._add(-sum(len(job.parts) for job in jobs))
+            self._add(-sum(job.fresh for job in jobs))
         for job in jobs:
             job.result.set_result(_share(outcome, job.parts))
 
@@ -226,10 +244,13 @@ class Dispatcher:
         if lane.is_away or lane.hangs:
             return True
         expected = lane.expected_seconds
-        if expected <= settings.DRAIN_PATIENCE_SECONDS:
+        # Who would have to wait for room there would bring the others no more than it takes.
+        bound = settings.DRAIN_TRANSACTION_SECONDS * (IN_STEP if lane.has_room else 1)
+        if expected <= bound:
             return False
         # When all are slow the machine or the load is to blame, and leaving orders for later would help nobody.
-        return expected > SLOWER_THAN_BEST * min(other.expected_seconds for other in self.lanes.values())
+        others = [other.expected_seconds for other in self.lanes.values() if other is not lane and other.is_measured]
+        return bool(others) and expected > SLOWER_THAN_BEST * min(others)
 
     def wait_for_room(self, reader: str, *, had_work: bool, until: Callable[[], bool]) -> int:
         """Waits until every node that isn't behind can take more, or `until`; how many orders to read then.
@@ -258,7 +279,7 @@ class Dispatcher:
         `patient_with` names the node that the caller serves alone: it is waited for, however long it takes.
         """
         promises = {
-            alias: self.lanes[alias].submit(of_node)
+            alias: self.lanes[alias].submit(of_node, is_fresh=alias != patient_with)
             for alias, of_node in parts.items()
             if alias == patient_with or not self.is_behind(alias)
         }
@@ -272,18 +293,28 @@ class Dispatcher:
     def _wait(
         self, alias: str, promise: "Future[Outcome[Part]]", parts: Sequence[Part], *, is_patient: bool
     ) -> Outcome[Part]:
+        began = time.monotonic()
         while True:
             wait_for([promise], timeout=LOOK_SECONDS)
             if promise.done():
                 return promise.result()
-            if not is_patient and self.lanes[alias].hangs:
+            if not is_patient and self._is_given_up(alias, promise, waited=time.monotonic() - began):
                 # What the lane writes of it after all is found written when it comes again.
                 promise.cancel()
-                return _put_off(parts, f"{alias} hangs")
+                return _put_off(parts, f"{alias} is behind")
             if not self.lanes[alias].is_alive() and not promise.done():
                 # Nobody will keep it. The process ends soon, and can't while somebody waits here.
                 promise.cancel()
                 return _put_off(parts, f"the lane of {alias} died")
+
+    def _is_given_up(self, alias: str, promise: "Future[Outcome[Part]]", *, waited: float) -> bool:
+        """Whether who waits for a promise should go on without it: nobody's fresh orders wait behind a slow node."""
+        if self.lanes[alias].hangs:
+            return True
+        if waited <= IN_STEP * settings.DRAIN_TRANSACTION_SECONDS or not self.is_behind(alias):
+            return False
+        # What the lane hasn't begun costs little elsewhere; what it is writing would be handled twice.
+        return promise.cancel() or waited > settings.DRAIN_PATIENCE_SECONDS
 
 
 def _put_off(parts: Sequence[Part], reason: str) -> Outcome[Part]:

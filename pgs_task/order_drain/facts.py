@@ -88,7 +88,7 @@ class EntryFacts:
 
 
 def read_facts(fields: Mapping[str, bytes]) -> EntryFacts:
-    """The orders of an entry that are still to be written, checked."""
+    """The orders of an entry that are still to be written, checked; raises LaterVersion."""
     entry = read_entry(fields)
     facts = EntryFacts([], [])
     nodes = slot_map()

@@ -155,7 +155,8 @@ def streams_of(partition: int) -> list[str]:
 def read_open_orders(partition: int) -> set[int]:
     """Ids of all orders in the streams of the partition, acknowledged ones that aren't trimmed among them; costs them.
 
-    An order that moves on meanwhile is found where it was or where it went.
+    An order that moves on meanwhile is found where it was or where it went. Raises LaterVersion: whoever counts has to
+    be as new as what appends.
     """
     found: set[int] = set()
     for stream in streams_of(partition):

@@ -13,13 +13,14 @@ from pgs_task.order_drain.facts import EntryFacts, OrderFacts, UnfitOrder, read_
 from pgs_task.order_drain.persisting import PersistReport, WriteParts, persist_orders
 from pgs_task.order_drain.rejecting import reject_order, reject_unfit, why_refused
 from pgs_task.order_drain.scripts import EntryVerdict
+from pgs_web.trade.intake.documents import LaterVersion
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass
 class BatchVerdict:
-    """Verdicts by entry id; `unread` are entries that our own mistakes keep us from reading, with the reason."""
+    """Verdicts by entry id; `unread` are entries that our own mistakes, or our age, keep us from reading, and why."""
 
     verdicts: dict[str, EntryVerdict] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
@@ -36,6 +37,10 @@ def write_entries(entries: Sequence[Entry], *, partition: int, write: WriteParts
     for entry in entries:
         try:
             contents[entry.id] = read_facts(entry.fields)
+        except LaterVersion as error:
+            # Receivers are newer than this drain: a drain of their age takes it, claims it from us when it comes.
+            log.error("entry_of_later_version", partition=partition, entry=entry.id, reason=str(error))
+            batch.unread[entry.id] = str(error)
         except Exception as error:
             # Ours, not the entry's: what was promised to shoppers stays, and no neighbour waits for it.
             log.exception("entry_not_read", partition=partition, entry=entry.id)

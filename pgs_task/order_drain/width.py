@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 # Of the smoothed time a transaction takes, what the newest one counts.
 NEWEST = 0.3
+# A slow transaction is blamed on the width when it was at least the width's part by this number.
+BLAMED = 2
 # The first width, in the least ones: a node that can't take it says so with its first transaction.
 FIRST = 8
 
@@ -19,7 +21,7 @@ class Width:
     most: int
     target_seconds: float
     value: int = field(init=False)
-    # Smoothed; of the transactions that succeeded.
+    # Smoothed; of the transactions that succeeded, 0 when none was for a while.
     seconds: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
@@ -31,8 +33,9 @@ class Width:
         """A transaction of so many orders took so long."""
         self.seconds = seconds if not self.seconds else self.seconds + NEWEST * (seconds - self.seconds)
         if seconds > self.target_seconds:
-            # Down from what was really written: a slow transaction of a few orders says much about a width of many.
-            self.value = max(self.least, min(self.value, orders) // 2)
+            # A narrow one that is slow blames the node, not the width: narrower ones would each wait as long, for fewer.
+            if orders >= self.value / BLAMED:
+                self.value = max(self.least, self.value // 2)
         elif orders >= self.value:
             self.value = min(self.most, self.value + self.least)
 
@@ -41,5 +44,5 @@ class Width:
         self.value = max(self.least, self.value // 2)
 
     def note_idle(self) -> None:
-        """Nobody asked anything of the node for a while: what is known of its slowness grows old."""
-        self.seconds /= 2
+        """Nobody asked anything of the node for a while: what was known of its slowness says nothing of now."""
+        self.seconds = 0.0

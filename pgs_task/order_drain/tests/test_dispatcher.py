@@ -195,6 +195,114 @@ def test_a_slow_node_is_left_behind_and_all_slow_ones_are_not(nodes, lanes):
     assert [lanes.is_behind(alias) for alias in "abc"] == [False, False, False]
 
 
+def resting(**seconds: float) -> Dispatcher:
+    """Lanes that write nothing, and know how long a full transaction of each takes."""
+    dispatcher = Dispatcher(["a", "b", "c"])
+    for alias, one in seconds.items():
+        width = dispatcher.lanes[alias].width
+        for _ in range(40):
+            width.note_success(orders=width.value, seconds=one)
+    return dispatcher
+
+
+def test_who_has_no_room_and_is_slow_is_behind():
+    lanes = resting(a=0.01, b=0.01, c=0.1)
+    lanes.lanes["c"].submit(make_parts(1999))
+    assert not lanes.is_behind("c")
+    lanes.lanes["c"].submit(make_parts(1, first=2000))
+    assert not lanes.lanes["c"].has_room
+    assert lanes.is_behind("c")
+    # All as slow: the machine is to blame.
+    assert not any(resting(a=0.2, b=0.2, c=0.6).is_behind(alias) for alias in "abc")
+
+
+def test_who_is_idle_or_away_is_no_measure_for_the_others():
+    lanes = resting(a=0.01, b=0.6, c=0.01)
+    assert lanes.is_behind("b")
+    lanes.lanes["a"].is_away = True
+    assert lanes.is_behind("b")
+    lanes.lanes["c"].width.note_idle()
+    assert not lanes.is_behind("b")
+
+
+def test_a_node_that_catches_up_is_not_behind():
+    lanes = resting(a=0.01, b=0.01, c=0.2)
+    lanes.lanes["c"].submit(make_parts(3000), is_fresh=False)
+    assert not lanes.is_behind("c")
+    # The negative control: counted with the fresh ones, they would send these beside for ever.
+    lanes.lanes["c"].submit(make_parts(3000))
+    assert lanes.is_behind("c")
+
+
+def test_what_a_slow_node_is_writing_is_waited_for_longer_than_what_it_has_not_begun(settings):
+    lanes = resting(a=0.01, b=0.01, c=1.0)
+    waiting, writing = (lanes.lanes["c"].submit(make_parts(1)) for _ in range(2))
+    writing.set_running_or_notify_cancel()
+    assert not lanes._is_given_up("c", waiting, waited=0.4)
+    assert lanes._is_given_up("c", waiting, waited=0.6)
+    assert waiting.cancelled()
+    assert not lanes._is_given_up("c", writing, waited=settings.DRAIN_PATIENCE_SECONDS - 0.1)
+    # However short each of its transactions is: after some seconds others take the reader's entries for a dead one's.
+    assert lanes._is_given_up("c", writing, waited=settings.DRAIN_PATIENCE_SECONDS + 0.1)
+    lanes = resting(a=1.0, b=1.0, c=1.0)
+    promise = lanes.lanes["c"].submit(make_parts(1))
+    assert not lanes._is_given_up("c", promise, waited=60)
+
+
+class Readers:
+    """Sixteen that read and write as a drain does; `rounds` says how often each has."""
+
+    def __init__(self, lanes: Dispatcher) -> None:
+        self.lanes = lanes
+        self.rounds = [0] * 16
+        self.over = threading.Event()
+        self.threads = [threading.Thread(target=self._read, args=(number,), daemon=True) for number in range(16)]
+        for thread in self.threads:
+            thread.start()
+
+    def _read(self, number: int) -> None:
+        while not self.over.is_set():
+            self.lanes.wait_for_room(str(number), had_work=True, until=self.over.is_set)
+            self.lanes.write({alias: make_parts(128, first=1000 * number) for alias in "abc"})
+            self.rounds[number] += 1
+
+    def end(self, nodes: Nodes) -> None:
+        self.over.set()
+        nodes.frozen.pop("c").set()
+        for thread in self.threads:
+            thread.join(30)
+
+
+@pytest.fixture(params=[0.4, 1.2])
+def held(request, nodes: Nodes, settings) -> Iterator[Dispatcher]:
+    """Of the time that a transaction may take, c took so much, and is held in one; none is silent for too long."""
+    settings.DRAIN_PATIENCE_SECONDS, settings.DRAIN_TRANSACTION_SECONDS = 600, 0.02
+    nodes.frozen["c"] = threading.Event()
+    with resting(a=0.001, b=0.001, c=0.02 * request.param) as lanes:
+        yield lanes
+
+
+def test_a_node_that_is_only_slow_holds_nobody_elses_orders(nodes, held):
+    readers = Readers(held)
+    # The others' parts are in c's hand: eight at most make a transaction of a thousand.
+    wait_for(lambda: all(sum(nodes.transactions[alias]) >= 8 * 20 * 128 for alias in "ab"))
+    assert nodes.transactions["c"] == []
+    readers.end(nodes)
+
+
+def test_by_its_silence_alone_a_slow_node_would_hold_all(nodes, held, monkeypatch):
+    """The negative control of the test above."""
+    monkeypatch.setattr(Dispatcher, "is_behind", lambda self, alias: self.lanes[alias].hangs)
+    readers = Readers(held)
+    wait_for(lambda: not held.lanes["c"].has_room)
+    looks: list[bool] = []
+    held.wait_for_room("late", had_work=True, until=lambda: looks.append(True) or len(looks) > 20)
+    # Room came from nowhere, and nobody went on.
+    assert len(looks) == 21
+    assert sum(readers.rounds) == 0
+    readers.end(nodes)
+
+
 def test_readers_wait_for_room(nodes, lanes):
     nodes.frozen["a"] = threading.Event()
     lane = lanes.lanes["a"]

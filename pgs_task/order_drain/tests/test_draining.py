@@ -2,6 +2,8 @@
 
 import json
 import threading
+import time
+from collections.abc import Callable
 from io import StringIO
 
 import msgspec
@@ -14,7 +16,7 @@ from pgs_data.redis.connections import RedisUnavailable, ledger
 from pgs_data.redis.partitions import partition_of
 from pgs_data.sharding.slots import node_aliases
 from pgs_task.order_drain import persisting, queue, service
-from pgs_task.order_drain.loops import drain_until
+from pgs_task.order_drain.loops import DrainReport, drain_until
 from pgs_task.order_drain.queue import OrderQueue, trim_intake
 from pgs_task.order_drain.scripts import Counted, EntryVerdict, ack_entries
 from pgs_task.order_drain.tests.making import (
@@ -24,9 +26,11 @@ from pgs_task.order_drain.tests.making import (
     later,
     pending,
 )
+from pgs_task.reconciliation.checks.events import streams_keep_what_is_open
 from pgs_web.trade.group.models import Group, Seat
 from pgs_web.trade.group.states import GroupState, SeatState
-from pgs_web.trade.intake.keys import flow_key, intake_key, set_aside_key
+from pgs_web.trade.intake import documents
+from pgs_web.trade.intake.keys import INTAKE_GROUP, flow_key, intake_key, set_aside_key
 from pgs_web.trade.intake.tests.making import admit, documents_of, make_admission, stream_of
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.states import OrderState
@@ -149,7 +153,7 @@ def test_garbage_does_not_hold_up_its_neighbours():
     assert pending(activity) == 0
 
 
-@pytest.mark.parametrize("changes", [{"quantity": 2}, {"version": 9}])
+@pytest.mark.parametrize("changes", [{"quantity": 2}, {"version": 0}])
 def test_a_poisoned_order_is_rejected_and_its_units_go_back(changes):
     activity = make_sale(stock=4)
     admit(*(make_admission(activity, member_id=member) for member in (1, 2, 3)))
@@ -164,6 +168,26 @@ def test_a_poisoned_order_is_rejected_and_its_units_go_back(changes):
     assert hold.state is HoldState.REJECTED
     assert hold.reason == ("contradictory" if "quantity" in changes else "unreadable")
     assert not Order.objects.filter(pk=poisoned.id).exists()
+
+
+def test_what_a_newer_receiver_appended_stays_until_a_newer_drain_comes(monkeypatch):
+    activity = make_sale(stock=9)
+    admit(*(make_admission(activity, member_id=member) for member in (1, 2, 4)))
+    client, stream = ledger(partition_of(activity.pk)), intake_key(partition_of(activity.pk))
+    ((entry, fields),) = stream_of(activity)
+    client.delete(stream)
+    client.xadd(stream, {**fields, b"version": b"3"}, id=entry)
+    admit(make_admission(activity, member_id=3))
+    old = drain(activity)
+    assert (old.persisted, old.rejected) == (1, 0)
+    assert old.put_off
+    assert read_stock(activity.pk).lock == 4
+    assert pending(activity) == 1
+    (offence,) = streams_keep_what_is_open.find_offenders()
+    assert "older than a receiver" in offence
+    monkeypatch.setattr(documents, "BATCH_VERSION", 3)
+    assert drain(activity, claim_idle_ms=1).persisted == 3
+    assert counters(activity) == {"accepted": 4, "persisted": 4, "rejected": 0, "foreign": 0}
 
 
 def test_one_poisoned_order_of_a_batch_goes_alone():
@@ -289,36 +313,70 @@ def test_command_refuses_wrong_partitions(partitions):
         call("drain_orders", "--once", f"--partitions={partitions}")
 
 
+class Running:
+    """A drain of all partitions in a thread of its own, from its making to `stop`, which returns what it did."""
+
+    def __init__(self) -> None:
+        self.over = threading.Event()
+        self.reports: list[DrainReport] = []
+        self.thread = threading.Thread(
+            target=lambda: self.reports.append(drain_until(self.over, partitions=range(16))), daemon=True
+        )
+        self.thread.start()
+
+    def stop(self) -> DrainReport:
+        self.over.set()
+        self.thread.join(timeout=60)
+        (report,) = self.reports
+        return report
+
+
+def wait_for(what: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 @pytest.mark.slow
-def test_lanes_write_all_partitions_until_they_are_stopped():
-    activities = [make_sale(stock=100, member_limit=2) for _ in range(4)]
-    for activity in activities:
-        admit(*(make_admission(activity, member_id=member * 7) for member in range(1, 61)))
-    stop = threading.Event()
-    reports = []
-    drains = [
-        threading.Thread(target=lambda: reports.append(drain_until(stop, partitions=range(16)))) for _ in range(2)
-    ]
-    for one in drains:
-        one.start()
-    late = threading.Event()
-    while not late.wait(0.05) and count_orders() < 240:
-        pass
-    for activity in activities:
-        admit(*(make_admission(activity, member_id=member * 7) for member in range(61, 81)))
-    while not late.wait(0.05) and count_orders() < 320:
-        pass
-    stop.set()
-    for one in drains:
-        one.join(timeout=30)
-    assert sum(report.persisted for report in reports) == 320
-    assert count_orders() == 320
+def test_drains_come_and_go_while_orders_do():
+    activities = [make_sale(stock=200) for _ in range(4)]
+    partitions = {partition_of(activity.pk) for activity in activities}
+    admitted = 0
+
+    def let_in() -> None:
+        nonlocal admitted
+        # An entry each: whoever asks gets some.
+        for activity in activities:
+            admit(make_admission(activity, member_id=7 * (admitted // 4 + 1)))
+            admitted += 1
+
+    def asking() -> set[int]:
+        """How many drains read each of the partitions."""
+        return {len(ledger().xinfo_consumers(intake_key(partition), INTAKE_GROUP)) for partition in partitions}
+
+    let_in()
+    first = Running()
+    wait_for(lambda: count_orders() == admitted)
+    second = Running()
+    while asking() != {2}:
+        let_in()
+        wait_for(lambda: count_orders() == admitted)
+    of_first = first.stop()
+    assert asking() == {1}
+    for _ in range(5):
+        let_in()
+    wait_for(lambda: count_orders() == admitted)
+    of_second = second.stop()
+    assert of_first.persisted >= 4
+    assert of_second.persisted >= 20
+    assert of_first.persisted + of_second.persisted == admitted
+    assert count_orders() == admitted
     for activity in activities:
         counted = counters(activity)
         assert counted["persisted"] == counted["accepted"]
         assert pending(activity) == 0
-    names = {consumer["name"] for consumer in ledger().xinfo_consumers(intake_key(0), "drain")}
-    assert names == set()
+    assert asking() == {0}
 
 
 def test_a_drain_has_its_own_name():

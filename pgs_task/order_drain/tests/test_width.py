@@ -39,12 +39,22 @@ def test_it_stays_within_its_bounds():
     assert width.value == 50
 
 
-def test_a_slow_transaction_halves_what_was_really_written():
+@pytest.mark.parametrize(("orders", "then"), [(1000, 500), (1250, 500), (500, 500), (499, 1000), (3, 1000)])
+def test_a_slow_transaction_halves_the_width_unless_it_was_too_narrow_to_be_blamed_on_it(orders, then):
     width = make_width()
-    for _ in range(20):
+    while width.value < width.most:
         width.note_success(orders=width.value, seconds=0.01)
-    width.note_success(orders=300, seconds=0.3)
-    assert width.value == 150
+    width.note_success(orders=orders, seconds=0.26)
+    assert width.value == then
+    assert width.seconds > 0.01
+
+
+def test_what_was_known_before_a_pause_says_nothing_after_it():
+    width = make_width()
+    width.note_success(orders=10, seconds=5)
+    width.note_idle()
+    width.note_success(orders=10, seconds=0.1)
+    assert width.seconds == 0.1
 
 
 def test_a_failure_halves_it():

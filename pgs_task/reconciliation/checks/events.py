@@ -22,6 +22,7 @@ from pgs_web.trade.group.admitted import read_packed_groups
 from pgs_web.trade.group.models import Group, Seat
 from pgs_web.trade.group.packed import PackedGroup
 from pgs_web.trade.group.states import ACTIVE_SEATS, GroupState, SeatState
+from pgs_web.trade.intake.documents import LaterVersion
 from pgs_web.trade.intake.keys import flow_key
 from pgs_web.trade.order.models import Order
 from pgs_web.trade.order.states import LOCKED, SOLD, OrderState
@@ -235,7 +236,11 @@ def streams_keep_what_is_open() -> Iterator[str]:
             continue
         # An entry may hold many orders: only now is it worth to read them. What is done meanwhile counts as done, what
         # comes meanwhile wasn't accepted before.
-        left = len(read_open_orders(partition))
+        try:
+            left = len(read_open_orders(partition))
+        except LaterVersion as error:
+            yield f"partition {partition} can't be judged by this program, which is older than a receiver: {error}"
+            continue
         _accepted, persisted, rejected = _flow(partition)
         if accepted - left > persisted + rejected:
             lost = accepted - left - persisted - rejected

@@ -18,6 +18,7 @@ from pgs_data.ids.texts import read_id
 from pgs_web.trade.stock.terms import OwnTerms
 
 VERSION = 1
+BATCH_VERSION = 2
 ALONE, OPENED = "A", "O"
 VALUES_AN_ORDER, OTHER_VALUES_AN_ORDER = 8, 2
 
@@ -60,6 +61,10 @@ class UnreadableDocument(ValueError):
     """The bytes are no order document of a version that this program knows; the text says why."""
 
 
+class LaterVersion(ValueError):
+    """An entry that a newer program appended: only a newer one can read it, and what it promises is kept until then."""
+
+
 class BatchFacts(NamedTuple):
     """Facts of an activity as the script appends them, all texts."""
 
@@ -100,7 +105,10 @@ _plain_decoder = msgspec.msgpack.Decoder(list[Any])
 
 
 def read_entry(fields: Mapping[str, bytes]) -> EntryDocuments:
-    """The orders of an entry, whichever version of the intake appended it; raises nothing, whatever the bytes are."""
+    """The orders of an entry, whatever the bytes are; raises LaterVersion, and nothing else."""
+    version = fields.get("version", b"")
+    if version.isdigit() and int(version) > BATCH_VERSION:
+        raise LaterVersion(f"version {int(version)} of a batch is not known here")
     if "orders" in fields:
         return _read_batch(fields)
     packed = fields.get("d")
@@ -109,6 +117,9 @@ def read_entry(fields: Mapping[str, bytes]) -> EntryDocuments:
     try:
         return EntryDocuments([read_document(packed)], [])
     except UnreadableDocument as error:
+        version = _version_of(packed)
+        if version > VERSION:
+            raise LaterVersion(f"version {version} of a document is not known here") from error
         return EntryDocuments([], [UnreadableOrder(str(error), *(read_order_of(packed) or ()))])
 
 
@@ -120,8 +131,8 @@ def _read_batch(fields: Mapping[str, bytes]) -> EntryDocuments:
         verdicts = fields["verdicts"].decode("ascii").split(";")
         facts = {values[0]: BatchFacts(*values) for values in _plain_decoder.decode(fields["facts"])}
         at = int(fields["at"])
-        if fields["version"] != b"2" or not len(rows) == len(others) == len(verdicts):
-            raise UnreadableDocument("of a later version, or its parts don't fit together")
+        if int(fields["version"]) != BATCH_VERSION or not len(rows) == len(others) == len(verdicts):
+            raise UnreadableDocument("of no version, or its parts don't fit together")
     except (msgspec.DecodeError, RecursionError, ValueError, TypeError, KeyError, IndexError) as error:
         detail = f"{type(error).__name__}: {error}"
         return EntryDocuments([], [_unreadable(row, detail) for row in rows] or [UnreadableOrder(detail)])
@@ -206,6 +217,15 @@ def read_document(packed: bytes) -> OrderDocument:
     if document.version != VERSION:
         raise UnreadableDocument(f"version {document.version} is not known here")
     return document
+
+
+def _version_of(packed: bytes) -> int:
+    """0 when it says none."""
+    try:
+        version = _plain_decoder.decode(packed)[0]
+    except (msgspec.DecodeError, RecursionError, IndexError):
+        return 0
+    return version if type(version) is int else 0
 
 
 def read_order_of(packed: bytes) -> tuple[int, int] | None:

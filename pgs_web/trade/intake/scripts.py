@@ -105,6 +105,7 @@ def admit_orders_command(partition: int, orders: Sequence[Admission]) -> Command
             "orders": pack(judged),
             "rest": pack(passed_on),
             "ceiling": settings.INTAKE_BACKLOG_CEILING,
+            "unwritten": settings.INTAKE_UNWRITTEN_CEILING,
             "spreads": _spreads_of(orders) if settings.LEDGER_SPREAD else "",
         },
     )

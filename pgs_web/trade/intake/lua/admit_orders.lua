@@ -6,7 +6,9 @@
 --               group id to open, address id, period of the group; all but the quantity are texts, empty where there is
 --               none; without any group id the order is bought alone
 -- ARGV rest     flat msgpack list, two values an order: idempotency key, trace id; only passed on
--- ARGV ceiling  waiting orders of the partition beyond which no more come in
+-- ARGV ceiling  orders of the partition that wait in its stream, beyond which no more come in
+-- ARGV unwritten  orders of the partition that are accepted and not written down, those that wait for a node among them,
+--               beyond which no more come in
 -- ARGV spreads  msgpack list activity id, number of its buckets, …, as texts, of those that the caller knows to be spread;
 --               else empty
 -- DERIVES activity:<activity>  hash of facts
@@ -132,7 +134,8 @@ local written_down = (tonumber(counters[2]) or 0) + (tonumber(counters[3]) or 0)
 -- Orders whose node is away are no longer ahead of anybody.
 local passed = written_down + (tonumber(counters[4]) or 0)
 local rate = math.max(tonumber(counters[5]) or FIRST_RATE, 1)
-local last_ticket = written_down + tonumber(ceiling)
+-- Nor do they keep those of other nodes out, until they are so many that memory is at stake.
+local last_ticket = math.min(passed + tonumber(ceiling), written_down + tonumber(unwritten))
 local ticket = accepted
 
 local seat

@@ -364,6 +364,29 @@ def test_states_of_a_scheduled_activity_open_by_the_window_alone():
     assert activity.state == ActivityState.SCHEDULED
 
 
+@pytest.mark.parametrize(
+    ("flow", "let_in"),
+    [
+        # Five are in: at the ceiling of the stream, whatever waits beside.
+        ({"accepted": 5}, 0),
+        ({"accepted": 5, "persisted": 1, "rejected": 1}, 2),
+        ({"accepted": 5, "later": 3}, 3),
+        ({"accepted": 9, "later": 6}, 1),
+        ({"accepted": 9, "later": 9}, 1),
+        ({"accepted": 10, "later": 10}, 0),
+        ({"accepted": 12, "persisted": 1, "later": 9}, 0),
+        ({"accepted": 12, "persisted": 4, "later": 7}, 2),
+    ],
+)
+def test_who_waits_for_a_node_keeps_nobody_out_until_they_are_too_many(settings, flow, let_in):
+    activity = make_sale(stock=100)
+    settings.INTAKE_BACKLOG_CEILING, settings.INTAKE_UNWRITTEN_CEILING = 5, 10
+    partition = partition_of(activity.pk)
+    ledger(partition).hset(flow_key(partition), mapping=flow)
+    found = word(*(make_admission(activity, member_id=member) for member in range(1, 7)))
+    assert found == [AdmitReply.ADMITTED] * let_in + [AdmitReply.BACKLOG] * (6 - let_in)
+
+
 def test_a_full_backlog_lets_nobody_new_in(settings):
     activity = make_sale(stock=100)
     partition = partition_of(activity.pk)

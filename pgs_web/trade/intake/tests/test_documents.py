@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 
 from pgs_data.lua.blobs import pack
-from pgs_web.trade.intake.documents import VERSION, OrderDocument, UnreadableOrder, read_entry
+from pgs_web.trade.intake.documents import VERSION, LaterVersion, OrderDocument, UnreadableOrder, read_entry
 from pgs_web.trade.intake.tests.making import admit, documents_of, make_admission, stream_of
 from pgs_web.trade.order.wishes import OnLatePayment, OnLostSeat, Wishes
 from pgs_web.trade.stock.holds import Hold
@@ -60,7 +60,7 @@ def test_a_document_without_its_later_fields():
         ({"something": b"else"}, (None, None)),
         ({"d": b""}, (None, None)),
         ({"d": b"\xc1garbage"}, (None, None)),
-        ({"d": pack([VERSION + 1, "100", "5", "of the future"])}, (5, 100)),
+        ({"d": pack([0, "100", "5", "of no version"])}, (5, 100)),
         ({"d": pack([VERSION, "100", "5"])}, (5, 100)),
         ({"d": pack([VERSION, "x", "y", "z"])}, (None, None)),
         ({"d": b"\x91" * 100_000}, (None, None)),
@@ -116,7 +116,9 @@ ADMITTED_AND_REFUSED = [(5, 100), (5, 101), (5, 102), (5, 103)]
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"version": b"3"}, ADMITTED_AND_REFUSED),
+        ({"version": b"1"}, ADMITTED_AND_REFUSED),
+        ({"version": b"x"}, ADMITTED_AND_REFUSED),
+        ({"version": b"-3"}, ADMITTED_AND_REFUSED),
         ({"verdicts": b"O;A"}, ADMITTED_AND_REFUSED),
         ({"verdicts": b"\xff;;;A"}, ADMITTED_AND_REFUSED),
         ({"at": b"now"}, ADMITTED_AND_REFUSED),
@@ -136,6 +138,21 @@ def test_a_batch_that_nobody_understands_is_named_order_by_order(changes, named)
     found = read_entry(batch(**changes))
     assert [(order.activity_id, order.order_id) for order in found.unreadable] == named
     assert len(found.documents) == (3 - len(named) if len(named) < 4 and named[0][0] else 0)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        batch(version=b"3"),
+        # Whatever else it holds then.
+        {"version": b"10", "packed": b"\xc1"},
+        {"d": pack([VERSION + 1, "100", "5", "of the future"])},
+        {"d": pack([VERSION + 1, *VALUES[1:], "more"])},
+    ],
+)
+def test_what_a_later_version_appended_is_for_others_to_judge(fields):
+    with pytest.raises(LaterVersion):
+        read_entry(fields)
 
 
 @pytest.mark.django_db(databases="__all__")
