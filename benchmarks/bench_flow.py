@@ -36,7 +36,9 @@ def main() -> None:
             _tell_outage(report, run, options.down)
         if options.kill:
             report.say(f"{options.kill_rate:,.0f} orders a second while {', '.join(options.kill)} die by SIGKILL")
-            _tell_killed(report, run.drive(rate=options.kill_rate, seconds=options.kill_seconds, kill=options.kill), run)
+            _tell_killed(
+                report, run.drive(rate=options.kill_rate, seconds=options.kill_seconds, kill=options.kill), run
+            )
         run.come_to_rest()
         _tell_rows(report, run)
         report.check_invariants(shop)
@@ -141,7 +143,7 @@ def _read_options() -> Namespace:
         "--kill",
         type=lambda text: [name for name in text.split(",") if name],
         default=["web", "drain", "ledger", "node1", "default"],
-        help="who dies by SIGKILL in a load of its own, in turn: web,drain,ledger,default,node0,node1,node2; '' for none",
+        help="who dies by SIGKILL in a load of its own, in turn, of web,drain,ledger,default,node0,node1,node2; '': nobody",
     )
     parser.add_argument("--kill-rate", type=float, default=1000, help="orders a second meanwhile; default 1000")
     parser.add_argument("--kill-seconds", type=float, default=40, help="default 40")

@@ -47,9 +47,7 @@ class FlowRun:
         self.accepted += self.acceptances.order_ids
         self._wait_for_drain()
 
-    def drive(
-        self, *, rate: float, seconds: float, kill: Sequence[str] = (), outage: Outage | None = None
-    ) -> Load:
+    def drive(self, *, rate: float, seconds: float, kill: Sequence[str] = (), outage: Outage | None = None) -> Load:
         """The measured load; `watch` and `acceptances` hold what came of it. Those in `kill` die by SIGKILL on the way,
         one after the other at even distances, and are started again; the `outage` is in its middle."""
         self.acceptances = Acceptances()

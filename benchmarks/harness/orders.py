@@ -106,7 +106,7 @@ def seconds_until_written(*, accepted_until: datetime) -> float:
     return max(0.0, *late)
 
 
-def _ask_nodes(statement: str, values: Sequence[object]) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
+def _ask_nodes(statement: str, values: Sequence[datetime]) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
     for alias in node_aliases():
         with connections[alias].cursor() as cursor:
             cursor.execute(statement.format(table=Order._meta.db_table), values)

@@ -26,9 +26,9 @@ LEDGER_REPLICAS_AWAITED: int = env.int("LEDGER_REPLICAS_AWAITED", default=0)
 # Orders of a partition that wait in its stream to be written down; beyond it new ones are told to come back (503), so
 # that who is in doesn't wait for hours.
 INTAKE_BACKLOG_CEILING: int = env.int("INTAKE_BACKLOG_CEILING", default=200_000)
-# The same for all orders of a partition that are accepted and not written down, those that wait for a node that is away
-# among them: they are ahead of nobody, but the ledger's memory is bounded, at about 1 KB an order that waits. By default
-# what ten thousand a second leave behind while one node of three is away for four minutes.
+# The same for all orders of a partition that are accepted and not written down, those that wait for a node among them:
+# they are ahead of nobody, but the ledger's memory is bounded, at about 1 KB an order that waits. By default what ten
+# thousand a second leave behind while one node of three is away for four minutes.
 INTAKE_UNWRITTEN_CEILING: int = env.int("INTAKE_UNWRITTEN_CEILING", default=5 * INTAKE_BACKLOG_CEILING)
 
 # What Redis has of an activity that is over is archived when nothing of it has moved for so long: seven days. Four at

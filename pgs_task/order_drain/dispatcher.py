@@ -30,7 +30,7 @@ ROOM_IN_WIDTHS = 2
 IN_HAND = 3
 # A node that answers counts as slow when its orders wait so many times longer than those of the quickest.
 SLOWER_THAN_BEST = 4
-# Transactions that last as long as they may, which an order waits for at a node that keeps up: one in hand, and its own.
+# At a node that keeps up an order waits for so many transactions, as long as they may be: one in hand, and its own.
 IN_STEP = 2
 LOOK_SECONDS = 0.05
 ROOM_LOOK_SECONDS = 0.01

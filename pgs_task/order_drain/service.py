@@ -38,8 +38,8 @@ def write_entries(entries: Sequence[Entry], *, partition: int, write: WriteParts
         try:
             contents[entry.id] = read_facts(entry.fields)
         except LaterVersion as error:
-            # Receivers are newer than this drain: a drain of their age takes it, claims it from us when it comes.
-            log.error("entry_of_later_version", partition=partition, entry=entry.id, reason=str(error))
+            # Receivers are newer than this drain: it stays pending until a drain of their age claims it.
+            log.exception("entry_of_later_version", partition=partition, entry=entry.id)
             batch.unread[entry.id] = str(error)
         except Exception as error:
             # Ours, not the entry's: what was promised to shoppers stays, and no neighbour waits for it.

@@ -33,7 +33,7 @@ class Width:
         """A transaction of so many orders took so long."""
         self.seconds = seconds if not self.seconds else self.seconds + NEWEST * (seconds - self.seconds)
         if seconds > self.target_seconds:
-            # A narrow one that is slow blames the node, not the width: narrower ones would each wait as long, for fewer.
+            # A narrow one that is slow blames the node, not the width: narrower ones would wait as long, for fewer.
             if orders >= self.value / BLAMED:
                 self.value = max(self.least, self.value // 2)
         elif orders >= self.value:

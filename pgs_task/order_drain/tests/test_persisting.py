@@ -15,7 +15,7 @@ from pgs_task.order_drain.persisting import persist_orders
 from pgs_task.order_drain.tests.making import MEMBERS_ON_THREE_NODES, facts_in_stream
 from pgs_web.trade.group.models import Group, GroupLog, Seat
 from pgs_web.trade.group.states import GroupState, SeatState
-from pgs_web.trade.intake.documents import OrderDocument
+from pgs_web.trade.intake.documents import LaterVersion, OrderDocument
 from pgs_web.trade.intake.tests.making import admit, documents_of, make_admission
 from pgs_web.trade.order.models import Order, OrderLog, OrderMode
 from pgs_web.trade.order.states import OrderState
@@ -274,9 +274,11 @@ def test_documents_that_are_none(packed):
     assert [one.reason for one in facts.unfit] == [RejectReason.UNREADABLE]
 
 
-def test_documents_of_a_later_version_are_not_guessed_at():
+def test_documents_of_another_version_are_not_guessed_at():
     good = document()
-    facts = read_packed(msgspec.msgpack.encode(msgspec.structs.replace(good, version=2)))
+    with pytest.raises(LaterVersion):
+        read_packed(msgspec.msgpack.encode(msgspec.structs.replace(good, version=2)))
+    facts = read_packed(msgspec.msgpack.encode(msgspec.structs.replace(good, version=0)))
     assert not facts.fit
     ((reason, order_id),) = [(one.reason, one.order_id) for one in facts.unfit]
     assert (reason, order_id) == (RejectReason.UNREADABLE, int(good.order_id))

@@ -117,9 +117,8 @@ def read_entry(fields: Mapping[str, bytes]) -> EntryDocuments:
     try:
         return EntryDocuments([read_document(packed)], [])
     except UnreadableDocument as error:
-        version = _version_of(packed)
-        if version > VERSION:
-            raise LaterVersion(f"version {version} of a document is not known here") from error
+        if _version_of(packed) > VERSION:
+            raise LaterVersion(f"version {_version_of(packed)} of a document is not known here") from error
         return EntryDocuments([], [UnreadableOrder(str(error), *(read_order_of(packed) or ()))])
 
 
