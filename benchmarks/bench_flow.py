@@ -143,7 +143,7 @@ def _read_options() -> Namespace:
         "--kill",
         type=lambda text: [name for name in text.split(",") if name],
         default=["web", "drain", "ledger", "node1", "default"],
-        help="who dies by SIGKILL in a load of its own, in turn, of web,drain,ledger,default,node0,node1,node2; '': nobody",
+        help="who dies by SIGKILL in a second load, in turn: of web,drain,ledger,default,node0,node1,node2; '': nobody",
     )
     parser.add_argument("--kill-rate", type=float, default=1000, help="orders a second meanwhile; default 1000")
     parser.add_argument("--kill-seconds", type=float, default=40, help="default 40")

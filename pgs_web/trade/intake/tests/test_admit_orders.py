@@ -367,13 +367,10 @@ def test_states_of_a_scheduled_activity_open_by_the_window_alone():
 @pytest.mark.parametrize(
     ("flow", "let_in"),
     [
-        # Five are in: at the ceiling of the stream, whatever waits beside.
         ({"accepted": 5}, 0),
         ({"accepted": 5, "persisted": 1, "rejected": 1}, 2),
-        ({"accepted": 5, "later": 3}, 3),
         ({"accepted": 9, "later": 6}, 1),
         ({"accepted": 9, "later": 9}, 1),
-        ({"accepted": 10, "later": 10}, 0),
         ({"accepted": 12, "persisted": 1, "later": 9}, 0),
         ({"accepted": 12, "persisted": 4, "later": 7}, 2),
     ],
