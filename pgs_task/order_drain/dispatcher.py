@@ -28,7 +28,7 @@ PROBE_SECONDS = 1.0
 ROOM_IN_WIDTHS = 2
 # Transactions a node that all readers together may have in hand: being written, read and acknowledged.
 IN_HAND = 3
-# A node that answers counts as slow when its orders wait so many times longer than those of the quickest.
+# A node that answers counts as slow when its orders wait so many times longer than they would at the quickest.
 SLOWER_THAN_BEST = 4
 # At a node that keeps up an order waits for so many transactions, as long as they may be: one in hand, and its own.
 IN_STEP = 2
@@ -99,10 +99,9 @@ class NodeLane:
         """Whether its time is one that others can be compared with."""
         return self.width.seconds > 0 and not self.is_away and not self.hangs
 
-    @property
-    def expected_seconds(self) -> float:
-        """How long what is submitted now takes, if it goes on as it went, and as it goes just now."""
-        return (1 + self.waiting / self.width.value) * max(self.width.seconds, self._seconds_in_hand)
+    def expected_seconds(self, *, waiting: int) -> float:
+        """How long what is submitted behind so many takes, if it goes on as it went, and as it goes just now."""
+        return (1 + waiting / self.width.value) * max(self.width.seconds, self._seconds_in_hand)
 
     @property
     def _seconds_in_hand(self) -> float:
@@ -243,13 +242,19 @@ class Dispatcher:
         lane = self.lanes[alias]
         if lane.is_away or lane.hangs:
             return True
-        expected = lane.expected_seconds
+        waiting = lane.waiting
+        expected = lane.expected_seconds(waiting=waiting)
         # Who would have to wait for room there would bring the others no more than it takes.
         bound = settings.DRAIN_TRANSACTION_SECONDS * (IN_STEP if lane.has_room else 1)
         if expected <= bound:
             return False
-        # When all are slow the machine or the load is to blame, and leaving orders for later would help nobody.
-        others = [other.expected_seconds for other in self.lanes.values() if other is not lane and other.is_measured]
+        # When all are slow the machine or the load is to blame, and leaving orders for later would help nobody. Compared
+        # is the same queue at both: one of two that are as quick is always the first whose queue is empty.
+        others = [
+            other.expected_seconds(waiting=waiting)
+            for other in self.lanes.values()
+            if other is not lane and other.is_measured
+        ]
         return bool(others) and expected > SLOWER_THAN_BEST * min(others)
 
     def wait_for_room(self, reader: str, *, had_work: bool, until: Callable[[], bool]) -> int:

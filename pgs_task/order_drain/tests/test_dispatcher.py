@@ -216,6 +216,12 @@ def test_who_has_no_room_and_is_slow_is_behind():
     assert not any(resting(a=0.2, b=0.2, c=0.6).is_behind(alias) for alias in "abc")
 
 
+def test_of_nodes_that_are_as_quick_none_is_behind_whatever_waits_there():
+    lanes = resting(a=0.1, b=0.1, c=0.1)
+    lanes.lanes["c"].submit(make_parts(9000))
+    assert not lanes.is_behind("c")
+
+
 def test_who_is_idle_or_away_is_no_measure_for_the_others():
     lanes = resting(a=0.01, b=0.6, c=0.01)
     assert lanes.is_behind("b")
