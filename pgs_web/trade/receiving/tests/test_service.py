@@ -16,7 +16,7 @@ from pgs_data.redis.partitions import partition_of
 from pgs_web.api.errors import Unavailable
 from pgs_web.member.selectors import keys as member_keys
 from pgs_web.trade.intake.keys import READERS_KEY
-from pgs_web.trade.intake.services import BACKLOG_SECONDS, OrderRequest, PlacedOrder
+from pgs_web.trade.intake.services import OrderRequest, PlacedOrder
 from pgs_web.trade.intake.tests.making import stream_of
 from pgs_web.trade.order.models import OrderMode
 from pgs_web.trade.receiving import application
@@ -129,16 +129,6 @@ def test_trace_ids(send, given, wanted):
         trace_id = response["X-Trace-Id"]
         assert trace_id == wanted or (wanted is None and len(trace_id) == 32)
         assert response.json().get("trace_id", trace_id) == trace_id
-
-
-def test_a_full_backlog_is_told_to_come_back(send, settings):
-    settings.INTAKE_BACKLOG_CEILING = 1
-    accepted = send()
-    assert accepted.status_code == 202
-    refused = send(idempotency_key=b"key-2")
-    assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
-    assert refused["Retry-After"] == str(BACKLOG_SECONDS)
-    assert send().json() == accepted.json()
 
 
 def test_a_key_that_is_there_twice_is_one_of_both(api, send, shopper):
