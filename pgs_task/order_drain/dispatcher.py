@@ -248,8 +248,8 @@ class Dispatcher:
         bound = settings.DRAIN_TRANSACTION_SECONDS * (IN_STEP if lane.has_room else 1)
         if expected <= bound:
             return False
-        # When all are slow the machine or the load is to blame, and leaving orders for later would help nobody. They are
-        # compared at the same queue: of two that are as quick one is always the first whose queue is empty.
+        # When all are slow the machine or the load is to blame, and leaving orders for later would help nobody. They
+        # are compared at the same queue: of two that are as quick one is always the first whose queue is empty.
         others = [
             other.expected_seconds(waiting=waiting)
             for other in self.lanes.values()
