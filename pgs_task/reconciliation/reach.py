@@ -13,8 +13,17 @@ def find_unreachable() -> list[str]:
     return [*_databases_away(), *_ledgers_away()]
 
 
+def close_ended_connections() -> None:
+    """Whoever asks next gets a new connection where the last one ended; Django sees to it between requests only."""
+    for connection in connections.all(initialized_only=True):
+        if connection.errors_occurred and not connection.in_atomic_block:
+            connection.close_if_unusable_or_obsolete()
+
+
 def _databases_away() -> list[str]:
     away = []
+    # A connection that ended says nothing of its database.
+    close_ended_connections()
     for alias in ("default", *node_aliases()):
         try:
             with connections[alias].cursor() as cursor:

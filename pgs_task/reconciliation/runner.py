@@ -19,7 +19,7 @@ from pgs_task.reconciliation.checks import (
     stock,
 )
 from pgs_task.reconciliation.contract import SUBJECTS_KEPT, Check, Verdict, When, subject_of
-from pgs_task.reconciliation.reach import find_unreachable
+from pgs_task.reconciliation.reach import close_ended_connections, find_unreachable
 from pgs_web.plays.registry import all_plays
 
 # The shop lives on while it is looked at: what is over by one of these looks is no offence.
@@ -97,6 +97,8 @@ def judge(check: Check, *, among: Collection[str] | None = None) -> Verdict:
     about other subjects."""
     verdict = Verdict(check)
     started = time.perf_counter()
+    # One that ended under the check before would end this one too, and every one after it.
+    close_ended_connections()
     try:
         for offender in check.find_offenders():
             if among is None or subject_of(offender) in among:

@@ -1,16 +1,16 @@
 """G1 to G5: groups and seats."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from django.db.models import BigIntegerField, Count, Exists, F, OuterRef, Q, Sum
+from django.db.models import BigIntegerField, Count, Exists, F, OuterRef, Q, QuerySet, Sum
 from django.utils.translation import gettext_lazy as _
 
 from pgs_data.clock import database_now
 from pgs_data.sharding.slots import ids_by_node, node_aliases
+from pgs_data.sharding.spans import Span, key_spans, pages_by_span
 from pgs_task.reconciliation.contract import When, make_check
 from pgs_task.reconciliation.grace import GROUP_GRACE
-from pgs_task.reconciliation.pages import keyset_pages
 from pgs_web.display.activity.models import Activity
 from pgs_web.trade.group.models import Group, GroupLog, Guarantee, Seat
 from pgs_web.trade.group.states import ACTIVE_SEATS, GroupState, GuaranteeState, SeatState
@@ -24,95 +24,69 @@ MADE_WHOLE = frozenset({OrderState.CANCELLED, OrderState.REFUNDED, OrderState.RE
 @make_check("G1", When.ALWAYS, _("active members ≤ size, exactly one leader, a member once a group"))
 def seats_fit() -> Iterator[str]:
     for alias in node_aliases():
-        yield from _overfull(alias)
-        yield from _leaderless(alias)
-        doubles = (
-            Seat.objects.on_node(alias)
-            .filter(state__in=ACTIVE_SEATS)
-            .values("group_id", "member_id")
-            .annotate(seats=Count("id"))
-            .filter(seats__gt=1)
-            .order_by()
-        )
-        for row in doubles.iterator(CHUNK):
-            yield f"member {row['member_id']} has {row['seats']} active seats in group {row['group_id']} on {alias}"
+        for span in key_spans(Seat.objects.on_node(alias), key="group_id"):
+            active = Seat.objects.on_node(alias).filter(span.of("group_id"), state__in=ACTIVE_SEATS)
+            groups = Group.objects.on_node(alias).filter(span.of("id"))
+            yield from _overfull(alias, active, groups)
+            yield from _leaderless(alias, active, groups)
+            doubles = active.values("group_id", "member_id").annotate(seats=Count("id")).filter(seats__gt=1)
+            for row in doubles.order_by():
+                yield f"member {row['member_id']} has {row['seats']} active seats in group {row['group_id']} on {alias}"
 
 
-def _overfull(alias: str) -> Iterator[str]:
-    active = (
-        Seat.objects.on_node(alias)
-        .filter(state__in=ACTIVE_SEATS)
-        .values_list("group_id")
-        .annotate(seats=Count("id"))
-        .order_by("group_id")
-    )
-    counts: dict[int, int] = {}
-    for group_id, seats in active.iterator(CHUNK):
-        counts[group_id] = seats
-        if len(counts) >= CHUNK:
-            yield from _above_size(alias, counts)
-            counts = {}
-    yield from _above_size(alias, counts)
-
-
-def _above_size(alias: str, counts: dict[int, int]) -> Iterator[str]:
-    for group_id, size in Group.objects.on_node(alias).filter(id__in=list(counts)).values_list("id", "size"):
+def _overfull(alias: str, active: QuerySet[Seat], groups: QuerySet[Group]) -> Iterator[str]:
+    counts = _count_by_group(active)
+    for group_id, size in groups.values_list("id", "size"):
         if counts[group_id] > size:
             yield f"group {group_id} on {alias} is overfull: {counts[group_id]} active seats, its size is {size}"
 
 
-def _leaderless(alias: str) -> Iterator[str]:
-    leader_seat = Seat.objects.on_node(alias).filter(
-        group_id=OuterRef("id"), member_id=OuterRef("leader_member_id"), state__in=ACTIVE_SEATS
-    )
-    any_seat = Seat.objects.on_node(alias).filter(group_id=OuterRef("id"), state__in=ACTIVE_SEATS)
-    groups = Group.objects.on_node(alias).filter(
-        Exists(any_seat), ~Exists(leader_seat), state__in=[GroupState.FORMING, GroupState.SUCCEEDED]
-    )
-    for group in groups.iterator(CHUNK):
+def _count_by_group(seats: QuerySet[Seat]) -> Counter[int]:
+    return Counter(dict(seats.values_list("group_id").annotate(seats=Count("id")).order_by()))
+
+
+def _leaderless(alias: str, active: QuerySet[Seat], groups: QuerySet[Group]) -> Iterator[str]:
+    any_seat = active.filter(group_id=OuterRef("id"))
+    leader_seat = any_seat.filter(member_id=OuterRef("leader_member_id"))
+    undone = groups.filter(state__in=[GroupState.FORMING, GroupState.SUCCEEDED])
+    for group in undone.filter(Exists(any_seat), ~Exists(leader_seat)):
         yield f"group {group.pk} on {alias}: its leader {group.leader_member_id} has no active seat in it, others have"
 
 
 @make_check("G2", When.QUIET, _("SUCCEEDED ⇔ confirmed members and guaranteed seats = its size"))
 def success_is_full() -> Iterator[str]:
     for alias in node_aliases():
-        confirmed = dict(
-            Seat.objects.on_node(alias)
-            .filter(state=SeatState.CONFIRMED)
-            .values_list("group_id")
-            .annotate(seats=Count("id"))
-            .order_by()
-        )
-        groups = (
-            Group.objects.on_node(alias)
-            .filter(state=GroupState.SUCCEEDED)
-            .values_list("id", "size", "paid_count", "guaranteed_seats")
-        )
-        for group_id, size, paid_count, guaranteed in groups.iterator(2000):
-            seats = confirmed.pop(group_id, 0)
-            if not (seats == paid_count == size - guaranteed and seats > 0):
-                yield (
-                    f"group {group_id} on {alias} SUCCEEDED with {seats} confirmed seats, {paid_count} counted as paid,"
-                    f" {guaranteed} guaranteed by the merchant, its size is {size}"
-                )
-        for group_id in confirmed:
-            yield f"group {group_id} on {alias} has {confirmed[group_id]} confirmed seats and has not succeeded"
-        yield from _paid_in_vain(alias)
+        # Every group is in one of them, also one without a seat, and every seat, also one without a group.
+        for span in key_spans(Seat.objects.on_node(alias), key="group_id"):
+            yield from _unfilled(alias, span)
+            yield from _paid_in_vain(alias, span)
 
 
-def _paid_in_vain(alias: str) -> Iterator[str]:
+def _unfilled(alias: str, span: Span) -> Iterator[str]:
+    confirmed = _count_by_group(Seat.objects.on_node(alias).filter(span.of("group_id"), state=SeatState.CONFIRMED))
+    succeeded = Group.objects.on_node(alias).filter(span.of("id"), state=GroupState.SUCCEEDED)
+    for group_id, size, paid_count, guaranteed in succeeded.values_list(
+        "id", "size", "paid_count", "guaranteed_seats"
+    ):
+        seats = confirmed.pop(group_id, 0)
+        if not (seats == paid_count == size - guaranteed and seats > 0):
+            yield (
+                f"group {group_id} on {alias} SUCCEEDED with {seats} confirmed seats, {paid_count} counted as paid,"
+                f" {guaranteed} guaranteed by the merchant, its size is {size}"
+            )
+    for group_id in confirmed:
+        yield f"group {group_id} on {alias} has {confirmed[group_id]} confirmed seats and has not succeeded"
+
+
+def _paid_in_vain(alias: str, span: Span) -> Iterator[str]:
     """Paid seats that their FORMING group doesn't count, that should have completed it, or that wait for nothing."""
+    groups = Group.objects.on_node(alias).filter(span.of("id"))
     # Of a failed group they wait for their refund, on the desk perhaps: G3 and O7 say for how long.
-    failed = Group.objects.on_node(alias).filter(pk=OuterRef("group_id"), state=GroupState.FAILED)
-    paid = dict(
-        Seat.objects.on_node(alias)
-        .filter(~Exists(failed), state=SeatState.PAID)
-        .values_list("group_id")
-        .annotate(seats=Count("id"))
-        .order_by()
-    )
-    forming = Group.objects.on_node(alias).filter(state=GroupState.FORMING).values_list("id", "size", "paid_count")
-    for group_id, size, paid_count in forming.iterator(CHUNK):
+    failed = groups.filter(pk=OuterRef("group_id"), state=GroupState.FAILED)
+    seats_of_span = Seat.objects.on_node(alias).filter(span.of("group_id"), state=SeatState.PAID)
+    paid = _count_by_group(seats_of_span.exclude(Exists(failed)))
+    forming = groups.filter(state=GroupState.FORMING)
+    for group_id, size, paid_count in forming.values_list("id", "size", "paid_count"):
         seats = paid.pop(group_id, 0)
         if seats != paid_count:
             yield f"group {group_id} on {alias} counts {paid_count} paid members, {seats} of its seats are paid"
@@ -125,10 +99,9 @@ def _paid_in_vain(alias: str) -> Iterator[str]:
 @make_check("G3", When.QUIET, _("FAILED ⇒ every paid member refunded or seated elsewhere, every unit given back once"))
 def failure_is_settled() -> Iterator[str]:
     for alias in node_aliases():
-        groups = Group.objects.on_node(alias).filter(state__in=[GroupState.FAILED, GroupState.SETTLED]).order_by("id")
-        last_id = 0
-        while page := dict(groups.filter(id__gt=last_id).values_list("id", "state")[:CHUNK]):
-            last_id = max(page)
+        ended = Group.objects.on_node(alias).filter(state__in=[GroupState.FAILED, GroupState.SETTLED])
+        for groups in pages_by_span(ended.only("id", "state"), size=CHUNK):
+            page = {group.pk: group.state for group in groups}
             seats = Seat.objects.on_node(alias).filter(group_id__in=list(page)).values_list("order_id", "group_id")
             owners: dict[int, int] = dict(seats)
             open_orders = defaultdict(list)
@@ -151,16 +124,12 @@ def failure_is_settled() -> Iterator[str]:
 @make_check("G4", When.ALWAYS, _("never SUCCEEDED and FAILED in one history"))
 def one_fate() -> Iterator[str]:
     for alias in node_aliases():
-        fates = (
-            GroupLog.objects.on_node(alias)
-            .filter(to_state__in=[GroupState.SUCCEEDED, GroupState.FAILED])
-            .values("group_id")
-            .annotate(fates=Count("id"))
-            .filter(fates__gt=1)
-            .order_by()
-        )
-        for row in fates.iterator(CHUNK):
-            yield f"group {row['group_id']} on {alias} was decided {row['fates']} times, see its log"
+        logs = GroupLog.objects.on_node(alias)
+        for span in key_spans(logs, key="group_id"):
+            decisions = logs.filter(span.of("group_id"), to_state__in=[GroupState.SUCCEEDED, GroupState.FAILED])
+            fates = decisions.values("group_id").annotate(fates=Count("id")).filter(fates__gt=1)
+            for row in fates.order_by():
+                yield f"group {row['group_id']} on {alias} was decided {row['fates']} times, see its log"
 
 
 @make_check("G5", When.QUIET, _("no FORMING group past its deadline"))
@@ -169,8 +138,9 @@ def no_group_past_deadline() -> Iterator[str]:
         late = Group.objects.on_node(alias).filter(
             Q(state=GroupState.FORMING), deadline__lt=database_now(alias) - GROUP_GRACE
         )
-        for group in late.iterator(CHUNK):
-            yield f"group {group.pk} on {alias} is still FORMING, its deadline was {group.deadline:%F %T} UTC"
+        for page in pages_by_span(late, size=CHUNK):
+            for group in page:
+                yield f"group {group.pk} on {alias} is still FORMING, its deadline was {group.deadline:%F %T} UTC"
 
 
 @make_check("G6", When.QUIET, _("guaranteed seats are written down, cost what was used, and stay below the cap"))
@@ -210,8 +180,8 @@ def _misused(page: dict[int, Guarantee]) -> Iterator[str]:
 
 def _unwritten(alias: str) -> Iterator[str]:
     """Groups with guaranteed seats that nobody pays for."""
-    groups = Group.objects.on_node(alias).filter(state=GroupState.SUCCEEDED, guaranteed_seats__gt=0).order_by("id")
-    for page in keyset_pages(groups, size=CHUNK):
+    groups = Group.objects.on_node(alias).filter(state=GroupState.SUCCEEDED, guaranteed_seats__gt=0)
+    for page in pages_by_span(groups, size=CHUNK):
         known = set(Guarantee.objects.filter(pk__in=[group.pk for group in page]).values_list("pk", flat=True))
         for group in page:
             if group.pk not in known:

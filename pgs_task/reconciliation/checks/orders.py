@@ -1,13 +1,16 @@
 """O2 to O7: orders and their logs."""
 
 import re
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 from django.db.models import Count, Exists, F, OuterRef, Q, Sum
 from django.utils.translation import gettext_lazy as _
 
 from pgs_data.clock import database_now
-from pgs_data.sharding.slots import alias_of_id, node_aliases, slot_of_id, slot_of_key
+from pgs_data.sharding.slots import alias_of_id, alias_of_slot, node_aliases, slot_of_id, slot_of_key
+from pgs_data.sharding.spans import key_spans, pages_by_span
 from pgs_task.reconciliation.contract import When, make_check
 from pgs_task.reconciliation.grace import RESCUE_GRACE, UNPAID_GRACE
 from pgs_task.reconciliation.pages import keyset_pages
@@ -17,8 +20,10 @@ from pgs_web.trade.after_sale.states import RequestState
 from pgs_web.trade.order.models import Order, OrderLog
 from pgs_web.trade.order.states import LOCKED, MOVES, SOLD, OrderState
 from pgs_web.trade.stock.scans import iterate_bought_units
+from pgs_web.trade.stock.selectors import read_bought_units
 
 CHUNK = 2000
+MEMBERS_A_PAGE = 500
 # What update_rules writes into the log of an activity whose limit was changed.
 CHANGED_LIMIT = re.compile(r"\bmember_limit: (\d+) →")
 _FOLLOWERS: dict[str, frozenset[OrderState]] = {state.value: after for state, after in MOVES.items()}
@@ -27,58 +32,77 @@ _FOLLOWERS: dict[str, frozenset[OrderState]] = {state.value: after for state, af
 @make_check("O2", When.ALWAYS, _("one (member, idempotency key), one order"))
 def one_order_a_key() -> Iterator[str]:
     for alias in node_aliases():
-        doubles = (
-            Order.objects.on_node(alias)
-            .values("member_id", "idempotency_key")
-            .annotate(orders=Count("id"))
-            .filter(orders__gt=1)
-            .order_by()
-        )
-        for row in doubles.iterator(CHUNK):
-            yield f"member {row['member_id']} key {row['idempotency_key']}: {row['orders']} orders on {alias}"
+        orders = Order.objects.on_node(alias)
+        for span in key_spans(orders, key="member_id"):
+            keys = orders.filter(span.of("member_id")).values("member_id", "idempotency_key")
+            for row in keys.annotate(orders=Count("id")).filter(orders__gt=1).order_by():
+                yield f"member {row['member_id']} key {row['idempotency_key']}: {row['orders']} orders on {alias}"
         # All orders of a member share a slot, so one node's index on the key is enough. One elsewhere is beyond it.
-        for order_id, member_id in Order.objects.on_node(alias).values_list("id", "member_id").iterator(CHUNK):
-            if slot_of_id(order_id) != slot_of_key(member_id):
-                yield (
-                    f"order {order_id} on {alias} is outside the slot of its member {member_id}: another order with"
-                    " the same key would not be noticed"
-                )
+        for span in key_spans(orders):
+            for order_id, member_id in orders.filter(span.of("id")).values_list("id", "member_id"):
+                if slot_of_id(order_id) != slot_of_key(member_id):
+                    yield (
+                        f"order {order_id} on {alias} is outside the slot of its member {member_id}: another order with"
+                        " the same key would not be noticed"
+                    )
 
 
 @make_check("O3", When.ALWAYS, _("an order id exists once, on the node that the id names"))
 def order_on_its_node() -> Iterator[str]:
     # A node holds an id once (primary key), so an id that is only where its slot says exists once.
     for alias in node_aliases():
-        for order_id in Order.objects.on_node(alias).values_list("id", flat=True).iterator(CHUNK):
-            if alias_of_id(order_id) != alias:
-                yield f"order {order_id} is on {alias}, its id says {alias_of_id(order_id)}"
+        orders = Order.objects.on_node(alias)
+        for span in key_spans(orders):
+            for order_id in orders.filter(span.of("id")).values_list("id", flat=True):
+                if alias_of_id(order_id) != alias:
+                    yield f"order {order_id} is on {alias}, its id says {alias_of_id(order_id)}"
 
 
 @make_check("O4", When.QUIET, _("units of a member in an activity are within its limit and as Redis counts them"))
 def units_within_limit() -> Iterator[str]:
     limits = dict(Activity.objects.values_list("id", "member_limit"))
-    counted: dict[tuple[int, int], int] = {}
+    archived = set(Activity.objects.filter(stock__archived_at__isnull=False).values_list("id", flat=True))
     # A member's orders are all on the member's node, so no sum crosses nodes.
     for alias in node_aliases():
-        sums = (
-            Order.objects.on_node(alias)
-            .filter(state__in=LOCKED | SOLD)
-            .values_list("activity_id", "member_id")
-            .annotate(units=Sum("quantity"))
-            .order_by()
-        )
-        for activity_id, member_id, units in sums.iterator(CHUNK):
-            counted[activity_id, member_id] = units
-    yield from _above_limit(limits, counted)
-    archived = set(Activity.objects.filter(stock__archived_at__isnull=False).values_list("id", flat=True))
-    # Redis counts nobody's units any more where nobody can buy.
-    counted = {place: units for place, units in counted.items() if place[0] not in archived}
+        held = Order.objects.on_node(alias).filter(state__in=LOCKED | SOLD)
+        for span in key_spans(held, key="member_id"):
+            sums = held.filter(span.of("member_id")).values_list("activity_id", "member_id")
+            rows = sums.annotate(units=Sum("quantity")).order_by()
+            counted = {(activity_id, member_id): int(units) for activity_id, member_id, units in rows}
+            yield from _above_limit(limits, counted)
+            # Redis counts nobody's units any more where nobody can buy.
+            yield from _counted_otherwise({place: units for place, units in counted.items() if place[0] not in archived})
+    page: dict[tuple[int, int], int] = {}
     for activity_id, member_id, units in iterate_bought_units(limits.keys() - archived):
-        expected = counted.pop((activity_id, member_id), 0)
-        if units != expected:
-            yield f"activity {activity_id} member {member_id}: Redis counts {units} units, the orders say {expected}"
+        page[activity_id, member_id] = units
+        if len(page) >= MEMBERS_A_PAGE:
+            yield from _bought_by_nobody(page)
+            page = {}
+    yield from _bought_by_nobody(page)
+
+
+def _counted_otherwise(counted: Mapping[tuple[int, int], int]) -> Iterator[str]:
+    bought = read_bought_units(counted)
     for (activity_id, member_id), units in counted.items():
-        yield f"activity {activity_id} member {member_id}: Redis counts no units, the orders say {units}"
+        said = bought[activity_id, member_id]
+        if said != units:
+            yield (
+                f"activity {activity_id} member {member_id}: Redis counts {said or 'no'} units, the orders say {units}"
+            )
+
+
+def _bought_by_nobody(bought: Mapping[tuple[int, int], int]) -> Iterator[str]:
+    """Units that Redis counts of members who have no order in the activity; whose sums differ was told before."""
+    members: dict[str, list[int]] = defaultdict(list)
+    for member_id in dict.fromkeys(member_id for _activity_id, member_id in bought):
+        members[alias_of_slot(slot_of_key(member_id))].append(member_id)
+    known: set[tuple[int, int]] = set()
+    for alias, member_ids in members.items():
+        held = Order.objects.on_node(alias).filter(member_id__in=member_ids, state__in=LOCKED | SOLD)
+        known.update(held.order_by().values_list("activity_id", "member_id").distinct())
+    for (activity_id, member_id), units in bought.items():
+        if (activity_id, member_id) not in known:
+            yield f"activity {activity_id} member {member_id}: Redis counts {units} units, the orders say 0"
 
 
 def _above_limit(limits: dict[int, int], counted: dict[tuple[int, int], int]) -> Iterator[str]:
@@ -124,12 +148,13 @@ def _broken_chains(alias: str, order_ids: list[int]) -> Iterator[str]:
 
 def _orders_beside_their_log(alias: str) -> Iterator[str]:
     # One statement sees one moment: an order that moves meanwhile must not look like one without its log row.
-    logs = OrderLog.objects.on_node(alias).filter(order_id=OuterRef("id"))
-    last = logs.filter(sequence=OuterRef("log_count"), to_state=OuterRef("state"))
-    beyond = logs.filter(sequence__gt=OuterRef("log_count"))
-    wrong = Order.objects.on_node(alias).filter(~Exists(last) | Exists(beyond)).order_by("id")
-    for order in wrong.iterator(CHUNK):
-        yield f"order {order.pk} on {alias} is {order.state} after {order.log_count} moves, its log does not end so"
+    orders = Order.objects.on_node(alias)
+    for span in key_spans(orders):
+        logs = OrderLog.objects.on_node(alias).filter(span.of("order_id"), order_id=OuterRef("id"))
+        last = logs.filter(sequence=OuterRef("log_count"), to_state=OuterRef("state"))
+        beyond = logs.filter(sequence__gt=OuterRef("log_count"))
+        for order in orders.filter(span.of("id")).filter(~Exists(last) | Exists(beyond)).order_by("id"):
+            yield f"order {order.pk} on {alias} is {order.state} after {order.log_count} moves, its log does not end so"
 
 
 @make_check("O6", When.ALWAYS, _("amount = quantity × the price snapshot − discounts, and positive"))
@@ -138,31 +163,46 @@ def amount_is_right() -> Iterator[str]:
         wrong = Order.objects.on_node(alias).exclude(
             amount_fen=F("quantity") * F("unit_price_fen") - F("discount_fen"), amount_fen__gt=0
         )
-        for order in wrong.iterator(CHUNK):
-            yield (
-                f"order {order.pk}: its amount is {order.amount_fen} fen for {order.quantity} ×"
-                f" {order.unit_price_fen} − {order.discount_fen} fen"
-            )
+        for page in pages_by_span(wrong, size=CHUNK):
+            for order in page:
+                yield (
+                    f"order {order.pk}: its amount is {order.amount_fen} fen for {order.quantity} ×"
+                    f" {order.unit_price_fen} − {order.discount_fen} fen"
+                )
 
 
 @make_check("O7", When.QUIET, _("nothing is stuck past its deadline"))
 def nothing_stuck() -> Iterator[str]:
     for alias in node_aliases():
         now = database_now(alias)
-        orders = Order.objects.on_node(alias)
-        for order in orders.filter(state=OrderState.UNPAID, pay_by__lt=now - UNPAID_GRACE).iterator(CHUNK):
-            yield f"order {order.pk} is still UNPAID, it was to be paid by {order.pay_by:%F %T} UTC"
-        overdue = Q(refund_by__lt=now) | Q(refund_by__isnull=True)
-        for order in orders.filter(overdue, state=OrderState.REFUNDING).iterator(CHUNK):
-            promised = f"{order.refund_by:%F %T} UTC" if order.refund_by else "nobody knows when"
-            yield f"order {order.pk} is still REFUNDING, its money was promised by {promised}"
-        for order in orders.filter(decide_by__lt=now - RESCUE_GRACE).iterator(CHUNK):
-            yield f"order {order.pk} looks for another place, which was to be decided by {order.decide_by:%F %T} UTC"
+        stuck = (
+            Q(state=OrderState.UNPAID, pay_by__lt=now - UNPAID_GRACE)
+            | Q(Q(refund_by__lt=now) | Q(refund_by__isnull=True), state=OrderState.REFUNDING)
+            | Q(decide_by__lt=now - RESCUE_GRACE)
+            | Q(state=OrderState.ACCEPTED)
+        )
+        for page in pages_by_span(Order.objects.on_node(alias).filter(stuck), size=CHUNK):
+            for order in page:
+                yield from _reasons_stuck(order, now)
         approved = AfterSaleRequest.objects.on_node(alias).filter(state=RequestState.REFUNDING, latest_by__lt=now)
-        for request in approved.iterator(CHUNK):
-            yield f"after-sale request {request.pk} of order {request.order_id} is still REFUNDING past its latest-by"
-        for order in orders.filter(state=OrderState.ACCEPTED).iterator(CHUNK):
-            yield f"order {order.pk} is written down and still ACCEPTED: nobody can pay for it"
+        for requests in pages_by_span(approved, size=CHUNK):
+            for request in requests:
+                yield (
+                    f"after-sale request {request.pk} of order {request.order_id} is still REFUNDING past its latest-by"
+                )
+
+
+def _reasons_stuck(order: Order, now: datetime) -> Iterator[str]:
+    """Of an order that is past one of its deadlines, or past two."""
+    if order.state == OrderState.UNPAID and order.pay_by < now - UNPAID_GRACE:
+        yield f"order {order.pk} is still UNPAID, it was to be paid by {order.pay_by:%F %T} UTC"
+    if order.state == OrderState.REFUNDING and (order.refund_by is None or order.refund_by < now):
+        promised = f"{order.refund_by:%F %T} UTC" if order.refund_by else "nobody knows when"
+        yield f"order {order.pk} is still REFUNDING, its money was promised by {promised}"
+    if order.decide_by is not None and order.decide_by < now - RESCUE_GRACE:
+        yield f"order {order.pk} looks for another place, which was to be decided by {order.decide_by:%F %T} UTC"
+    if order.state == OrderState.ACCEPTED:
+        yield f"order {order.pk} is written down and still ACCEPTED: nobody can pay for it"
 
 
 CHECKS = [

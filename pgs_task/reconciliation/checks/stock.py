@@ -2,17 +2,20 @@
 
 import json
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, F, Max, Min, Q, Sum
+from django.db.models import Count, Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
+from pgs_data.clock import database_now
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_count, partitions_of, spread_of
 from pgs_data.sharding.slots import node_aliases
+from pgs_data.sharding.spans import key_spans, pages_by_span, sum_by_span
 from pgs_task.reconciliation.contract import When, make_check
 from pgs_task.stock_archive.keys import all_keys_of
 from pgs_web.display.activity.models import Activity, ActivityStock
@@ -56,13 +59,12 @@ def _archived(activity_ids: list[int]) -> Iterator[ActivityStock]:
     return ActivityStock.objects.filter(activity_id__in=activity_ids, archived_at__isnull=False).iterator(CHUNK)
 
 
-def _units(states: frozenset[OrderState]) -> dict[int, int]:
-    """Activity → units of its orders in these states, over all nodes."""
-    units: dict[int, int] = defaultdict(int)
+def _units(states: frozenset[OrderState], *, until: datetime | None = None) -> Counter[int]:
+    """Activity → units of its orders in these states, over all nodes; of those accepted before a moment only."""
+    units: Counter[int] = Counter()
     for alias in node_aliases():
-        rows = Order.objects.on_node(alias).filter(state__in=states).values_list("activity_id")
-        for activity_id, count in rows.annotate(units=Sum("quantity")).order_by():
-            units[activity_id] += count
+        orders = Order.objects.on_node(alias).filter(state__in=states)
+        units += sum_by_span(orders.filter(accepted_at__lt=until) if until else orders, by="activity_id", of="quantity")
     return units
 
 
@@ -126,8 +128,9 @@ def stock_matches_orders() -> Iterator[str]:
 
 @make_check("S3", When.ALWAYS, _("nothing oversold: units of locked and sold orders ≤ total"))
 def nothing_oversold() -> Iterator[str]:
-    # Orders first: what is admitted between the two reads can't look like an oversale.
-    units = _units(LOCKED | SOLD)
+    # Orders first: what is admitted between the two reads can't look like an oversale. And only those of before: while
+    # the spans are read a unit may go from an order that was counted to a new one, but none had two owners then.
+    units = _units(LOCKED | SOLD, until=database_now("default"))
     for activity_id, stock in _stocks():
         if units.get(activity_id, 0) > stock.total:
             yield f"activity {activity_id} is oversold: {units[activity_id]} units ordered, its total is {stock.total}"
@@ -175,39 +178,53 @@ def copy_matches_redis() -> Iterator[str]:
 def ledger_is_complete() -> Iterator[str]:
     for alias in node_aliases():
         yield from _wrong_movements(alias)
-        orders = Order.objects.on_node(alias)
-        bare = orders.exclude(id__in=StockEntry.objects.on_node(alias).values("order_id"))
-        for order_id in bare.values_list("id", flat=True).iterator(CHUNK):
-            yield f"order {order_id} has no entry in the stock ledger"
-        reserved = StockEntry.objects.on_node(alias).filter(movement=Movement.RESERVE).values_list("activity_id")
-        units = dict(reserved.annotate(units=Sum("quantity")).order_by())
-        ordered = dict(orders.values_list("activity_id").annotate(units=Sum(F("quantity"))).order_by())
-        for activity_id in sorted(units.keys() | ordered.keys()):
-            if units.get(activity_id, 0) != ordered.get(activity_id, 0):
+        yield from _wrong_quantities(alias)
+        orders, entries = Order.objects.on_node(alias), StockEntry.objects.on_node(alias)
+        for span in key_spans(orders):
+            # Within the same span, in whichever order the database reads the two.
+            of_order = entries.filter(span.of("order_id"), order_id=OuterRef("id"))
+            bare = orders.filter(span.of("id")).exclude(Exists(of_order))
+            for order_id in bare.order_by("id").values_list("id", flat=True):
+                yield f"order {order_id} has no entry in the stock ledger"
+        reserved = sum_by_span(entries.filter(movement=Movement.RESERVE), by="activity_id", of="quantity")
+        ordered = sum_by_span(orders, by="activity_id", of="quantity")
+        for activity_id in sorted(reserved.keys() | ordered.keys()):
+            if reserved[activity_id] != ordered[activity_id]:
                 yield (
-                    f"activity {activity_id} on {alias}: the ledger reserved {units.get(activity_id, 0)} units,"
-                    f" the orders have {ordered.get(activity_id, 0)}"
+                    f"activity {activity_id} on {alias}: the ledger reserved {reserved[activity_id]} units,"
+                    f" the orders have {ordered[activity_id]}"
                 )
 
 
 def _wrong_movements(alias: str) -> Iterator[str]:
     counts: dict[str, Any] = {movement: Count("id", filter=Q(movement=movement)) for movement in Movement.values}
-    rows = StockEntry.objects.on_node(alias).values("order_id").order_by("order_id")
-    counted = rows.annotate(**counts, least=Min("quantity"), most=Max("quantity"))
-    wrong = counted.exclude(
-        Q(least=F("most"))
-        & (
+    entries = StockEntry.objects.on_node(alias)
+    for span in key_spans(entries, key="order_id"):
+        # The index on order and movement answers it alone: rows of one order are far apart.
+        counted = entries.filter(span.of("order_id")).values("order_id").annotate(**counts)
+        wrong = counted.exclude(
             Q(RESERVE=1, CONFIRM=0, RELEASE=0, RETURN=0, RETAKE=0)
             | Q(RESERVE=1, CONFIRM=1, RELEASE=0, RETURN__lte=1, RETAKE=0)
             | Q(RESERVE=1, CONFIRM=0, RELEASE=1, RETURN=0, RETAKE=0)
             # Cancelled, and taken up again for a payment that came too late.
             | Q(RESERVE=1, CONFIRM=0, RELEASE=1, RETAKE=1, RETURN__lte=1)
         )
-    )
-    for row in wrong.iterator(CHUNK):
-        movements = ", ".join(f"{row[movement]} {movement}" for movement in Movement.values if row[movement])
-        units = "" if row["least"] == row["most"] else f" of {row['least']} to {row['most']} units"
-        yield f"order {row['order_id']} on {alias}: the stock ledger has {movements}{units}"
+        for row in wrong.order_by("order_id"):
+            movements = ", ".join(f"{row[movement]} {movement}" for movement in Movement.values if row[movement])
+            yield f"order {row['order_id']} on {alias}: the stock ledger has {movements}"
+
+
+def _wrong_quantities(alias: str) -> Iterator[str]:
+    """Movements of other units than their order reserved."""
+    entries = StockEntry.objects.on_node(alias)
+    reserved = entries.filter(order_id=OuterRef("order_id"), movement=Movement.RESERVE)
+    later = entries.exclude(movement=Movement.RESERVE)
+    for page in pages_by_span(later.filter(Exists(reserved.exclude(quantity=OuterRef("quantity")))), size=CHUNK):
+        for entry in page:
+            yield (
+                f"order {entry.order_id} on {alias}: its {entry.movement} is of {entry.quantity} units, which is not"
+                " what it reserved"
+            )
 
 
 def _spread_otherwise() -> Iterator[str]:

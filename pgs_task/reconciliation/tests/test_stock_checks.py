@@ -160,7 +160,7 @@ def test_the_ledger_of_movements(shop):
             (order_id, alias, "1 CONFIRM", shop.activity.pk),
         ),
         Damage("confirmed and released", release_too, "S6", (order_id, "1 RESERVE, 1 CONFIRM, 1 RELEASE")),
-        Damage("confirmed more than reserved", confirm_more, "S6", (order_id, "1 to 7 units")),
+        Damage("confirmed more than reserved", confirm_more, "S6", (order_id, "CONFIRM is of 7 units")),
         Damage(
             "no entry at all",
             lambda: delete_beside(shop, "trade_stock_entry", "shipped"),

@@ -1,7 +1,7 @@
 """Reads of the stock and of the holds on it, straight from Redis."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -159,6 +159,25 @@ def read_bought(activity_id: int, *, member_id: int) -> int:
     partition = partition_within(activity_id, member_id)
     counted: Any = ledger(partition).hget(bought_key(activity_id, partition), str(member_id))
     return int(counted or 0)
+
+
+def read_bought_units(places: Collection[tuple[int, int]]) -> dict[tuple[int, int], int]:
+    """`read_bought` of many (activity id, member id), each of which is in the answer; one round trip a partition."""
+    wanted: dict[int, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for activity_id, member_id in places:
+        wanted[partition_within(activity_id, member_id)][activity_id].append(member_id)
+    bought: dict[tuple[int, int], int] = {}
+    for partition, of_activities in wanted.items():
+        pipeline = ledger(partition).pipeline(transaction=False)
+        asked: list[tuple[int, list[int]]] = []
+        for activity_id, member_ids in of_activities.items():
+            for start in range(0, len(member_ids), IDS_A_READ):
+                asked.append((activity_id, member_ids[start : start + IDS_A_READ]))
+                pipeline.hmget(bought_key(activity_id, partition), [str(member_id) for member_id in asked[-1][1]])
+        for (activity_id, member_ids), counts in zip(asked, pipeline.execute(), strict=True):
+            for member_id, count in zip(member_ids, counts, strict=True):
+                bought[activity_id, member_id] = int(count or 0)
+    return bought
 
 
 def read_holds(orders: Iterable[tuple[int, int]]) -> dict[int, Hold]:
