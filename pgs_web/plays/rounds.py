@@ -14,6 +14,7 @@ from pgs_data.clock import DatabaseNow, database_now
 from pgs_data.ids.errors import IdSourceUnavailable
 from pgs_data.ids.snowflake import new_id
 from pgs_data.sharding.slots import alias_of_id, alias_of_slot, node_aliases, slot_of_id, slot_of_key
+from pgs_data.sharding.spans import pages_by_span
 from pgs_data.sharding.transactions import node_transaction
 from pgs_web.api.errors import OUTAGES, NotFound, Refusal, Unavailable
 from pgs_web.plays.eligibility.devices import index_device
@@ -206,8 +207,9 @@ def find_overdue(model: type[R]) -> Iterator[str]:
     """For a check: rounds that run past their end."""
     for alias in node_aliases():
         late = model.objects.on_node(alias).filter(state=RUNNING, ends_at__lte=DatabaseNow(after=-GRACE))
-        for round_id in late.values_list("pk", flat=True).iterator(ROUNDS_A_RUN):
-            yield f"round {round_id}: runs past its end"
+        for page in pages_by_span(late.only("pk"), size=ROUNDS_A_RUN):
+            for round_ in page:
+                yield f"round {round_.pk}: runs past its end"
 
 
 def rounds_by_page(model: type[R]) -> Iterator[tuple[str, list[R]]]:

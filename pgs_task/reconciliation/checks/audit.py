@@ -8,8 +8,8 @@ from django.db.models import Count, Model
 from django.utils.translation import gettext_lazy as _
 
 from pgs_data.sharding.slots import node_aliases
+from pgs_data.sharding.spans import pages_by_span
 from pgs_task.reconciliation.contract import When, make_check
-from pgs_task.reconciliation.pages import keyset_pages
 from pgs_web.display.activity.models import Activity, ActivityLog
 from pgs_web.trade.after_sale.models import AfterSaleLog, AfterSaleRequest
 from pgs_web.trade.order.models import Order, OrderLog
@@ -26,11 +26,11 @@ def operators_are_audited() -> Iterator[str]:
     """The audit row is written before the step, so a step that is there has one at any moment."""
     for alias in node_aliases():
         steps = OrderLog.objects.on_node(alias).filter(actor__startswith=OPERATOR)
-        for page in keyset_pages(steps, size=ROWS_A_PAGE):
+        for page in pages_by_span(steps, size=ROWS_A_PAGE):
             yield from _unaudited(Order, [(row.order_id, row.actor) for row in page])
         # One that an operator opened was asked for on the order's page.
         steps = AfterSaleLog.objects.on_node(alias).filter(actor__startswith=OPERATOR, from_state__gt="")
-        for page in keyset_pages(steps, size=ROWS_A_PAGE):
+        for page in pages_by_span(steps, size=ROWS_A_PAGE):
             yield from _unaudited(AfterSaleRequest, [(row.request_id, row.actor) for row in page])
     last_id = 0
     done = ActivityLog.objects.filter(actor__startswith=OPERATOR).order_by("id")

@@ -9,6 +9,7 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from pgs_data.sharding.slots import node_aliases, slot_of_id, slot_of_key
+from pgs_data.sharding.spans import Span, key_spans, pages_by_span
 from pgs_task.reconciliation.contract import When, make_check
 from pgs_web.trade.coupon.models import Coupon, CouponCampaign, CouponUse
 from pgs_web.trade.coupon.states import CouponState
@@ -37,33 +38,30 @@ def used_by_one_order() -> Iterator[str]:
         is_right = Exists(uses.filter(order_id=OuterRef("order_id"))) & Exists(orders)
         rows = Coupon.objects.on_node(alias)
         wrong = rows.filter(Q(~is_right, state=CouponState.USED) | Q(Exists(uses), ~Q(state=CouponState.USED)))
-        for coupon in wrong.order_by("id").iterator(CHUNK):
-            yield f"coupon {coupon.pk} on {alias} is {coupon.state}, by order {coupon.order_id}; its use says otherwise"
+        for page in pages_by_span(wrong, size=CHUNK):
+            for coupon in page:
+                yield (
+                    f"coupon {coupon.pk} on {alias} is {coupon.state}, by order {coupon.order_id}; its use says"
+                    " otherwise"
+                )
         lost = CouponUse.objects.on_node(alias).filter(
             ~Exists(rows.filter(id=OuterRef("coupon_id"))) | ~Q(open_coupon_id=F("coupon_id")),
             open_coupon_id__isnull=False,
         )
-        for use in lost.iterator(CHUNK):
-            yield f"order {use.order_id} on {alias} has coupon {use.coupon_id}, which doesn't exist or is another"
-        for coupon_id, member_id in rows.values_list("id", "member_id").iterator(CHUNK):
-            if slot_of_id(coupon_id) != slot_of_key(member_id):
-                yield f"coupon {coupon_id} on {alias} is outside the slot of its member {member_id}"
+        for page in pages_by_span(lost, size=CHUNK):
+            for use in page:
+                yield f"order {use.order_id} on {alias} has coupon {use.coupon_id}, which doesn't exist or is another"
+        for span in key_spans(rows):
+            for coupon_id, member_id in rows.filter(span.of("id")).values_list("id", "member_id"):
+                if slot_of_id(coupon_id) != slot_of_key(member_id):
+                    yield f"coupon {coupon_id} on {alias} is outside the slot of its member {member_id}"
 
 
 @make_check("C2", When.ALWAYS, _("an order's discount is what its coupons took off, none more than it is worth"))
 def discount_is_of_coupons() -> Iterator[str]:
     for alias in node_aliases():
-        sums = (
-            CouponUse.objects.on_node(alias)
-            .filter(order_id=OuterRef("id"))
-            .values("order_id")
-            .annotate(fen=Sum("discount_fen"))
-            .order_by()
-            .values("fen")
-        )
-        orders = Order.objects.on_node(alias).annotate(coupons_fen=Coalesce(Subquery(sums), Value(0)))
-        for order in orders.exclude(discount_fen=F("coupons_fen")).order_by("id").iterator(CHUNK):
-            yield f"order {order.pk} on {alias} costs {order.discount_fen} fen less, its coupons {order.coupons_fen}"
+        for span in key_spans(Order.objects.on_node(alias)):
+            yield from _otherwise_discounted(alias, span)
         # A promised price is worth what the order's own unit is dearer.
         unit_price = Order.objects.on_node(alias).filter(id=OuterRef("order_id")).values("unit_price_fen")
         uses = CouponUse.objects.on_node(alias).annotate(paid_fen=Subquery(unit_price) - F("discount_fen"))
@@ -71,8 +69,20 @@ def discount_is_of_coupons() -> Iterator[str]:
             Q(price_fen=None, amount_fen__gte=OuterRef("discount_fen")) | Q(price_fen__lte=OuterRef("paid_fen")),
             id=OuterRef("coupon_id"),
         )
-        for use in uses.filter(~Exists(worth)).iterator(CHUNK):
-            yield f"coupon {use.coupon_id} on {alias} took {use.discount_fen} fen off order {use.order_id}, it has less"
+        for page in pages_by_span(uses.filter(~Exists(worth)), size=CHUNK):
+            for use in page:
+                yield (
+                    f"coupon {use.coupon_id} on {alias} took {use.discount_fen} fen off order {use.order_id}, it has"
+                    " less"
+                )
+
+
+def _otherwise_discounted(alias: str, span: Span) -> Iterator[str]:
+    uses = CouponUse.objects.on_node(alias).filter(span.of("order_id"), order_id=OuterRef("id"))
+    sums = uses.values("order_id").annotate(fen=Sum("discount_fen")).order_by().values("fen")
+    orders = Order.objects.on_node(alias).filter(span.of("id")).annotate(coupons_fen=Coalesce(Subquery(sums), Value(0)))
+    for order in orders.exclude(discount_fen=F("coupons_fen")).order_by("id"):
+        yield f"order {order.pk} on {alias} costs {order.discount_fen} fen less, its coupons {order.coupons_fen}"
 
 
 @make_check("C3", When.ALWAYS, _("an order that stands keeps its coupons, one undone before it left gave them back"))
@@ -90,8 +100,9 @@ def coupons_follow_their_order() -> Iterator[str]:
                 default=Value(False),
             )
         )
-        for order in orders.filter(is_wrong=True, discount_fen__gt=0).order_by("id").iterator(CHUNK):
-            yield f"order {order.pk} on {alias} is {order.state}, and its coupons aren't as that says"
+        for page in pages_by_span(orders.filter(is_wrong=True, discount_fen__gt=0), size=CHUNK):
+            for order in page:
+                yield f"order {order.pk} on {alias} is {order.state}, and its coupons aren't as that says"
 
 
 @make_check("C4", When.ALWAYS, _("a campaign issues no more coupons than its number, and within its envelope"))
@@ -99,10 +110,12 @@ def campaigns_within_envelope() -> Iterator[str]:
     issued: Counter[str] = Counter()
     worth: Counter[str] = Counter()
     for alias in node_aliases():
-        rows = Coupon.objects.on_node(alias).filter(issuer__startswith="campaign:").values_list("issuer")
-        for issuer, count, fen in rows.annotate(count=Count("id"), fen=Sum("amount_fen")).order_by().iterator(CHUNK):
-            issued[issuer] += count
-            worth[issuer] += fen
+        coupons = Coupon.objects.on_node(alias).filter(issuer__startswith="campaign:")
+        for span in key_spans(coupons):
+            rows = coupons.filter(span.of("id")).values_list("issuer")
+            for issuer, count, fen in rows.annotate(count=Count("id"), fen=Sum("amount_fen")).order_by():
+                issued[issuer] += count
+                worth[issuer] += int(fen)
     # Read after the coupons, whose number only grows with the campaign's own permission.
     for campaign in CouponCampaign.objects.order_by("id").iterator(CHUNK):
         count, fen = issued.pop(campaign.issuer, 0), worth[campaign.issuer]

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext_lazy as _
 
 from pgs_data.clock import database_now
@@ -11,6 +12,7 @@ from pgs_data.messaging.models import OutboxMessage
 from pgs_data.redis.connections import ledger
 from pgs_data.redis.partitions import partition_count
 from pgs_data.sharding.slots import ids_by_node, node_aliases
+from pgs_data.sharding.spans import key_spans, pages_by_span
 from pgs_task.order_drain.queue import read_open_orders, streams_of
 from pgs_task.reconciliation.contract import When, make_check
 from pgs_task.reconciliation.grace import OUTBOX_GRACE
@@ -148,7 +150,7 @@ def _seats_beside_orders(alias: str) -> Iterator[str]:
 
 def _orders_without_seat(alias: str) -> Iterator[str]:
     in_groups = Order.objects.on_node(alias).filter(group_id__isnull=False).only("id", "group_id", "state")
-    for page in keyset_pages(in_groups, size=CHUNK):
+    for page in pages_by_span(in_groups, size=CHUNK):
         groups = {order.pk: order.group_id for order in page if order.group_id is not None}
         seated: set[int] = set()
         for node, group_ids in ids_by_node(groups.values()).items():
@@ -203,23 +205,26 @@ def _leaving(in_redis: Mapping[int, PackedGroup], seats: Mapping[int, dict[int, 
 
 
 def _shipments_beside_orders(alias: str) -> Iterator[str]:
-    shipped = Order.objects.on_node(alias).filter(state__in=[OrderState.SHIPPED, OrderState.COMPLETED])
-    bare = shipped.exclude(id__in=Shipment.objects.on_node(alias).values("order_id"))
-    for order_id in bare.values_list("id", flat=True).iterator(CHUNK):
-        yield f"order {order_id} on {alias} counts as shipped and has no shipment"
-    waiting = Order.objects.on_node(alias).filter(state=OrderState.TO_SHIP)
-    for order_id in waiting.values_list("id", flat=True).iterator(CHUNK):
-        yield f"order {order_id} on {alias} is still TO_SHIP: is consume_logistics running?"
+    orders, shipments = Order.objects.on_node(alias), Shipment.objects.on_node(alias)
+    for span in key_spans(orders):
+        shipped = orders.filter(span.of("id"), state__in=[OrderState.SHIPPED, OrderState.COMPLETED])
+        bare = shipped.exclude(Exists(shipments.filter(span.of("order_id"), order_id=OuterRef("id"))))
+        for order_id in bare.values_list("id", flat=True):
+            yield f"order {order_id} on {alias} counts as shipped and has no shipment"
+    for page in pages_by_span(orders.filter(state=OrderState.TO_SHIP).only("id"), size=CHUNK):
+        for order in page:
+            yield f"order {order.pk} on {alias} is still TO_SHIP: is consume_logistics running?"
 
 
 @make_check("E3", When.QUIET, _("the outbox is empty; its oldest row is younger than 60 s"))
 def outbox_is_empty() -> Iterator[str]:
     for alias in node_aliases():
         late = database_now(alias) - OUTBOX_GRACE
-        for message in OutboxMessage.objects.on_node(alias).order_by("id").iterator(CHUNK):
-            age = " for more than a minute" if message.created_at < late else ""
-            why = message.last_error or "not tried yet: is relay_outbox running?"
-            yield f"message {message.pk} on {alias}: {message.topic} of {message.shard_key} waits{age}: {why}"
+        for page in keyset_pages(OutboxMessage.objects.on_node(alias), size=CHUNK):
+            for message in page:
+                age = " for more than a minute" if message.created_at < late else ""
+                why = message.last_error or "not tried yet: is relay_outbox running?"
+                yield f"message {message.pk} on {alias}: {message.topic} of {message.shard_key} waits{age}: {why}"
 
 
 @make_check("E4", When.ALWAYS, _("no stream is trimmed past what is persisted"))

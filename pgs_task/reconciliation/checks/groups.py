@@ -65,9 +65,7 @@ def success_is_full() -> Iterator[str]:
 def _unfilled(alias: str, span: Span) -> Iterator[str]:
     confirmed = _count_by_group(Seat.objects.on_node(alias).filter(span.of("group_id"), state=SeatState.CONFIRMED))
     succeeded = Group.objects.on_node(alias).filter(span.of("id"), state=GroupState.SUCCEEDED)
-    for group_id, size, paid_count, guaranteed in succeeded.values_list(
-        "id", "size", "paid_count", "guaranteed_seats"
-    ):
+    for group_id, size, paid_count, guaranteed in succeeded.values_list("id", "size", "paid_count", "guaranteed_seats"):
         seats = confirmed.pop(group_id, 0)
         if not (seats == paid_count == size - guaranteed and seats > 0):
             yield (

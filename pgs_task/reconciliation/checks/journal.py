@@ -8,12 +8,12 @@ from django.db.models import Exists, F, OuterRef, Q, Sum
 from django.utils.translation import gettext_lazy as _
 
 from pgs_data.sharding.slots import node_aliases
+from pgs_data.sharding.spans import key_spans, pages_by_span, sum_by_span
 from pgs_task.journal.accounts import TAKEN_CAUSES, Account, MovementCause, clearing_account, sides_of
 from pgs_task.journal.models import JournalEntry
 from pgs_task.payment.models import Payment, Refund
 from pgs_task.payment.states import TAKEN, RefundState
 from pgs_task.reconciliation.contract import When, make_check
-from pgs_task.reconciliation.pages import keyset_pages
 
 CHUNK = 500
 # How a payment may have come to pay its order: in time, or late and accepted after all; how it didn't.
@@ -38,9 +38,9 @@ class Row(NamedTuple):
 )
 def journal_has_each_movement() -> Iterator[str]:
     for alias in node_aliases():
-        for payments in keyset_pages(Payment.objects.on_node(alias).filter(state__in=TAKEN), size=CHUNK):
+        for payments in pages_by_span(Payment.objects.on_node(alias).filter(state__in=TAKEN), size=CHUNK):
             yield from _offences_of_payments(alias, payments)
-        for refunds in keyset_pages(Refund.objects.on_node(alias).filter(state=RefundState.SUCCEEDED), size=CHUNK):
+        for refunds in pages_by_span(Refund.objects.on_node(alias).filter(state=RefundState.SUCCEEDED), size=CHUNK):
             yield from _offences_of_refunds(alias, refunds)
         yield from _movements_of_nothing(alias)
 
@@ -111,7 +111,7 @@ def _movements_of_nothing(alias: str) -> Iterator[str]:
         | Q(Q(cause__in=[*GIVEN_BACK, MovementCause.FEE_RETURNED]) & ~Exists(refund))
         | Q(Q(cause=MovementCause.FEE) & ~Exists(taken))
     )
-    for page in keyset_pages(orphans, size=CHUNK):
+    for page in pages_by_span(orphans, size=CHUNK):
         for entry in page:
             yield f"payment {entry.payment_id} on {alias}: {entry} of {_fen(entry)} fen has nothing to show for it"
 
@@ -125,26 +125,23 @@ def _fen(entry: JournalEntry) -> int:
 )
 def journal_balances() -> Iterator[str]:
     for alias in node_aliases():
-        # One statement each sees one moment.
-        movements = (
-            JournalEntry.objects.on_node(alias)
-            .values_list("cause", "reference")
-            .annotate(debit=Sum("debit_fen"), credit=Sum("credit_fen"))
-            .exclude(debit=F("credit"))
-            .order_by()
-        )
-        for cause, reference, debit, credit in movements.iterator(CHUNK):
-            yield f"{cause} {reference} on {alias}: debit {debit}, credit {credit} fen"
-        owed = (
-            JournalEntry.objects.on_node(alias)
-            .filter(account__in=[Account.CUSTOMER_DEPOSITS, Account.REFUNDS_PAYABLE, Account.FEE_EXPENSE])
-            .values_list("payment_id", "account")
-            .annotate(fen=Sum("debit_fen") - Sum("credit_fen"))
-            .filter(Q(account=Account.FEE_EXPENSE, fen__lt=0) | (~Q(account=Account.FEE_EXPENSE) & Q(fen__gt=0)))
-            .order_by()
-        )
-        for payment_id, account, fen in owed.iterator(CHUNK):
-            yield f"payment {payment_id} on {alias}: more went out of {account} than came in, by {abs(fen)} fen"
+        for span in key_spans(JournalEntry.objects.on_node(alias), key="payment_id"):
+            entries = JournalEntry.objects.on_node(alias).filter(span.of("payment_id"))
+            # One statement each sees one moment. All entries of a movement are of one payment.
+            movements = entries.values_list("payment_id", "cause", "reference").annotate(
+                debit=Sum("debit_fen"), credit=Sum("credit_fen")
+            )
+            for _payment_id, cause, reference, debit, credit in movements.exclude(debit=F("credit")).order_by():
+                yield f"{cause} {reference} on {alias}: debit {debit}, credit {credit} fen"
+            owed = (
+                entries.filter(account__in=[Account.CUSTOMER_DEPOSITS, Account.REFUNDS_PAYABLE, Account.FEE_EXPENSE])
+                .values_list("payment_id", "account")
+                .annotate(fen=Sum("debit_fen") - Sum("credit_fen"))
+                .filter(Q(account=Account.FEE_EXPENSE, fen__lt=0) | (~Q(account=Account.FEE_EXPENSE) & Q(fen__gt=0)))
+                .order_by()
+            )
+            for payment_id, account, fen in owed:
+                yield f"payment {payment_id} on {alias}: more went out of {account} than came in, by {abs(fen)} fen"
 
 
 @make_check("M8", When.QUIET, _("balances of the journal = payments − refunds − fees, a node and gateway"))
@@ -159,26 +156,24 @@ def balances_match_money() -> Iterator[str]:
 
 def _clearing_by_journal(alias: str) -> Counter[str]:
     rows = JournalEntry.objects.on_node(alias).filter(account__startswith=clearing_account(""))
-    sums = rows.values_list("account").annotate(fen=Sum("debit_fen") - Sum("credit_fen")).order_by()
-    return Counter(dict(sums))
+    return sum_by_span(rows, by="account", of=F("debit_fen") - F("credit_fen"))
 
 
 def _clearing_by_books(alias: str) -> Counter[str]:
     """What each gateway should hold: payments less refunds, unexpected money, less what it kept and gave back."""
     held: Counter[str] = Counter()
-    taken = Payment.objects.on_node(alias).filter(state__in=TAKEN).values_list("gateway")
-    for gateway, fen in taken.annotate(fen=Sum("amount_fen")).order_by():
+    taken = Payment.objects.on_node(alias).filter(state__in=TAKEN)
+    for gateway, fen in sum_by_span(taken, by="gateway", of="amount_fen").items():
         held[clearing_account(gateway)] += fen
-    given = Refund.objects.on_node(alias).filter(state=RefundState.SUCCEEDED).values_list("gateway")
-    for gateway, fen in given.annotate(fen=Sum("amount_fen")).order_by():
+    given = Refund.objects.on_node(alias).filter(state=RefundState.SUCCEEDED)
+    for gateway, fen in sum_by_span(given, by="gateway", of="amount_fen").items():
         held[clearing_account(gateway)] -= fen
     # No row of ours says what these were but the journal; they are in it once, from the side of their other account.
     others = JournalEntry.objects.on_node(alias).filter(
         cause__in=[MovementCause.UNEXPECTED_PAID, MovementCause.FEE, MovementCause.FEE_RETURNED],
         account__startswith=clearing_account(""),
     )
-    for account, fen in others.values_list("account").annotate(fen=Sum("debit_fen") - Sum("credit_fen")).order_by():
-        held[account] += fen
+    held.update(sum_by_span(others, by="account", of=F("debit_fen") - F("credit_fen")))
     return held
 
 

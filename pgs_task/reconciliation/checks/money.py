@@ -1,7 +1,8 @@
 """M1 to M3 and M5: payments and refunds against orders and each other."""
 
-from collections import Counter
 from collections.abc import Iterator
+from heapq import merge
+from itertools import groupby
 from typing import Any
 
 from django.db.models import BigIntegerField, Case, Exists, F, OuterRef, Q, QuerySet, Sum
@@ -9,6 +10,7 @@ from django.db.models import When as If
 from django.utils.translation import gettext_lazy as _
 
 from pgs_data.sharding.slots import node_aliases
+from pgs_data.sharding.spans import key_spans, pages_by_span
 from pgs_task.payment.models import Payment, Refund
 from pgs_task.payment.states import PaymentState, RefundState
 from pgs_task.reconciliation.contract import When, make_check
@@ -63,18 +65,16 @@ def money_matches_state() -> Iterator[str]:
 def refunds_within_payment() -> Iterator[str]:
     for alias in node_aliases():
         over = Payment.objects.on_node(alias).filter(refunded_fen__gt=F("amount_fen"))
-        for payment in over.iterator(CHUNK):
-            yield f"payment {payment.pk} of {payment.amount_fen} fen promised {payment.refunded_fen} fen back"
+        for page in pages_by_span(over, size=CHUNK):
+            for payment in page:
+                yield f"payment {payment.pk} of {payment.amount_fen} fen promised {payment.refunded_fen} fen back"
         # Money of another trade isn't the payment's.
         refunds = Refund.objects.on_node(alias).filter(trade_no=None)
-        sums = refunds.values_list("payment_id").annotate(fen=Sum("amount_fen")).order_by()
-        page: dict[int, int] = {}
-        for payment_id, fen in sums.iterator(CHUNK):
-            page[payment_id] = fen
-            if len(page) >= CHUNK:
-                yield from _above_payment(alias, page)
-                page = {}
-        yield from _above_payment(alias, page)
+        for span in key_spans(refunds, key="payment_id"):
+            sums = refunds.filter(span.of("payment_id")).values_list("payment_id").annotate(fen=Sum("amount_fen"))
+            refunded = list(sums.order_by("payment_id"))
+            for start in range(0, len(refunded), CHUNK):
+                yield from _above_payment(alias, dict(refunded[start : start + CHUNK]))
 
 
 def _above_payment(alias: str, refunds: dict[int, int]) -> Iterator[str]:
@@ -87,34 +87,44 @@ def _above_payment(alias: str, refunds: dict[int, int]) -> Iterator[str]:
 
 @make_check("M3", When.ALWAYS, _("(gateway, trade number) and (gateway, refund number) are unique over all nodes"))
 def numbers_are_unique() -> Iterator[str]:
-    trades: Counter[tuple[str, str]] = Counter()
-    refunds: Counter[tuple[str, str]] = Counter()
-    for alias in node_aliases():
-        numbers = Payment.objects.on_node(alias).filter(trade_no__isnull=False).values_list("gateway", "trade_no")
-        trades.update(numbers.iterator(CHUNK))
-        refund_numbers = Refund.objects.on_node(alias).filter(gateway_refund_no__isnull=False)
-        refunds.update(refund_numbers.values_list("gateway", "gateway_refund_no").iterator(CHUNK))
-    for numbers_seen in (trades, refunds):
-        for (gateway, number), count in numbers_seen.items():
-            if count > 1:
+    trades = [_numbers(Payment.objects.on_node(alias), "trade_no") for alias in node_aliases()]
+    refunds = [_numbers(Refund.objects.on_node(alias), "gateway_refund_no") for alias in node_aliases()]
+    for nodes in (trades, refunds):
+        # All nodes in one order, side by side: equal numbers follow each other, and none has to be remembered.
+        for (gateway, number), same in groupby(merge(*nodes)):
+            if (count := sum(1 for _one in same)) > 1:
                 yield f"{gateway} number {number} stands {count} times in our books"
+
+
+def _numbers(rows: Any, column: str) -> Iterator[tuple[str, str]]:
+    """(gateway, number) of a node in the order of their index, which is that of their bytes and of Python's texts."""
+    numbers = rows.filter(**{f"{column}__isnull": False}).order_by("gateway", column)
+    after = Q()
+    while page := list(numbers.filter(after).values_list("gateway", column)[:CHUNK]):
+        yield from page
+        gateway, number = page[-1]
+        # Whole numbers of equals: one that a node has twice would be left out by "greater", were it cut in two.
+        same = numbers.filter(**{"gateway": gateway, column: number}).count()
+        yield from [page[-1]] * (same - page.count(page[-1]))
+        after = Q(gateway__gt=gateway) | Q(**{"gateway": gateway, f"{column}__gt": number})
 
 
 @make_check("M5", When.ALWAYS, _("no order counts as paid without payments of exactly its amount, in its currency"))
 def paid_means_paid() -> Iterator[str]:
     for alias in node_aliases():
-        counting = Order.objects.on_node(alias).filter(state__in=WORTH_ITS_AMOUNT)
         # Bought alone after all, an order has two payments: of what it was before, and of the surcharge.
         surcharged = Q(mode=OrderMode.ALONE, surcharge_fen__gt=0)
         less = F("amount_fen") - F("surcharge_fen")
         as_placed = Case(If(surcharged, then=less), default=F("amount_fen"), output_field=BigIntegerField())
-        whole = counting.annotate(fen=as_placed)
-        yield from _unpaid(alias, whole, DuePurpose.ORDER)
-        yield from _unpaid(alias, counting.filter(surcharged).annotate(fen=F("surcharge_fen")), DuePurpose.SURCHARGE)
+        for span in key_spans(Order.objects.on_node(alias)):
+            counting = Order.objects.on_node(alias).filter(span.of("id"), state__in=WORTH_ITS_AMOUNT)
+            yield from _unpaid(alias, counting.annotate(fen=as_placed), DuePurpose.ORDER)
+            extra = counting.filter(surcharged).annotate(fen=F("surcharge_fen"))
+            yield from _unpaid(alias, extra, DuePurpose.SURCHARGE)
 
 
 def _unpaid(alias: str, orders: Any, purpose: DuePurpose) -> Iterator[str]:
-    """`orders` are annotated with `fen`, which no type tells."""
+    """`orders` are those of one span, annotated with `fen`, which no type tells."""
     # One statement sees one moment: an order and its payment may both move on meanwhile.
     paid = Payment.objects.on_node(alias).filter(
         order_id=OuterRef("id"), currency="CNY", amount_fen=OuterRef("fen"), purpose=purpose
@@ -123,7 +133,7 @@ def _unpaid(alias: str, orders: Any, purpose: DuePurpose) -> Iterator[str]:
     # After-sale may have given all of it back.
     spent = paid.filter(state=PaymentState.REFUNDED).exclude(paid_order_id=None, surcharge_order_id=None)
     unpaid = orders.filter(~Exists(held)).exclude(Exists(spent), state__in=SHIPPED).order_by("id")
-    for order_id, state, fen in unpaid.values_list("id", "state", "fen").iterator(CHUNK):
+    for order_id, state, fen in unpaid.values_list("id", "state", "fen"):
         yield f"order {order_id} on {alias} is {state}, no payment of {fen} fen CNY for its {purpose} succeeded"
 
 

@@ -71,7 +71,9 @@ def units_within_limit() -> Iterator[str]:
             counted = {(activity_id, member_id): int(units) for activity_id, member_id, units in rows}
             yield from _above_limit(limits, counted)
             # Redis counts nobody's units any more where nobody can buy.
-            yield from _counted_otherwise({place: units for place, units in counted.items() if place[0] not in archived})
+            yield from _counted_otherwise(
+                {place: units for place, units in counted.items() if place[0] not in archived}
+            )
     page: dict[tuple[int, int], int] = {}
     for activity_id, member_id, units in iterate_bought_units(limits.keys() - archived):
         page[activity_id, member_id] = units

@@ -8,6 +8,7 @@ from django.db.models import Count
 
 from pgs_data.clock import DatabaseNow
 from pgs_data.sharding.slots import alias_of_slot, ids_by_node, node_aliases, slot_of_key
+from pgs_data.sharding.spans import key_spans, pages_by_span
 from pgs_web.display.activity.models import ActivityStock
 from pgs_web.marketing.assist.models import Round, StartCount, UnitClaim, UnitCount
 from pgs_web.marketing.assist.services.rewarding import HELP, reference_of
@@ -107,17 +108,19 @@ def find_overdue_rounds() -> Iterator[str]:
     yield from find_overdue(Round)
     for alias in node_aliases():
         late = Round.objects.on_node(alias).filter(look_at__lte=DatabaseNow(after=-(GRACE + timedelta(seconds=60))))
-        for round_id in late.values_list("pk", flat=True).iterator(PAGE):
-            yield f"round {round_id}: nobody has looked at what became of its unit"
+        for page in pages_by_span(late.only("pk"), size=PAGE):
+            for round_ in page:
+                yield f"round {round_.pk}: nobody has looked at what became of its unit"
 
 
 def find_wrong_starts() -> Iterator[str]:
     """Campaigns of which more groups were started than are counted, so that helpers' coupons can cost more."""
     started: dict[int, int] = defaultdict(int)
     for alias in node_aliases():
-        rows = Round.objects.on_node(alias).values_list("campaign_id").annotate(count=Count("id")).order_by()
-        for campaign_id, count in rows.iterator(PAGE):
-            started[campaign_id] += count
+        for span in key_spans(Round.objects.on_node(alias)):
+            rows = Round.objects.on_node(alias).filter(span.of("id")).values_list("campaign_id")
+            for campaign_id, count in rows.annotate(count=Count("id")).order_by():
+                started[campaign_id] += count
     counted = dict(StartCount.objects.values_list("pk", "started").iterator(PAGE))
     for campaign_id, count in started.items():
         if count > counted.get(campaign_id, 0):

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q
 
 from pgs_data.clock import DatabaseNow
 from pgs_data.sharding.slots import node_aliases
+from pgs_data.sharding.spans import pages_by_span
 from pgs_web.marketing.invite_new.models import Reward, Round
 from pgs_web.marketing.invite_new.selectors import PASS_GRACE, with_opening_order
 from pgs_web.marketing.invite_new.states import CODE, RewardKind, RewardState, RoundState
@@ -73,15 +74,15 @@ def find_overdue_rounds() -> Iterator[str]:
     for alias in node_aliases():
         rows = Round.objects.on_node(alias)
         late = rows.filter(state=RoundState.OPENING, open_by__lte=DatabaseNow(after=-PASS_GRACE - GRACE), order_id=None)
-        for round_id in late.values_list("pk", flat=True).iterator(PAGE):
-            yield f"round {round_id}: waits to be opened past its time"
-        decided = Group.objects.on_node(alias).exclude(state=GroupState.FORMING)
-        behind = rows.filter(
-            state=RoundState.FORMING,
-            group_id__in=decided.filter(decided_at__lte=DatabaseNow(after=-GRACE)).values("pk"),
-        )
-        for round_id in behind.values_list("pk", flat=True).iterator(PAGE):
-            yield f"round {round_id}: its group is decided, and it waits"
+        for page in pages_by_span(late.only("pk"), size=PAGE):
+            for round_ in page:
+                yield f"round {round_.pk}: waits to be opened past its time"
+        decided = Group.objects.on_node(alias).filter(pk=OuterRef("group_id")).exclude(state=GroupState.FORMING)
+        is_decided = Exists(decided.filter(decided_at__lte=DatabaseNow(after=-GRACE)))
+        behind = rows.filter(is_decided, state=RoundState.FORMING)
+        for page in pages_by_span(behind.only("pk"), size=PAGE):
+            for round_ in page:
+                yield f"round {round_.pk}: its group is decided, and it waits"
         yield from _expired_with_group(alias)
 
 

@@ -7,6 +7,7 @@ from django.db.models import Count, Max, Sum
 
 from pgs_data.clock import DatabaseNow
 from pgs_data.sharding.slots import node_aliases
+from pgs_data.sharding.spans import pages_by_span
 from pgs_web.marketing.red_packet.ladders import commit_seed
 from pgs_web.marketing.red_packet.models import Envelope, Packet, PacketHelp
 from pgs_web.marketing.red_packet.scripts import count_under_way, read_envelope, read_reserved
@@ -100,14 +101,17 @@ def find_overdue_packets() -> Iterator[str]:
     for alias in node_aliases():
         rows = Packet.objects.on_node(alias)
         late = rows.filter(state=PacketState.RUNNING, ends_at__lte=DatabaseNow(after=-GRACE))
-        for packet_id in late.values_list("pk", flat=True).iterator(PAGE):
-            yield f"packet {packet_id}: runs past its end"
+        for page in pages_by_span(late.only("pk"), size=PAGE):
+            for packet in page:
+                yield f"packet {packet.pk}: runs past its end"
         owing = rows.filter(settled_at=None, state__in=ENDED, decided_at__lte=DatabaseNow(after=-GRACE))
-        for packet_id in owing.values_list("pk", flat=True).iterator(PAGE):
-            yield f"packet {packet_id}: has ended, and its envelope doesn't know"
+        for page in pages_by_span(owing.only("pk"), size=PAGE):
+            for packet in page:
+                yield f"packet {packet.pk}: has ended, and its envelope doesn't know"
         stuck = rows.filter(state=PacketState.OPENING, started_at__lte=DatabaseNow(after=-STUCK))
-        for packet_id in stuck.values_list("pk", flat=True).iterator(PAGE):
-            yield f"packet {packet_id}: its start came to nothing, and its row is there"
+        for page in pages_by_span(stuck.only("pk"), size=PAGE):
+            for packet in page:
+                yield f"packet {packet.pk}: its start came to nothing, and its row is there"
 
 
 def _spent_fen(campaign_id: int) -> int:
