@@ -16,6 +16,7 @@ from pgs_web.trade.order.models import Order
 
 ORDER_ID = re.compile(rb'"order_id": ?"(\d+)"')
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
+IDS_A_PAGE = 50_000
 CODE = re.compile(rb'"code": ?"(\w+)"')
 
 
@@ -72,11 +73,11 @@ def find_missing(accepted: Sequence[int]) -> tuple[int, int]:
     wanted = set(accepted)
     told, rows = 0, 0
     for alias in node_aliases():
-        with connections[alias].cursor() as cursor:
-            cursor.execute(f"SELECT id FROM {Order._meta.db_table}")
-            while page := cursor.fetchmany(50_000):
-                rows += len(page)
-                told += sum(order_id in wanted for (order_id,) in page)
+        orders, last_id = Order.objects.on_node(alias).order_by("id").values_list("id", flat=True), 0
+        while page := list(orders.filter(id__gt=last_id)[:IDS_A_PAGE]):
+            last_id = page[-1]
+            rows += len(page)
+            told += sum(order_id in wanted for order_id in page)
     return len(wanted) - told, rows - told
 
 
