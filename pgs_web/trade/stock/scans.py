@@ -23,13 +23,14 @@ def iterate_holds(activity_id: int, partitions: Iterable[int] | None = None) -> 
 
 
 def iterate_bought_units(activity_ids: Iterable[int]) -> Iterator[tuple[int, int, int]]:
-    """(activity id, member id, units) as Redis counts them; members without units are left out."""
+    """(activity id, member id, units) as Redis counts them; members without units are left out.
+
+    One may come twice while the hash grows: who keeps them in mind needs memory for all members of the shop.
+    """
     for activity_id in activity_ids:
         for bucket, partition in enumerate(partitions_of(activity_id)):
-            seen: set[int] = set()
             for member, units in ledger(partition).hscan_iter(bought_key(activity_id, partition), count=PAGE):
                 member_id = int(member)
                 # Of a spread activity, the members' own buckets count; others have what was sold there.
-                if int(units) and member_id not in seen and bucket_of(activity_id, member_id) == bucket:
-                    seen.add(member_id)
+                if int(units) and bucket_of(activity_id, member_id) == bucket:
                     yield activity_id, member_id, int(units)
