@@ -19,7 +19,7 @@ FIRST_MEMBER = 100_000_000
 STALL_SECONDS = 60.0
 BESIDE_SECONDS = 60.0
 # Batches under way at once, as of a receiving service: each waits twice for the ledger's disk, and for that alone.
-CALLERS = 8
+CALLERS = 4
 
 
 @dataclass(frozen=True)

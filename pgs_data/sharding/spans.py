@@ -15,8 +15,8 @@ from django.db.models.expressions import Combinable
 from pgs_data.sharding.querysets import ShardedQuerySet
 from pgs_data.sharding.slots import LARGEST_ID
 
-# Rows of one span: a tenth of a second of a node's time, and ten when each of them comes from a slow disk.
-ROWS_A_SPAN = 10_000
+# Rows of one span: a twentieth of a second of a node's time, and some seconds when a slow disk is asked for each.
+ROWS_A_SPAN = 5_000
 
 
 @dataclass(frozen=True)
