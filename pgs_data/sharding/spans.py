@@ -36,7 +36,7 @@ def key_spans(table: ShardedQuerySet[Any], *, key: str = "id") -> Iterator[Span]
 
     `key` begins an index and is no negative number. A span has more rows than ROWS_A_SPAN where many share one key.
     """
-    rows = table.model._default_manager.on_node(table.db)  # type: ignore[attr-defined]
+    rows = table.model._default_manager.on_node(table.db)
     keys = rows.order_by(key).values_list(key, flat=True)
     first = 0
     while found := list(keys.filter(**{f"{key}__gte": first})[ROWS_A_SPAN - 1 : ROWS_A_SPAN]):

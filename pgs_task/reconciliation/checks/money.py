@@ -98,15 +98,16 @@ def numbers_are_unique() -> Iterator[str]:
 
 def _numbers(rows: Any, column: str) -> Iterator[tuple[str, str]]:
     """(gateway, number) of a node in the order of their index, which is that of their bytes and of Python's texts."""
-    numbers = rows.filter(**{f"{column}__isnull": False}).order_by("gateway", column)
+    numbers = rows.filter(**{f"{column}__isnull": False}).order_by("gateway", column, "id")
     after = Q()
-    while page := list(numbers.filter(after).values_list("gateway", column)[:CHUNK]):
-        yield from page
-        gateway, number = page[-1]
-        # Whole numbers of equals: one that a node has twice would be left out by "greater", were it cut in two.
-        same = numbers.filter(**{"gateway": gateway, column: number}).count()
-        yield from [page[-1]] * (same - page.count(page[-1]))
-        after = Q(gateway__gt=gateway) | Q(**{"gateway": gateway, f"{column}__gt": number})
+    while page := list(numbers.filter(after).values_list("gateway", column, "id")[:CHUNK]):
+        yield from ((gateway, number) for gateway, number, _id in page)
+        gateway, number, last_id = page[-1]
+        after = (
+            Q(gateway__gt=gateway)
+            | Q(**{"gateway": gateway, f"{column}__gt": number})
+            | Q(**{"gateway": gateway, column: number, "id__gt": last_id})
+        )
 
 
 @make_check("M5", When.ALWAYS, _("no order counts as paid without payments of exactly its amount, in its currency"))
