@@ -27,6 +27,7 @@ def main() -> None:
         row_lock = run.measure_row_lock_shop()
         for workers in (1, 2):
             run.measure_workers(workers, row_lock=row_lock)
+        run.draw()
         if not options.leave:
             run.write_down()
             report.check_invariants(shop, wait_seconds=600)
@@ -38,7 +39,9 @@ def _read_options() -> Namespace:
     parser.add_argument("--seconds", type=int, default=10, help="of each load; default 10")
     parser.add_argument("--connections", type=int, default=512, help="kept alive; default 512")
     parser.add_argument("--shoppers", type=int, default=20_000, help="default 20000")
-    parser.add_argument("--activities", type=int, default=16, help="default 16: one a partition")
+    parser.add_argument(
+        "--activities", type=int, default=16, help="beside the one of the rush; default 16: one a partition"
+    )
     parser.add_argument(
         "--leave", action="store_true", help="don't write the orders down and judge the shop afterwards"
     )

@@ -1,12 +1,13 @@
 -- wrk's requests: each an order with a key of its own, for the next member and the next activity.
 -- Arguments after `--`: a file of heads (one a line: access token, address id), activities (comma separated), the word
--- that keys begin with, milliseconds a connection pauses between answer and order (0: none).
+-- that keys begin with, milliseconds a connection pauses between answer and order (0: none), and whether each answer is
+-- looked at ("each"): by status, and a refusal by its code, which costs wrk as much as the request.
 local heads, bodies = {}, {}
-local threads = 0
+local threads = {}
 
 function setup(thread)
-    thread:set("number", threads)
-    threads = threads + 1
+    thread:set("number", #threads)
+    table.insert(threads, thread)
 end
 
 function init(args)
@@ -30,6 +31,16 @@ function init(args)
     -- The threads begin apart, so that no two orders of one member are under way at once.
     turn = number * math.floor(#heads / 2)
     sent = 0
+    counted = {}
+    if args[5] == "each" then
+        response = count_answer
+    end
+end
+
+function count_answer(status, headers, body)
+    local word = string.match(body, '"code":"([a-z_]+)"') or string.match(body, '"state":"([A-Z_]+)"') or ""
+    local kind = status .. " " .. word
+    counted[kind] = (counted[kind] or 0) + 1
 end
 
 function request()
@@ -43,9 +54,19 @@ function delay()
 end
 
 function done(summary, latency)
+    local kinds = {}
+    for _, thread in ipairs(threads) do
+        for kind, times in pairs(thread:get("counted")) do
+            kinds[kind] = (kinds[kind] or 0) + times
+        end
+    end
+    local words = {}
+    for kind, times in pairs(kinds) do
+        table.insert(words, string.format('"%s": %d', kind, times))
+    end
     io.write(string.format(
-        "JSON {\"answers\": %d, \"seconds\": %.6f, \"refused\": %d, \"broken\": %d, \"p50_ms\": %.3f, \"p99_ms\": %.3f}\n",
+        'JSON {"answers": %d, "seconds": %.6f, "refused": %d, "broken": %d, "p50_ms": %.3f, "p99_ms": %.3f, "kinds": {%s}}\n',
         summary.requests, summary.duration / 1e6, summary.errors.status,
         summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout,
-        latency:percentile(50) / 1e3, latency:percentile(99) / 1e3))
+        latency:percentile(50) / 1e3, latency:percentile(99) / 1e3, table.concat(words, ", ")))
 end
