@@ -62,7 +62,6 @@ def drive(
     """
     driver = _Driver(base_url, rate, seconds, make_request, on_answer, connections, patience_seconds, beside)
     # Else the collector looks through all shoppers, which stops the load for 90 ms, and what was due comes at once.
-    gc.collect()
     gc.freeze()
     try:
         return uvloop.run(driver.run())
