@@ -30,8 +30,9 @@ test: $(VENV)/.bench debian-packages ## Run the tests: on SQLite and Valkey, the
 	PGS_TEST_DATABASES=sqlite $(PYTEST)
 	TZ=America/New_York PGS_TEST_DATABASES=mariadb $(PYTEST)
 
-test-alone: $(VENV)/.bench debian-packages ## Run the tests that want the machine for themselves: failovers, kills at every step
+test-alone: $(VENV)/.bench debian-packages ## Run the tests that want the machine for themselves: failovers, kills at every step, rushes at four web processes
 	PGS_TEST_DATABASES=mariadb $(BIN)/python -m pytest -m alone
+	PGS_LIVE_WEB_WORKERS=4 PGS_TEST_DATABASES=mariadb $(BIN)/python -m pytest -m "not alone" $(addprefix tests/live/test_,rush.py receiving.py kill_under_load.py)
 
 test-races: $(VENV)/.bench debian-packages ## Run 200 rounds each of pay against cancel, pay against deadline, two last seats, three refund causes
 	PGS_RACE_ROUNDS=200 PGS_TEST_DATABASES=mariadb $(BIN)/python -m pytest --verbose --durations=8 $(MONEY_RACES)
