@@ -14,7 +14,8 @@ from tests.live.process_table import children_of
 from tests.live.running_shop import RunningShop, start_shop
 from tests.live.shopping import make_activity, wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.real, pytest.mark.timeout(400)]
+# `make test-alone`: a shop of its own costs a minute; tests/races/test_spread.py kills in between all the same.
+pytestmark = [pytest.mark.alone, pytest.mark.slow, pytest.mark.real, pytest.mark.timeout(400)]
 
 OVER = 4
 LEADERS, FRIENDS, UNITS, LIMIT, KILLS = 24, 240, 150, 2, 4

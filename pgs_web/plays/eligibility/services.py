@@ -1,18 +1,18 @@
 """One judge of helps for all games: who may help whom, how often, from where; exact when they come at once."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import structlog
-from django.db import IntegrityError
+from django.db import IntegrityError, OperationalError
 from django.db.models import QuerySet
 
 from pgs_data.clock import DatabaseNow
 from pgs_data.encryption import blind_index
 from pgs_data.redis.connections import RedisUnavailable
 from pgs_data.sharding.slots import alias_of_id, slot_of_id, slot_of_key
-from pgs_data.sharding.transactions import node_transaction
+from pgs_data.sharding.transactions import is_transaction_open, node_transaction
 from pgs_web.api.errors import OUTAGES, Refusal
 from pgs_web.plays.eligibility.devices import index_device
 from pgs_web.plays.eligibility.errors import (
@@ -32,6 +32,8 @@ from pgs_web.plays.figures.names import HELPS, NEW_HELPERS
 from pgs_web.plays.figures.services import count_figures
 from pgs_web.trade.order.newness import is_new_member
 
+DEADLOCK = 1213
+TRIES = 3
 _REFUSED: dict[TurnsReply, type[Refusal]] = {
     TurnsReply.HELPER: HelperCap,
     TurnsReply.DEVICE: DeviceCap,
@@ -78,8 +80,7 @@ def helping(wish: HelpWish, *, caps: HelpCaps, only_new: bool = False) -> Iterat
         _note(wish, refusal)
         raise
     try:
-        with node_transaction(wish.round_id):
-            _write(help_)
+        with _begin(help_):
             _count(wish, help_)
             yield help_
     except OUTAGES:
@@ -133,6 +134,26 @@ def _judge(wish: HelpWish, *, only_new: bool) -> tuple[Help, Subjects]:
 def _helps(wish: HelpWish) -> QuerySet[Help]:
     rows = Help.objects.on_node(alias_of_id(wish.round_id))
     return rows.filter(campaign_id=wish.campaign_id, initiator_id=wish.initiator_id, helper_id=wish.helper_id)
+
+
+def _begin(help_: Help) -> ExitStack:
+    """The node transaction with the help's row in it.
+
+    Of several that insert the same key while one of them gives up, MariaDB ends one as a deadlock; all of its
+    transaction is undone then, which was this insert alone, so it begins once more.
+    """
+    tries = 1 if is_transaction_open(alias_of_id(help_.round_id)) else TRIES
+    for tries_left in reversed(range(tries)):
+        with ExitStack() as stack:
+            stack.enter_context(node_transaction(help_.round_id))
+            try:
+                _write(help_)
+            except OperationalError as error:
+                if not tries_left or error.args[0] != DEADLOCK:
+                    raise
+            else:
+                return stack.pop_all()
+    raise AssertionError("unreachable: the last try returns or raises")
 
 
 def _write(help_: Help) -> None:

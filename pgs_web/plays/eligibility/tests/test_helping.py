@@ -213,6 +213,24 @@ def vars_of(row: Help) -> dict[str, object]:
     return {name: getattr(row, name) for name in names}
 
 
+@pytest.mark.parametrize(("number", "times", "is_taken"), [(1213, 2, True), (1213, 3, False), (1205, 1, False)])
+def test_a_deadlock_of_the_insert_is_tried_again(monkeypatch, number, times, is_taken):
+    write, errors = services._write, [OperationalError(number, "x")] * times
+
+    def write_or_fail(row):
+        if errors:
+            raise errors.pop()
+        write(row)
+
+    monkeypatch.setattr(services, "_write", write_or_fail)
+    if is_taken:
+        assert help_() == "TAKEN"
+    else:
+        with pytest.raises(OperationalError):
+            help_()
+    assert count() == int(is_taken)
+
+
 # --- devices
 
 
