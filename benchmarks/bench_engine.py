@@ -67,7 +67,7 @@ def _measure_others(report: Report, servers: Servers, options: Namespace, bare: 
     spread = _run(report, servers, "admit", count=options.orders, batch=batch, activities=SPREAD)
     report.add(Figure(f"the same over {SPREAD} activities a batch", spread, "orders/s", bare, "deduct + append"))
     few = _run(report, servers, "admit", count=options.orders, batch=batch, in_the_air=FEW_IN_THE_AIR)
-    report.add(Figure("the same, a quarter of the orders in the air", few, "orders/s"))
+    report.add(Figure(f"in groups of two, batches of {batch}, {4 * FEW_IN_THE_AIR} orders in the air", few, "orders/s"))
     claimed = _run(report, servers, "claim", count=options.orders, batch=batch)
     report.add(Figure(f"idempotency keys claimed, batches of {batch}", claimed, "keys/s", bare, "deduct + append"))
 

@@ -3,10 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connections, transaction
 
 from pgs_data.sharding.errors import CrossNodeTransaction
 from pgs_data.sharding.slots import alias_of_id, is_node, require_node
+
+# MariaDB's ER_LOCK_DEADLOCK.
+DEADLOCK = 1213
 
 
 @contextmanager
@@ -25,6 +28,11 @@ def node_transaction(alias_or_id: str | int, *, allow_default: bool = False) -> 
         )
     with transaction.atomic(using=alias):
         yield alias
+
+
+def is_deadlock(error: BaseException) -> bool:
+    """Whether MariaDB ended the transaction because it met others crosswise: it is undone, and may begin again."""
+    return isinstance(error, OperationalError) and error.args[:1] == (DEADLOCK,)
 
 
 def is_transaction_open(alias: str) -> bool:

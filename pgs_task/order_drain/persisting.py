@@ -9,7 +9,7 @@ from django.db import DatabaseError, DataError, IntegrityError, OperationalError
 
 from pgs_data.messaging.bisecting import Outcome, handle_batch
 from pgs_data.messaging.errors import RetryLater, is_outage
-from pgs_data.sharding.transactions import node_transaction
+from pgs_data.sharding.transactions import is_deadlock, node_transaction
 from pgs_task.order_drain.expanding import can_expand, expand_rows
 from pgs_task.order_drain.facts import OrderFacts
 from pgs_task.order_drain.rows import ACTOR, write_orders, write_seats
@@ -26,7 +26,6 @@ TRIES = 3
 # already, or is to blame, and only a look at each row tells what.
 FAST_TRIES = 2
 EXPANDED, ROW_BY_ROW = "expanded", "row by row"
-DEADLOCK = 1213
 # Only these blame the values of a row. A missing column or a mistake of ours must never reject what was promised.
 BLAMES_ROW = (IntegrityError, DataError, OverflowError)
 
@@ -158,7 +157,7 @@ def _write_ways(alias: str, parts: Sequence[Part], ways: Sequence[str]) -> None:
                 raise
             continue
         except OperationalError as error:
-            if not is_last and error.args[:1] == (DEADLOCK,):
+            if not is_last and is_deadlock(error):
                 continue
             raise _judge(error) from error
         except DatabaseError as error:

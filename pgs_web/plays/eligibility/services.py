@@ -12,7 +12,7 @@ from pgs_data.clock import DatabaseNow
 from pgs_data.encryption import blind_index
 from pgs_data.redis.connections import RedisUnavailable
 from pgs_data.sharding.slots import alias_of_id, slot_of_id, slot_of_key
-from pgs_data.sharding.transactions import is_transaction_open, node_transaction
+from pgs_data.sharding.transactions import is_deadlock, is_transaction_open, node_transaction
 from pgs_web.api.errors import OUTAGES, Refusal
 from pgs_web.plays.eligibility.devices import index_device
 from pgs_web.plays.eligibility.errors import (
@@ -32,7 +32,6 @@ from pgs_web.plays.figures.names import HELPS, NEW_HELPERS
 from pgs_web.plays.figures.services import count_figures
 from pgs_web.trade.order.newness import is_new_member
 
-DEADLOCK = 1213
 TRIES = 3
 _REFUSED: dict[TurnsReply, type[Refusal]] = {
     TurnsReply.HELPER: HelperCap,
@@ -149,7 +148,7 @@ def _begin(help_: Help) -> ExitStack:
             try:
                 _write(help_)
             except OperationalError as error:
-                if not tries_left or error.args[0] != DEADLOCK:
+                if not tries_left or not is_deadlock(error):
                     raise
             else:
                 return stack.pop_all()
